@@ -1,0 +1,48 @@
+"""Every error that a person can meet, as one tree. A message says what is wrong and what to do next.
+
+Front ends print `str(error)` and exit with 2; nothing else is shown. Programming errors are not here.
+"""
+
+
+class CodesearchError(Exception):
+    """Base of all errors below; one clear sentence, fit to print as it is."""
+
+
+class InputError(CodesearchError):
+    """The request cannot be served as asked: a bad path, mode, language, regex, limit or query."""
+
+
+class IndexMissingError(CodesearchError):
+    """There is no index where one was expected."""
+
+
+class IndexMismatchError(CodesearchError):
+    """The index was made by another model, settings or schema; the message names the field."""
+
+
+class IndexCorruptError(CodesearchError):
+    """A file of the index is damaged or gone."""
+
+
+class IndexBusyError(CodesearchError):
+    """Another process is writing this index; the message names it and its age."""
+
+
+class NothingToIndexError(CodesearchError):
+    """The tree holds no file that can be indexed."""
+
+
+class CheckpointError(CodesearchError):
+    """A model cannot be loaded: unknown, incomplete, of another architecture, or damaged."""
+
+
+class StorageError(CodesearchError):
+    """The disk is full or not writable."""
+
+
+class BuildInterruptedError(CodesearchError):
+    """A build was cancelled; the previous index is still in place."""
+
+
+class MissingExtraError(CodesearchError):
+    """An optional package is needed; the message gives the install command."""

@@ -1,0 +1,45 @@
+"""Every number that shapes an index, in one place. Values only: no files, flags or environment.
+
+`codesearch/config.py` turns defaults, files, environment and flags into these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MAX_TOKENS = 8192
+"""What a chunk may hold and what ModernBERT reads at once, header and specials included."""
+
+STATE_FOLDER = ".codesearch"
+
+
+@dataclass(frozen=True, slots=True)
+class WalkSettings:
+    """Which files are offered for indexing."""
+
+    max_file_bytes: int = 1_000_000
+    """Larger files are skipped, and status says so."""
+    include_hidden: bool = False
+    """Index files and folders whose name starts with a dot."""
+    include_generated: bool = False
+    """Index minified and generated files."""
+    include_vendored: bool = True
+    """Index vendored code that git tracks; ranking puts it lower."""
+    include_secrets: bool = False
+    """Index text that looks like a credential as it is; else it is redacted first."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """How files become vectors. Recorded in the manifest; another value is another index."""
+
+    model: str = "codesearch-edge"
+    """A bundled name, a hub name, or a folder."""
+    max_tokens: int = MAX_TOKENS
+    walk: WalkSettings = field(default_factory=WalkSettings)
+    parse_seconds: float = 5.0
+    """A file whose parse takes longer is indexed without spans."""
+    max_memory_bytes: int = 2_000_000_000
+    """Batches are sized so that a build's resident memory stays under this."""
+    vectors: str = "auto"
+    """`auto`, `exact`, `faiss` or `plaid`."""
