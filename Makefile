@@ -1,0 +1,28 @@
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: run test lint clean
+
+run: $(VENV)/ready  ## environment, index a sample repository, search it, print passages
+	@rm -rf $(VENV)/sample && cp -r sample_repos/task_queue $(VENV)/sample
+	$(BIN)/codesearch index $(VENV)/sample
+	$(BIN)/codesearch search "what happens when a job keeps failing" $(VENV)/sample -k 2
+	$(BIN)/codesearch search "wait longer between attempts" $(VENV)/sample -k 2
+
+test: lint  ## everything CI runs
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,docs]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
