@@ -1,0 +1,303 @@
+"""One generation's SQLite database: files, chunks, spans, skipped files and facts.
+
+Writing goes through sqlite-utils (`StoreWriter`, used by `build.py`), reading through the standard
+library (`StoreReader`, used by `search.py`): sqlite-utils imports pandas where it is installed, which
+costs a cold search 0.6 s. The full-text tables of the same database are `lexical.py`'s.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.errors import IndexCorruptError
+from indexer.records import Chunk, SkippedFile, Span
+from indexer.words import joined
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file as the index knows it."""
+
+    file_id: int
+    path: str
+    language: str
+    sha256: str
+    n_bytes: int
+    mtime_ns: int
+    problem: str
+
+
+def m001_create_tables(db: Database) -> None:
+    """The first schema."""
+    db["files"].create(  # type: ignore[union-attr]
+        {
+            "file_id": int,
+            "path": str,
+            "language": str,
+            "sha256": str,
+            "n_bytes": int,
+            "mtime_ns": int,
+            "problem": str,
+            "text": str,
+        },
+        pk="file_id",
+        not_null={"path", "language", "sha256", "n_bytes", "mtime_ns", "problem", "text"},
+    )
+    db["files"].create_index(["path"], unique=True)  # type: ignore[union-attr]
+    db["chunks"].create(  # type: ignore[union-attr]
+        {
+            "chunk_id": int,
+            "file_id": int,
+            "header": str,
+            "start_char": int,
+            "end_char": int,
+            "start_line": int,
+            "end_line": int,
+            "n_tokens": int,
+            "embedding_key": str,
+        },
+        pk="chunk_id",
+    )
+    db["chunks"].create_index(["file_id"])  # type: ignore[union-attr]
+    db["spans"].create(  # type: ignore[union-attr]
+        {
+            "span_id": int,
+            "chunk_id": int,
+            "kind": str,
+            "name": str,
+            "leaf": str,
+            "start_char": int,
+            "end_char": int,
+            "start_line": int,
+            "end_line": int,
+        },
+        pk="span_id",
+    )
+    db["spans"].create_index(["chunk_id"])  # type: ignore[union-attr]
+    db["spans"].create_index(["leaf"])  # type: ignore[union-attr]
+    db["skipped"].create({"path": str, "reason": str, "detail": str}, pk="path")  # type: ignore[union-attr]
+    db["facts"].create({"key": str, "value": str}, pk="key")  # type: ignore[union-attr]
+
+
+MIGRATIONS = (m001_create_tables,)
+"""Run in order on a new database; `PRAGMA user_version` counts those applied."""
+
+
+def leaf_of(name: str) -> str:
+    """The key a symbol is looked up by: `Router.add_route` gives `addroute`; a heading its own words."""
+    last = name.rsplit(" > ", 1)[-1] if " > " in name else name.rsplit(".", 1)[-1]
+    return joined(last)
+
+
+class StoreWriter:
+    """The database of a generation under construction; nobody reads it before the swap."""
+
+    def __init__(self, path: Path) -> None:
+        from sqlite_utils import Database
+
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # No reader sees this file before it is whole, and a crash discards it: durability comes
+        # from the one sync in `close`, not from a journal.
+        self.connection.execute("PRAGMA journal_mode = OFF")
+        self.connection.execute("PRAGMA synchronous = OFF")
+        self.db = Database(self.connection)
+        applied = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        for migration in MIGRATIONS[applied:]:
+            migration(self.db)
+        self.connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        self.connection.execute("BEGIN")
+        self.next_chunk_id = self._next("chunks", "chunk_id")
+        self._next_file_id = self._next("files", "file_id")
+        self._next_span_id = self._next("spans", "span_id")
+
+    def _next(self, table: str, column: str) -> int:
+        (highest,) = self.connection.execute(f"SELECT max({column}) FROM {table}").fetchone()  # noqa: S608
+        return (highest or 0) + 1
+
+    def files(self) -> dict[str, FileRow]:
+        """Every file by path."""
+        return {row[1]: FileRow(*row) for row in self.connection.execute(_FILES)}
+
+    def touch(self, file_id: int, n_bytes: int, mtime_ns: int) -> None:
+        """Record new stat figures of a file whose content is as before."""
+        self.db["files"].update(file_id, {"n_bytes": n_bytes, "mtime_ns": mtime_ns})  # type: ignore[union-attr]
+
+    def add_file(
+        self, *, path: str, language: str, sha256: str, n_bytes: int, mtime_ns: int, problem: str, text: str
+    ) -> int:
+        """Insert a file and return its id."""
+        file_id = self._next_file_id
+        self._next_file_id += 1
+        row = {
+            "file_id": file_id,
+            "path": path,
+            "language": language,
+            "sha256": sha256,
+            "n_bytes": n_bytes,
+            "mtime_ns": mtime_ns,
+            "problem": problem,
+            "text": text,
+        }
+        self.db["files"].insert(row)  # type: ignore[union-attr]
+        return file_id
+
+    def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str) -> None:
+        """Insert a chunk and its spans; `chunk.chunk_id` is taken from `next_chunk_id` by the caller."""
+        self.next_chunk_id = max(self.next_chunk_id, chunk.chunk_id + 1)
+        self.db["chunks"].insert(  # type: ignore[union-attr]
+            {
+                "chunk_id": chunk.chunk_id,
+                "file_id": file_id,
+                "header": chunk.header,
+                "start_char": chunk.start_char,
+                "end_char": chunk.end_char,
+                "start_line": chunk.start_line,
+                "end_line": chunk.end_line,
+                "n_tokens": chunk.n_tokens,
+                "embedding_key": embedding_key,
+            }
+        )
+        rows = []
+        for span in chunk.spans:
+            rows.append(
+                {
+                    "span_id": self._next_span_id,
+                    "chunk_id": chunk.chunk_id,
+                    "kind": span.kind,
+                    "name": span.name,
+                    "leaf": leaf_of(span.name),
+                    "start_char": span.start_char,
+                    "end_char": span.end_char,
+                    "start_line": span.start_line,
+                    "end_line": span.end_line,
+                }
+            )
+            self._next_span_id += 1
+        self.db["spans"].insert_all(rows)  # type: ignore[union-attr]
+
+    def file_chunks(self, file_id: int) -> list[Chunk]:
+        """A file's chunks as stored, in file order."""
+        return _chunks(self.connection, "chunks.file_id = ?", (file_id,))
+
+    def remove_file(self, file_id: int) -> None:
+        """Delete a file with its chunks and spans."""
+        execute = self.connection.execute
+        execute("DELETE FROM spans WHERE chunk_id IN (SELECT chunk_id FROM chunks WHERE file_id = ?)", (file_id,))
+        execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
+        execute("DELETE FROM files WHERE file_id = ?", (file_id,))
+
+    def chunk_keys(self) -> list[tuple[int, str]]:
+        """(chunk_id, embedding_key) of every chunk, by chunk_id."""
+        return list(self.connection.execute("SELECT chunk_id, embedding_key FROM chunks ORDER BY chunk_id"))
+
+    def replace_skipped(self, skipped: Iterable[SkippedFile]) -> None:
+        """Record which files are not indexed, and why."""
+        self.connection.execute("DELETE FROM skipped")
+        rows = [{"path": s.path, "reason": s.reason, "detail": s.detail} for s in skipped]
+        self.db["skipped"].insert_all(rows, replace=True)  # type: ignore[union-attr]
+
+    def set_facts(self, facts: dict[str, str]) -> None:
+        """Record named facts about the build (commit, branch, time, totals)."""
+        self.db["facts"].upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        """Commit and close."""
+        self.connection.execute("COMMIT")
+        self.connection.close()
+
+
+_FILES = "SELECT file_id, path, language, sha256, n_bytes, mtime_ns, problem FROM files"
+_CHUNKS = (
+    "SELECT chunks.chunk_id, files.path, files.sha256, files.language,"
+    " substr(files.text, chunks.start_char + 1, chunks.end_char - chunks.start_char),"
+    " chunks.start_char, chunks.end_char, chunks.start_line, chunks.end_line, chunks.n_tokens, chunks.header"
+    " FROM chunks JOIN files USING (file_id) WHERE "
+)
+
+
+def _chunks(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Chunk]:
+    rows = connection.execute(_CHUNKS + where + " ORDER BY chunks.chunk_id", values).fetchall()
+    ids = [row[0] for row in rows]
+    spans: dict[int, list[Span]] = {chunk_id: [] for chunk_id in ids}
+    marks = ",".join("?" * len(ids))
+    for chunk_id, *span in connection.execute(
+        "SELECT chunk_id, kind, name, start_char, end_char, start_line, end_line FROM spans"
+        f" WHERE chunk_id IN ({marks}) ORDER BY span_id",  # noqa: S608
+        ids,
+    ):
+        spans[chunk_id].append(Span(*span))
+    return [Chunk(*row[:10], spans=tuple(spans[row[0]]), header=row[10]) for row in rows]
+
+
+class StoreReader:
+    """Read access to a generation's database; safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        try:
+            # immutable: a generation is never written after the swap, so no lock file is needed.
+            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+            self.connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self.connection.execute("PRAGMA mmap_size = 268435456")
+            (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise IndexCorruptError(
+                f"The index database {path.name} is damaged ({error}); rebuild it with `codesearch index --rebuild`."
+            ) from error
+        self.schema_version = int(version)
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one statement; a damaged database becomes an IndexCorruptError."""
+        try:
+            with self._lock:
+                return self.connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+                raise
+            raise IndexCorruptError(
+                f"The index database is damaged ({error}); rebuild it with `codesearch index --rebuild`."
+            ) from error
+
+    def chunks(self, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
+        """Chunks with text and spans, by id; unknown ids are left out."""
+        marks = ",".join("?" * len(chunk_ids))
+        with self._lock:
+            found = _chunks(self.connection, f"chunks.chunk_id IN ({marks})", chunk_ids)
+        return {chunk.chunk_id: chunk for chunk in found}
+
+    def file_chunks(self, path: str) -> list[Chunk]:
+        """A file's chunks in order; empty for an unknown path."""
+        with self._lock:
+            return _chunks(self.connection, "files.path = ?", (path,))
+
+    def files(self) -> dict[str, FileRow]:
+        """Every file by path."""
+        return {row[1]: FileRow(*row) for row in self.query(_FILES)}
+
+    def file_text(self, path: str) -> str | None:
+        """The indexed text of a file, or None."""
+        rows = self.query("SELECT text FROM files WHERE path = ?", (path,))
+        return rows[0][0] if rows else None
+
+    def skipped(self) -> tuple[SkippedFile, ...]:
+        """Files that are not indexed, by path."""
+        return tuple(SkippedFile(*r) for r in self.query("SELECT path, reason, detail FROM skipped ORDER BY path"))
+
+    def facts(self) -> dict[str, str]:
+        """Named facts about the build."""
+        return dict(self.query("SELECT key, value FROM facts"))  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self.connection.close()
