@@ -300,6 +300,8 @@ class Passage:
     """Line ranges inside start_line..end_line left out of `text`, each marked there by one line."""
     stale: bool = False
     """True: the file changed since it was indexed and the text is the indexed one."""
+    start_char: int = -1
+    """File character at which line start_line begins, so that evidence can be placed; -1: unknown."""
 
 
 # --- progress --------------------------------------------------------------------------------
