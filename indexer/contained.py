@@ -1,0 +1,68 @@
+"""Open and list what lies below a folder without ever leaving it, following a link, or blocking.
+
+The one place that opens files of an indexed tree. Every part of a path is opened relative to the
+one before it with O_NOFOLLOW, so that a folder exchanged for a link between the walk and the read
+leads nowhere; what is not a regular file is closed unread. Not a sandbox: `root` itself may be a link.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class NotRegularError(OSError):
+    """The path is a folder, FIFO, socket or device."""
+
+
+def open_regular(root: Path, path: str) -> int:
+    """Open `root/path` for reading and return its file descriptor, which the caller closes.
+
+    `path` is relative and POSIX, without empty, `.` and `..` parts: ValueError otherwise. OSError
+    where a part is missing, unreadable or a link; NotRegularError where the file is not regular.
+    """
+    parts = path.split("/")
+    if not all(parts) or "." in parts or ".." in parts or "\0" in path:
+        raise ValueError(f"not a path inside a folder: {path!r}")
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # A device may act on open alone, so that its kind is asked for first and again after.
+        if not stat.S_ISREG(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode):
+            raise NotRegularError(f"not a regular file: {path!r}")
+        file = os.open(parts[-1], _FILE_FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise NotRegularError(f"not a regular file: {path!r}")
+    return file
+
+
+def read_regular(root: Path, path: str, max_bytes: int) -> bytes:
+    """Read at most `max_bytes` + 1 bytes of `root/path`; errors as `open_regular`.
+
+    A result longer than `max_bytes` tells that the file is larger, whatever its size was before.
+    """
+    file = open_regular(root, path)
+    try:
+        size = min(os.fstat(file).st_size, max_bytes)
+        parts: list[bytes] = []
+        left = max_bytes + 1
+        while left > 0:
+            # One byte more than the expected size: a file that did not grow ends in this call.
+            part = os.read(file, min(left, max(size + 1, 65_536)))
+            if not part:
+                break
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(file)

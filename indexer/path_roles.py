@@ -1,0 +1,128 @@
+"""What a file's name alone says of it: hidden, secret, vendored, generated, minified, lock, binary, test.
+
+Pure functions over names; nothing here touches the disk. The walk skips by these, ranking weighs
+by `is_vendored` and `is_test`.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+VENDORED_FOLDERS = _words("""
+    vendor vendors vendored third_party third-party thirdparty 3rdparty external externals extern
+    node_modules bower_components jspm_packages site-packages dist-packages pods carthage godeps
+""")
+"""Folders, lower case, whose content others wrote."""
+
+DEPENDENCY_FOLDERS = _words("""
+    node_modules bower_components jspm_packages site-packages dist-packages __pycache__ pods carthage
+    elm-stuff __pypackages__
+""")
+"""Folders, lower case, that a package manager fills: skipped wherever git does not track them."""
+
+LOCK_FILES = _words("""
+    package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock
+    poetry.lock pipfile.lock pdm.lock uv.lock pixi.lock conda-lock.yml cargo.lock gemfile.lock
+    composer.lock go.sum go.work.sum mix.lock podfile.lock cartfile.resolved package.resolved
+    pubspec.lock flake.lock gradle.lockfile packages.lock.json project.assets.json stack.yaml.lock
+    cabal.project.freeze rebar.lock shard.lock elm.lock .terraform.lock.hcl module.bazel.lock
+""")
+
+BINARY_SUFFIXES = _words("""
+    .png .jpg .jpeg .gif .bmp .ico .icns .tif .tiff .webp .avif .heic .psd .ai .xcf .raw .dds .tga .exr
+    .hdr .mp3 .wav .ogg .oga .flac .aac .m4a .wma .mid .midi .mp4 .m4v .mov .avi .mkv .webm .wmv .flv
+    .mpg .mpeg .ttf .otf .woff .woff2 .eot .pfb .zip .tar .gz .tgz .bz2 .tbz2 .xz .txz .zst .lz4 .lzma
+    .7z .rar .br .z .jar .war .ear .aar .apk .ipa .whl .egg .gem .nupkg .deb .rpm .dmg .iso .img .cab
+    .msi .crx .xpi .vsix .pack .idx .rev .exe .dll .so .dylib .a .o .obj .lib .ko .class .pyc .pyo .pyd
+    .wasm .bc .beam .elc .hi .rlib .rmeta .pdb .bin .dat .db .sqlite .sqlite3 .mdb .rdb .ldb .npy .npz
+    .pkl .pickle .joblib .parquet .feather .arrow .orc .avro .h5 .hdf5 .pt .pth .ckpt .safetensors .onnx
+    .gguf .tflite .pb .mo .gmo .swf .fla .blend .fbx .glb .3ds .max .unity3d .mat .rds .rdata .sav .dta
+    .nc .tfrecord .mmdb .snap .pcap .cap .dmp .core .swp
+""")
+"""Suffixes, lower case, of files that no text reader can use; the content is not looked at."""
+
+DOCUMENT_SUFFIXES = _words("""
+    .pdf .docx .pptx .xlsx .odt .odp .ods .epub .rtf
+""")
+"""Suffixes, lower case, of formats that `documents/` reads; the limit for text files is not theirs."""
+
+_SECRET_NAME = re.compile(
+    r"\.env(?:[._-].*)?|.*\.env|\.envrc"
+    r"|.*\.(?:pem|key|p12|pfx|pkcs12|p8|jks|keystore|bks|kdbx?|ppk|crt|cer|der|csr|p7b|p7c|gpg|pgp|asc"
+    r"|ovpn|mobileprovision|kubeconfig|tfstate(?:\.backup)?|agekey|keytab)"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss)"
+    r"|\.netrc|_netrc|\.pgpass|\.my\.cnf|\.pypirc|\.npmrc|\.yarnrc|\.dockercfg|\.htpasswd|\.git-credentials"
+    r"|\.vault[-_]pass(?:word)?(?:\..*)?|\.boto|\.s3cfg|credentials|credentials\.(?:json|csv|xml|ini|toml|ya?ml)"
+    r"|client_secrets?(?:[._-].*)?\.json|service[-_]account(?:[._-].*)?\.json"
+    r"|secrets?\.(?:json|ya?ml|toml|ini|env|properties|xml)|master\.key|authorized_keys|known_hosts"
+)
+
+_MINIFIED_NAME = re.compile(
+    r".*[.-]min\.(?:js|mjs|cjs|css|html)|.*\.(?:js|mjs|cjs|css|ts)\.map|.*\.(?:bundle|chunk)\.js"
+)
+
+_GENERATED_NAME = re.compile(
+    r".*_pb2(?:_grpc)?\.pyi?|.*\.pb\.(?:go|cc|h|gw\.go|swift|validate\.go)|.*_grpc\.pb\.go|.*\.pbobjc\.[hm]"
+    r"|.*\.g\.(?:dart|cs|i\.cs)|.*\.freezed\.dart|.*\.designer\.(?:cs|vb)|.*\.generated\.\w+|.*[._]generated?\.go"
+    r"|zz_generated\..*|.*_string\.go|.*\.gen\.(?:go|ts|tsx|js|rs|cs)|.*_gen\.go|.*\.snap|.*\.tfplan|.*\.tsbuildinfo"
+    r"|bindata\.go|.*\.min\.map|.*\.ipynb_checkpoints.*"
+)
+
+_TEST_PATH = re.compile(
+    r"(?:^|/)(?:tests?|testing|specs?|__tests__|testdata|test_data|fixtures?|e2e|integration[-_]tests?)/"
+    r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*_(?:test|tests|spec)|[^/]*[.-](?:test|spec|cy|e2e))\.[^./]+$"
+    r"|(?:^|/)[^/]*(?:Test|Tests|TestCase|Spec|IT)\.(?:java|kt|kts|scala|cs|swift|groovy|php)$"
+)
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder name starts with a dot."""
+    return name.startswith(".")
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether a file of this name holds keys, certificates or credentials by custom."""
+    return _SECRET_NAME.fullmatch(name.lower()) is not None
+
+
+def is_lock_file(name: str) -> bool:
+    """Tell whether a package manager wrote the file to pin versions."""
+    return name.lower() in LOCK_FILES
+
+
+def is_minified_name(name: str) -> bool:
+    """Tell whether the name marks minified code, a bundle or a source map."""
+    return _MINIFIED_NAME.fullmatch(name.lower()) is not None
+
+
+def is_generated_name(name: str) -> bool:
+    """Tell whether the name marks the output of a code generator."""
+    return _GENERATED_NAME.fullmatch(name.lower()) is not None
+
+
+def is_binary_name(name: str) -> bool:
+    """Tell whether the suffix alone says that the file is not text."""
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in BINARY_SUFFIXES
+
+
+def is_vendored(path: str) -> bool:
+    """Tell whether a folder of this repo-relative path holds code that others wrote."""
+    folders = path.lower().split("/")[:-1]
+    return not VENDORED_FOLDERS.isdisjoint(folders)
+
+
+def is_test(path: str) -> bool:
+    """Tell whether the path is a test, a fixture or test data by custom."""
+    return _TEST_PATH.search(path) is not None
+
+
+def is_document_name(name: str) -> bool:
+    """Tell whether the suffix is of a document format that has a reader of its own."""
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in DOCUMENT_SUFFIXES
