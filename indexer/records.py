@@ -118,6 +118,8 @@ class TokenizedChunk:
     """(n_tokens, 2): characters of the file that a token covers; (-1, -1) for specials and header."""
     n_header: int
     """Leading tokens that belong to specials and header; every window of the chunk repeats them."""
+    n_tail: int = 1
+    """Trailing specials; every window ends with them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,18 @@ class TokenVectors:
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceVectors:
+    """The token vectors of one window, or of one chunk after its windows are joined."""
+
+    sequence_id: int
+    """A `window_id` or a `chunk_id`."""
+    hidden: Float32Array
+    """(n, H)"""
+    rows: Float32Array | None
+    """(n, D), or None as in `TokenVectors`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Embedding:
     """Stored vectors of one chunk in one family (single-vector or multi-vector)."""
 
@@ -190,6 +204,20 @@ class QueryToken:
     text: str
     start_char: int
     end_char: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedQuery:
+    """A query as the model reads it."""
+
+    input_ids: Int32Array
+    """(n,)"""
+    n_seen: int
+    """Tokens that others attend to; the ones behind are expansion (mask tokens that get a row)."""
+    n_prompt: int
+    """Leading tokens of specials and prompt, for models that leave the prompt out of the mean."""
+    tokens: tuple[QueryToken, ...]
+    """n entries."""
 
 
 @dataclass(frozen=True, slots=True)
