@@ -30,6 +30,25 @@ class WalkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentLimits:
+    """How much one document (PDF, DOCX, EPUB, HTML, notebook, ...) may cost to read."""
+
+    max_bytes: int = 50_000_000
+    """Larger documents are skipped; in place of `WalkSettings.max_file_bytes`."""
+    seconds: float = 120.0
+    """A PDF keeps the pages read by then and status says so; anything else is skipped."""
+    max_text_chars: int = 50_000_000
+    """Text beyond is left out, and status says so."""
+    max_memory_bytes: int = 1_000_000_000
+    """Of the process that reads a PDF."""
+    max_archive_members: int = 20_000
+    max_archive_bytes: int = 400_000_000
+    """Of all that an archive (DOCX, EPUB) says it unpacks to."""
+    max_archive_ratio: float = 200.0
+    """Unpacked over packed size, of any member over a megabyte."""
+
+
+@dataclass(frozen=True, slots=True)
 class BuildSettings:
     """How files become vectors. Recorded in the manifest; another value is another index."""
 
