@@ -281,6 +281,8 @@ class WordMatch:
     end_char: int
     similarity: float
     """Cosine of the two token rows, -1 to 1."""
+    line: int = 0
+    """The file's line that start_char is on; 0 until a passage has been cut."""
 
 
 @dataclass(frozen=True, slots=True)
