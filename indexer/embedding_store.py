@@ -20,8 +20,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.checkpoint import Checkpoint
 from indexer.errors import IndexCorruptError, StorageError
 from indexer.records import Float32Array, Int32Array
+from indexer.vectors.codec import RowCodec, row_codec
 
 SEGMENT_BYTES = 1 << 30
 """A segment that has reached this size is closed and the next begun."""
@@ -60,6 +62,27 @@ class NewEmbedding:
     n_header_rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """How one row of each kind lies on disk; 0 where a checkpoint has no such vectors."""
+
+    single_dim: int
+    codec: RowCodec | None
+
+    @property
+    def n_row_bytes(self) -> int:
+        """Bytes of a token row."""
+        return self.codec.bytes_per_row if self.codec is not None else 0
+
+
+def row_layout(checkpoint: Checkpoint, codec: str) -> RowLayout:
+    """The layout for a checkpoint's vectors."""
+    return RowLayout(
+        checkpoint.single.dim if checkpoint.single else 0,
+        row_codec(codec, checkpoint.rows.dim) if checkpoint.rows else None,
+    )
+
+
 _TABLE = """CREATE TABLE IF NOT EXISTS embeddings (
     key TEXT PRIMARY KEY, segment INT NOT NULL, single_start INT NOT NULL, n_single INT NOT NULL,
     rows_start INT NOT NULL, n_rows INT NOT NULL, regions BLOB NOT NULL, wide BLOB NOT NULL,
@@ -74,11 +97,11 @@ def segment_path(folder: Path, segment: int, kind: str) -> Path:
 class EmbeddingStore:
     """The writer's view. One process at a time (the build holds the lock)."""
 
-    def __init__(self, folder: Path, n_single_bytes: int, n_row_bytes: int) -> None:
-        """Open or create; `n_single_bytes` and `n_row_bytes` are the sizes of one row of each kind."""
+    def __init__(self, folder: Path, layout: RowLayout) -> None:
+        """Open or create. Raises IndexCorruptError where the database is damaged."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
-        self._row_bytes = {"single": n_single_bytes, "rows": n_row_bytes}
+        self._row_bytes = {"single": 2 * layout.single_dim, "rows": layout.n_row_bytes}
         try:
             self._db = sqlite3.connect(folder / "embeddings.db", isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -200,11 +223,11 @@ def load_all(folder: Path, keys: Iterable[str]) -> dict[str, StoredEmbedding]:
 class SegmentReader:
     """The reader's view: segments mapped on first use."""
 
-    def __init__(self, folder: Path, hidden_size: int, n_row_bytes: int) -> None:
+    def __init__(self, folder: Path, layout: RowLayout) -> None:
         self._folder = folder
         self._shapes: dict[str, tuple[int, type[np.generic]]] = {
-            "single": (hidden_size, np.float16),
-            "rows": (n_row_bytes, np.uint8),
+            "single": (layout.single_dim, np.float16),
+            "rows": (layout.n_row_bytes, np.uint8),
         }
         self._maps: dict[tuple[int, str], NDArray[np.generic]] = {}
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.records import Chunk, Int32Array
 from indexer.words import words
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -32,6 +33,24 @@ class LexicalRow:
     path: str
     symbol: str
     body: str
+
+
+def file_row(file_id: int, path: str, text: str, symbols: Sequence[str]) -> LexicalRow:
+    """The row of a whole file."""
+    return LexicalRow(file_id, path, " ".join(symbols), text)
+
+
+def region_rows(chunk: Chunk, regions: Int32Array, first_row_id: int) -> list[LexicalRow]:
+    """The rows of a chunk's regions; a region's symbols are the spans that it shows a part of.
+
+    `regions` is (R, >=2): characters from the start of the chunk.
+    """
+    rows = []
+    for ordinal, (start, end) in enumerate(regions[:, :2].tolist()):
+        low, high = start + chunk.start_char, end + chunk.start_char
+        symbols = [span.name for span in chunk.spans if span.start_char < high and span.end_char > low]
+        rows.append(LexicalRow(first_row_id + ordinal, chunk.path, " ".join(symbols), chunk.text[start:end]))
+    return rows
 
 
 def create_tables(connection: sqlite3.Connection) -> None:

@@ -37,6 +37,24 @@ class FileRow:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChunkKey:
+    """Whose chunk it is, and under which key its vectors are stored."""
+
+    chunk_id: int
+    file_id: int
+    embedding_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """A skipped file with the stat figures it had; (-1, -1) where the walk itself skipped it."""
+
+    file: SkippedFile
+    n_bytes: int = -1
+    mtime_ns: int = -1
+
+
 def m001_create_tables(db: Database) -> None:
     """The first schema."""
     db["files"].create(  # type: ignore[union-attr]
@@ -85,7 +103,9 @@ def m001_create_tables(db: Database) -> None:
     )
     db["spans"].create_index(["chunk_id"])  # type: ignore[union-attr]
     db["spans"].create_index(["leaf"])  # type: ignore[union-attr]
-    db["skipped"].create({"path": str, "reason": str, "detail": str}, pk="path")  # type: ignore[union-attr]
+    db["skipped"].create(  # type: ignore[union-attr]
+        {"path": str, "reason": str, "detail": str, "n_bytes": int, "mtime_ns": int}, pk="path"
+    )
     db["facts"].create({"key": str, "value": str}, pk="key")  # type: ignore[union-attr]
 
 
@@ -189,6 +209,11 @@ class StoreWriter:
         """A file's chunks as stored, in file order."""
         return _chunks(self.connection, "chunks.file_id = ?", (file_id,))
 
+    def file_keys(self, file_id: int) -> list[str]:
+        """The embedding keys of a file's chunks, in file order."""
+        sql = "SELECT embedding_key FROM chunks WHERE file_id = ? ORDER BY chunk_id"
+        return [key for (key,) in self.connection.execute(sql, (file_id,))]
+
     def remove_file(self, file_id: int) -> None:
         """Delete a file with its chunks and spans."""
         execute = self.connection.execute
@@ -196,14 +221,24 @@ class StoreWriter:
         execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
         execute("DELETE FROM files WHERE file_id = ?", (file_id,))
 
-    def chunk_keys(self) -> list[tuple[int, str]]:
-        """(chunk_id, embedding_key) of every chunk, by chunk_id."""
-        return list(self.connection.execute("SELECT chunk_id, embedding_key FROM chunks ORDER BY chunk_id"))
+    def chunk_keys(self) -> list[ChunkKey]:
+        """Every chunk's file and embedding, by chunk_id."""
+        sql = "SELECT chunk_id, file_id, embedding_key FROM chunks ORDER BY chunk_id"
+        return [ChunkKey(*row) for row in self.connection.execute(sql)]
 
-    def replace_skipped(self, skipped: Iterable[SkippedFile]) -> None:
+    def replace_skipped(self, skipped: Iterable[SkippedRow]) -> None:
         """Record which files are not indexed, and why."""
         self.connection.execute("DELETE FROM skipped")
-        rows = [{"path": s.path, "reason": s.reason, "detail": s.detail} for s in skipped]
+        rows = [
+            {
+                "path": row.file.path,
+                "reason": row.file.reason,
+                "detail": row.file.detail,
+                "n_bytes": row.n_bytes,
+                "mtime_ns": row.mtime_ns,
+            }
+            for row in skipped
+        ]
         self.db["skipped"].insert_all(rows, replace=True)  # type: ignore[union-attr]
 
     def set_facts(self, facts: dict[str, str]) -> None:
@@ -289,9 +324,10 @@ class StoreReader:
         rows = self.query("SELECT text FROM files WHERE path = ?", (path,))
         return rows[0][0] if rows else None
 
-    def skipped(self) -> tuple[SkippedFile, ...]:
-        """Files that are not indexed, by path."""
-        return tuple(SkippedFile(*r) for r in self.query("SELECT path, reason, detail FROM skipped ORDER BY path"))
+    def skipped(self) -> dict[str, SkippedRow]:
+        """Files that are not indexed, by path, with the stat figures they had."""
+        rows = self.query("SELECT path, reason, detail, n_bytes, mtime_ns FROM skipped ORDER BY path")
+        return {row[0]: SkippedRow(SkippedFile(*row[:3]), *row[3:]) for row in rows}
 
     def facts(self) -> dict[str, str]:
         """Named facts about the build."""

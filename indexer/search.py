@@ -1,0 +1,354 @@
+"""THE READ PATH: a query becomes hits. The only place that composes the stages for reading.
+
+    query → words, query vectors → candidates (lexical, single-vector) → MaxSim over their token rows
+          → ranking → hits with evidence
+
+Nothing here loads torch: queries are encoded in NumPy, so that a cold search is quick.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from indexer.candidates import CandidateGatherer, Gathered
+from indexer.changes import StaleFiles
+from indexer.checkpoint import Checkpoint, open_checkpoint
+from indexer.embedding_store import SegmentReader, row_layout
+from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
+from indexer.evidence import match_words
+from indexer.filters import check_request, make_filters
+from indexer.generations import DATABASE, EMBEDDINGS, generation_folder
+from indexer.manifest import Manifest, read_manifest, state_folder
+from indexer.query_encoder import QueryEncoder
+from indexer.ranking import Candidates, rank
+from indexer.records import Chunk, ComponentScores, Hit, Mode, QueryVectors, SearchRequest, SkippedFile, Span, WordMatch
+from indexer.single_vectors import SingleVectors
+from indexer.staleness import find_stale
+from indexer.store import StoreReader
+from indexer.tables import load_tables
+from indexer.tokens import ChunkTokenizer
+from indexer.words import query_words
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first, and how they came about."""
+
+    hits: tuple[Hit, ...]
+    n_candidates: int
+    """Regions that were scored."""
+    elapsed_seconds: float
+    truncated: bool
+    """True: a time limit ended the search early and hits may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineEntry:
+    """One symbol or heading of a file."""
+
+    path: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """What an index holds and how it was made."""
+
+    root: Path
+    model: str
+    commit: str
+    """Git commit at indexing time; empty outside a repository."""
+    branch: str
+    n_files: int
+    n_chunks: int
+    n_spans: int
+    n_tokens: int
+    n_rows: int
+    """Token rows."""
+    n_bytes_on_disk: int
+    built_at: float
+    """Seconds since 1970."""
+    skipped: tuple[SkippedFile, ...]
+    problems: tuple[SkippedFile, ...]
+    """Files that are indexed, but without spans; the reason says why."""
+    stale: StaleFiles
+    settings: dict[str, str]
+    languages: dict[str, int]
+    """Files by language, most first."""
+
+
+class Searcher:
+    """One open generation of one index. Threads may share it; it never sees a later build."""
+
+    def __init__(self, root: Path, manifest: Manifest) -> None:
+        self.root = root
+        self.manifest = manifest
+        self._state = state_folder(root)
+        folder = generation_folder(self._state, manifest.generation)
+        if not (folder / DATABASE).is_file():
+            raise IndexCorruptError(
+                f"The index in {root} lacks {DATABASE}; rebuild it with `codesearch index --rebuild {root}`."
+            )
+        self._store = StoreReader(folder / DATABASE)
+        self._tables = load_tables(folder)
+        self._folder = folder
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Open the live generation of a tree's index.
+
+        Raises IndexMissingError, IndexMismatchError or IndexCorruptError, each saying what to do.
+        """
+        root = root.resolve()
+        state = state_folder(root)
+        for attempt in range(3):
+            manifest = read_manifest(state)
+            try:
+                return cls(root, manifest)
+            except (IndexCorruptError, OSError):
+                # A build may have swapped and removed the generation between the two reads.
+                if attempt == 2 or read_manifest(state).generation == manifest.generation:
+                    raise
+        raise AssertionError("unreachable")
+
+    # --- parts, made when first needed -------------------------------------------------------
+
+    @cached_property
+    def _checkpoint(self) -> Checkpoint:
+        checkpoint = open_checkpoint(self.manifest.model)
+        if checkpoint.fingerprint != self.manifest.model_fingerprint:
+            raise IndexMismatchError(
+                f"The index in {self.root} was built with another version of the model {self.manifest.model}"
+                " (model_fingerprint differs); rebuild it with `codesearch index --rebuild`."
+            )
+        return checkpoint
+
+    @cached_property
+    def _tokenizer(self) -> ChunkTokenizer:
+        return ChunkTokenizer(self._checkpoint)
+
+    @cached_property
+    def _query_encoder(self) -> QueryEncoder:
+        return QueryEncoder(self._checkpoint, self._tokenizer)
+
+    @cached_property
+    def _segments(self) -> SegmentReader:
+        return SegmentReader(self._state / EMBEDDINGS, row_layout(self._checkpoint, self.manifest.codec))
+
+    @cached_property
+    def _gatherer(self) -> CandidateGatherer:
+        codec = row_layout(self._checkpoint, self.manifest.codec).codec
+        return CandidateGatherer(self._store, self._tables, self._segments, codec, SingleVectors(self._folder))
+
+    @cached_property
+    def _kept_ids(self) -> np.ndarray:  # type: ignore[type-arg]
+        kept = np.ones(self._checkpoint.architecture.vocab_size, bool)
+        kept[self._tokenizer.skip_ids()] = False
+        return kept
+
+    # --- searching ---------------------------------------------------------------------------
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Answer a request. Raises InputError for one that cannot be served."""
+        started = time.monotonic()
+        check_request(request)
+        mode = Mode(request.mode)
+        filters = make_filters(request, self._store, self._tables)
+        vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
+        gathered = self._gatherer.gather(query_words(request.query), vectors, mode, filters)
+        candidates = self._candidates(gathered)
+        ranked = rank(candidates, mode)
+        top = ranked.order[: request.k]
+        hits = self._hits(request, vectors, gathered, candidates, top, ranked.scores)
+        return SearchResult(hits, len(gathered.region), time.monotonic() - started, filters.timed_out)
+
+    def _candidates(self, g: Gathered) -> Candidates:
+        files, file = np.unique(self._tables.file_id[g.chunk], return_inverse=True)
+        nothing = np.full(len(g.region), np.nan, np.float32)
+        colbert_region = colbert_chunk = nothing
+        if g.maxima is not None and g.header_maxima is not None and len(g.region):
+            with_path = np.maximum(g.maxima, g.header_maxima)
+            colbert_region = with_path.mean(axis=0)
+            starts = np.flatnonzero(np.r_[True, g.chunk[1:] != g.chunk[:-1]])
+            of_chunk = np.maximum.reduceat(with_path, starts, axis=1).mean(axis=0)
+            colbert_chunk = np.repeat(of_chunk, np.diff(np.r_[starts, len(g.chunk)])).astype(np.float32)
+        return Candidates(
+            region=g.region,
+            chunk=g.chunk,
+            file=file,
+            lexical_region=g.lexical_region,
+            lexical_file=g.lexical_file,
+            single_region=g.single_region,
+            single_chunk=g.single_chunk,
+            colbert_region=colbert_region,
+            colbert_chunk=colbert_chunk,
+            file_prior=np.zeros(len(files), np.float32),
+        )
+
+    def _hits(
+        self,
+        request: SearchRequest,
+        vectors: QueryVectors | None,
+        g: Gathered,
+        c: Candidates,
+        top: np.ndarray,  # type: ignore[type-arg]
+        scores: np.ndarray,  # type: ignore[type-arg]
+    ) -> tuple[Hit, ...]:
+        chunk_ids = self._tables.chunk_id[g.chunk[top]].tolist()
+        chunks = self._store.chunks(sorted(set(chunk_ids)))
+        hits = []
+        for at, chunk_id, score in zip(top.tolist(), chunk_ids, scores.tolist(), strict=False):
+            chunk = chunks[chunk_id]
+            start, end = (int(v) for v in self._tables.regions[g.region[at], :2])
+            hits.append(
+                Hit(
+                    chunk_id=chunk_id,
+                    score=score,
+                    start_char=start + chunk.start_char,
+                    end_char=end + chunk.start_char,
+                    scores=ComponentScores(
+                        lexical=_number(c.lexical_region[at]),
+                        single=_number(c.single_region[at]),
+                        colbert=_number(c.colbert_region[at]),
+                    ),
+                    matches=self._evidence(request.query, vectors, chunk, int(g.chunk[at]), int(g.region[at])),
+                )
+            )
+        return tuple(hits)
+
+    def _evidence(
+        self, query: str, vectors: QueryVectors | None, chunk: Chunk, position: int, region: int
+    ) -> tuple[WordMatch, ...]:
+        """Which words matched; a region's text is tokenised again, which gives its rows' characters."""
+        if vectors is None or vectors.rows is None:
+            return ()
+        t = self._tables
+        start, end, end_row = (int(v) for v in t.regions[region])
+        is_first = region == int(t.region_start[position])
+        start_row = int(t.n_header_rows[position]) if is_first else int(t.regions[region - 1, 2])
+        codec = row_layout(self._checkpoint, self.manifest.codec).codec
+        codes = self._segments.rows(
+            int(t.segment[position]), int(t.rows_start[position]) + start_row, end_row - start_row
+        )
+        text = chunk.text[start:end]
+        row_chars = self._tokenizer.row_chars(text)
+        n = min(len(row_chars), len(codes))
+        similarities = codec.rotate(vectors.rows) @ codec.decode_rotated(codes[:n]).T
+        return match_words(query, vectors.tokens, similarities, text, row_chars[:n], start + chunk.start_char)
+
+    def similar(self, path: str, line: int | None, k: int = 10) -> SearchResult:
+        """Code like a file, or like the innermost span around one of its lines, that itself left out.
+
+        Raises InputError for a path that is not indexed or a line it does not have.
+        """
+        chunks = self._store.file_chunks(path)
+        if not chunks:
+            raise InputError(f"{path} is not in the index; `codesearch status --skipped` may say why.")
+        text = "".join(chunk.text for chunk in chunks)
+        start_line, end_line = 1, chunks[-1].end_line
+        if line is not None:
+            if not 1 <= line <= end_line:
+                raise InputError(f"{path} has lines 1 to {end_line}; line {line} is not one of them.")
+            spans = [s for chunk in chunks for s in chunk.spans if s.start_line <= line <= s.end_line]
+            inner = min(spans, key=lambda s: s.end_char - s.start_char, default=None)
+            if inner is not None:
+                start_line, end_line = inner.start_line, inner.end_line
+                text = text[inner.start_char : inner.end_char]
+            else:
+                start_line, end_line = max(1, line - 10), min(end_line, line + 10)
+                text = "".join(text.splitlines(keepends=True)[start_line - 1 : end_line])
+        result = self.search(SearchRequest(query=text[:20_000] or path, k=k + 10, mode=Mode.HYBRID))
+        others = [hit for hit in result.hits if not self._overlaps(hit, path, start_line, end_line)]
+        return SearchResult(tuple(others[:k]), result.n_candidates, result.elapsed_seconds, result.truncated)
+
+    def _overlaps(self, hit: Hit, path: str, start_line: int, end_line: int) -> bool:
+        chunk = self.chunk(hit.chunk_id)
+        if chunk.path != path:
+            return False
+        before = chunk.text[: hit.start_char - chunk.start_char].count("\n")
+        within = chunk.text[hit.start_char - chunk.start_char : hit.end_char - chunk.start_char].count("\n")
+        first = chunk.start_line + before
+        return first <= end_line and first + within >= start_line
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def chunk(self, chunk_id: int) -> Chunk:
+        """A chunk with its text and spans."""
+        return self._store.chunks([chunk_id])[chunk_id]
+
+    def file_text(self, path: str) -> str | None:
+        """The indexed text of a file, or None."""
+        return self._store.file_text(path)
+
+    def paths(self) -> tuple[str, ...]:
+        """Every indexed file."""
+        return tuple(row[0] for row in self._store.query("SELECT path FROM files ORDER BY path"))
+
+    def outline(self, path_prefix: str = "") -> tuple[OutlineEntry, ...]:
+        """Symbols and headings of a file, or of all files below a folder, in file order."""
+        prefix = path_prefix.rstrip("/")
+        rows = self._store.query(
+            "SELECT path, kind, name, spans.start_char, spans.end_char, spans.start_line, spans.end_line"
+            " FROM spans JOIN chunks USING (chunk_id) JOIN files USING (file_id)"
+            " WHERE ? = '' OR path = ? OR substr(path, 1, ?) = ? ORDER BY path, spans.start_char, span_id",
+            (prefix, prefix, len(prefix) + 1, prefix + "/"),
+        )
+        return tuple(OutlineEntry(path, Span(*span)) for path, *span in rows)
+
+    def freshness(self, budget_seconds: float = 0.5) -> StaleFiles:
+        """What changed on disk since the build, as far as the time budget allows to look."""
+        built_at_ns = int(self._store.facts().get("built_at_ns", "0"))
+        return find_stale(self.root, self._store.files(), self._store.skipped(), built_at_ns, budget_seconds)
+
+    def status(self, budget_seconds: float = 5.0) -> IndexStatus:
+        """Everything known of this index."""
+        facts = self._store.facts()
+        languages = self._store.query(
+            "SELECT language, count(*) AS n FROM files GROUP BY language ORDER BY n DESC, language"
+        )
+        problems = self._store.query("SELECT path, problem FROM files WHERE problem != '' ORDER BY path")
+        manifest = self.manifest
+        return IndexStatus(
+            root=self.root,
+            model=manifest.model,
+            commit=facts.get("commit", ""),
+            branch=facts.get("branch", ""),
+            n_files=int(facts["n_files"]),
+            n_chunks=int(facts["n_chunks"]),
+            n_spans=int(facts["n_spans"]),
+            n_tokens=int(facts["n_tokens"]),
+            n_rows=int(self._tables.n_rows.sum()),
+            n_bytes_on_disk=sum(f.stat().st_size for f in self._state.rglob("*") if f.is_file()),
+            built_at=int(facts["built_at_ns"]) / 1e9,
+            skipped=tuple(row.file for row in self._store.skipped().values()),
+            problems=tuple(SkippedFile(path, "no-spans", problem) for path, problem in problems),
+            stale=self.freshness(budget_seconds),
+            settings={
+                "model_fingerprint": manifest.model_fingerprint,
+                "max_tokens": str(manifest.max_tokens),
+                "window_tokens": str(manifest.window_tokens),
+                "codec": manifest.codec,
+            },
+            languages=dict(languages),  # type: ignore[arg-type]
+        )
+
+    def close(self) -> None:
+        """Release the database."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _number(score: float) -> float | None:
+    return None if np.isnan(score) else round(float(score), 4)
