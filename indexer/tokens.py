@@ -69,6 +69,16 @@ class ChunkTokenizer:
         found = {unknown if word_id is None else word_id for word_id in ids}
         return np.array(sorted(word_id for word_id in found if word_id is not None), dtype=np.int32)
 
+    def row_chars(self, text: str) -> Int32Array:
+        """(R, 2) characters of the tokens of a text that get a row in a document.
+
+        For a part of a chunk cut between words these are its rows, in order: tokens do not reach
+        across a word's end.
+        """
+        encoding = self._tokenizer.encode(self._lower(text), add_special_tokens=False)
+        kept = ~np.isin(np.asarray(encoding.ids, dtype=np.int32), self.skip_ids())
+        return _offsets(encoding)[kept]
+
     def count(self, text: str) -> int:
         """Tokens of a text by itself, without specials."""
         return sum(len(self._tokenizer.encode(piece, add_special_tokens=False)) for piece in _segments(text))
