@@ -1,0 +1,101 @@
+"""The product under test: copies of the collections, their indexes in the cache, and searches.
+
+Indexes lie in the cache folder, keyed by model, settings and revision, so that a change of ranking
+runs searches only. An index made by other code of the write path is used and reported as such;
+`--refresh` brings it up to date (stored embeddings that still fit are not computed again).
+Called by `quality.py`. Everything goes through `codesearch.CodeIndex`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench_data import CACHE, PROJECT, Collection
+from metrics import Returned
+
+MODES = ("hybrid", "single", "colbert", "lexical")
+_READ_PATH = frozenset({"search.py", "ranking.py", "query_encoder.py", "filters.py"})
+"""Changes to these need no new index."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """What an index is made with."""
+
+    model: str
+    settings: tuple[tuple[str, Any], ...] = ()
+    """Fields of `BuildSettings` that differ from the defaults."""
+
+    @property
+    def key(self) -> str:
+        """Folder name in the cache."""
+        digest = hashlib.sha256(json.dumps([self.model, sorted(self.settings)]).encode())
+        return digest.hexdigest()[:12]
+
+
+def write_path_digest() -> str:
+    """One digest of all sources that an index depends on."""
+    digest = hashlib.sha256()
+    for path in sorted((PROJECT / "indexer").rglob("*")):
+        if path.suffix in {".py", ".scm"} and path.name not in _READ_PATH:
+            digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def tree_of(collection: Collection, spec: IndexSpec) -> Path:
+    """Where the copy of a collection and its index lie."""
+    return CACHE / "indexes" / spec.key / f"{collection.name}-{collection.revision[:12]}"
+
+
+def prepare(collection: Collection, spec: IndexSpec, *, refresh: bool) -> dict[str, Any]:
+    """Make sure that the index is there; returns what is known of its build."""
+    tree = tree_of(collection, spec)
+    note = tree.with_name(tree.name + ".json")
+    digest = write_path_digest()
+    if note.is_file():
+        known: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+        if not refresh or known["write_path"] == digest:
+            return known | {"current": known["write_path"] == digest}
+    from codesearch import CodeIndex
+
+    if not tree.is_dir():
+        unfinished = tree.with_name(tree.name + ".copy")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(collection.source, unfinished, symlinks=True)
+        unfinished.rename(tree)
+    print(f"indexing {collection.name} ...", end=" ", flush=True, file=sys.stderr)
+    started = time.monotonic()
+    index = CodeIndex.build(tree, model=spec.model, rebuild=refresh)
+    index.close()
+    seconds = time.monotonic() - started
+    print(f"{seconds:.1f} s", file=sys.stderr)
+    known = {"write_path": digest, "seconds": round(seconds, 2)}
+    note.write_text(json.dumps(known), encoding="utf-8")
+    return known | {"current": True}
+
+
+class Product:
+    """An open index."""
+
+    def __init__(self, collection: Collection, spec: IndexSpec, tokenizer: str):
+        from codesearch import CodeIndex
+
+        self._index = CodeIndex.open(tree_of(collection, spec), model=spec.model, tokenizer=tokenizer)
+
+    def search(self, query: str, depth: int, mode: str) -> list[Returned]:
+        """Passages as a user gets them."""
+        return [
+            Returned(p.path, p.start_line, p.end_line, p.n_tokens, p.omitted_lines)
+            for p in self._index.search(query, k=depth, mode=mode)
+        ]
+
+    def close(self) -> None:
+        """Let go of the index's files."""
+        self._index.close()
