@@ -39,6 +39,8 @@ class RunSettings:
     """Passages asked for: NDCG and recall look at those."""
     tokenizer: str
     jobs: int
+    hits_only: bool = False
+    """Rank only: no passages are cut, so tokens are not counted."""
     overrides: tuple[str, ...] = ()
     """`package.module.OBJECT.field=number`, applied before anything is searched."""
 
@@ -103,7 +105,7 @@ def _run_task(task: _Task) -> list[_Scored]:
         (name,) = task.systems
         baseline = open_baseline(name, collection, counter_for(settings.tokenizer).count)
         return _ask(collection, name, lambda query: baseline.search(query, settings.depth))
-    product = Product(collection, settings.spec, settings.tokenizer)
+    product = Product(collection, settings.spec, settings.tokenizer, hits_only=settings.hits_only)
     try:
         for mode in task.systems:
             scored += _ask(collection, mode, lambda query, m=mode: product.search(query, settings.depth, m))

@@ -63,7 +63,7 @@ def prepare(collection: Collection, spec: IndexSpec, *, refresh: bool) -> dict[s
         known: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
         if not refresh or known["write_path"] == digest:
             return known | {"current": known["write_path"] == digest}
-    from codesearch import CodeIndex
+    from codesearch import BuildSettings, CodeIndex
 
     if not tree.is_dir():
         unfinished = tree.with_name(tree.name + ".copy")
@@ -71,8 +71,9 @@ def prepare(collection: Collection, spec: IndexSpec, *, refresh: bool) -> dict[s
         shutil.copytree(collection.source, unfinished, symlinks=True)
         unfinished.rename(tree)
     print(f"indexing {collection.name} ...", end=" ", flush=True, file=sys.stderr)
+    settings = BuildSettings(model=spec.model, **dict(spec.settings))
     started = time.monotonic()
-    index = CodeIndex.build(tree, model=spec.model, rebuild=refresh)
+    index = CodeIndex.build(tree, settings=settings, rebuild=refresh)
     index.close()
     seconds = time.monotonic() - started
     print(f"{seconds:.1f} s", file=sys.stderr)
@@ -84,18 +85,40 @@ def prepare(collection: Collection, spec: IndexSpec, *, refresh: bool) -> dict[s
 class Product:
     """An open index."""
 
-    def __init__(self, collection: Collection, spec: IndexSpec, tokenizer: str):
+    def __init__(self, collection: Collection, spec: IndexSpec, tokenizer: str, *, hits_only: bool):
         from codesearch import CodeIndex
+        from codesearch.counting import counter_for
 
-        self._index = CodeIndex.open(tree_of(collection, spec), model=spec.model, tokenizer=tokenizer)
+        self._index = CodeIndex.open(tree_of(collection, spec))
+        self._counter = counter_for(tokenizer)
+        self._hits_only = hits_only
 
     def search(self, query: str, depth: int, mode: str) -> list[Returned]:
-        """Passages as a user gets them."""
-        return [
-            Returned(p.path, p.start_line, p.end_line, p.n_tokens, p.omitted_lines)
-            for p in self._index.search(query, k=depth, mode=mode)
-        ]
+        """Passages as a user gets them; with `hits_only` the engine's hits, whose tokens are not known."""
+        if self._hits_only:
+            return self._search_hits(query, depth, mode)
+        found = self._index.search(query, k=depth, mode=mode, tokenizer=self._counter)
+        return [Returned(p.path, p.start_line, p.end_line, p.n_tokens, p.omitted_lines) for p in found]
+
+    def _search_hits(self, query: str, depth: int, mode: str) -> list[Returned]:
+        from codesearch.request import make_request
+
+        engine = self._index.engine
+        result = engine.search(make_request(query, k=depth, mode=mode))
+        chunks = [engine.chunk(hit.chunk_id) for hit in result.hits]
+        return [Returned(chunk.path, chunk.start_line, chunk.end_line, 0) for chunk in chunks]
 
     def close(self) -> None:
         """Let go of the index's files."""
         self._index.close()
+
+
+def build_setting(text: str) -> tuple[str, Any]:
+    """`max_tokens=1024` as a field of `BuildSettings` and its value."""
+    from codesearch import BuildSettings
+
+    name, _, value = text.partition("=")
+    default = getattr(BuildSettings(), name, None)
+    if not isinstance(default, int | float | str):
+        raise SystemExit(f"BuildSettings has no plain field {name}.")
+    return name, type(default)(value)

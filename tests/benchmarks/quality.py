@@ -26,7 +26,7 @@ from baselines import BASELINES, BaselineMissingError
 from bench_data import CACHE, SETS, Collection, DataMissingError, load_collections
 from bench_report import RESULTS, SetRun
 from bench_run import RunSettings, run_all
-from product import MODES, IndexSpec, prepare
+from product import MODES, IndexSpec, build_setting, prepare
 
 LAST_RUN = CACHE / "last.json"
 """The newest run, recorded or not; `--compare last` names the one before this."""
@@ -49,13 +49,16 @@ def run(arguments: argparse.Namespace, collections: list[Collection]) -> int:
 
     modes, rivals = _names(arguments.modes, MODES), _names(arguments.baselines, BASELINES)
     tokenizer = counter_for(arguments.tokenizer).name
-    spec = IndexSpec(arguments.model)
+    spec = IndexSpec(arguments.model, tuple(build_setting(text) for text in arguments.build_set))
     settings = RunSettings(
         systems=(*modes, *rivals), spec=spec, depth=arguments.depth, tokenizer=tokenizer,
-        jobs=arguments.jobs, overrides=tuple(arguments.set),
+        jobs=arguments.jobs, overrides=tuple(arguments.set), hits_only=arguments.hits,
     )  # fmt: skip
     if not settings.systems:
         print("Nothing to run: both --modes and --baselines are none.", file=sys.stderr)
+        return 2
+    if arguments.label and arguments.hits:
+        print("A run with --hits has no token figures and is not recorded.", file=sys.stderr)
         return 2
     builds = prepare_all(collections, spec, refresh=arguments.refresh) if modes else {}
     if arguments.build_only:
@@ -66,6 +69,7 @@ def run(arguments: argparse.Namespace, collections: list[Collection]) -> int:
 
     recorded_settings = {
         "model": arguments.model, "depth": settings.depth, "jobs": settings.jobs, "set": arguments.set,
+        "build_set": arguments.build_set, "hits_only": arguments.hits,
         "indexes_current": all(build["current"] for build in builds.values()),
     }  # fmt: skip
     facts = bench_report.facts(arguments.label or "unrecorded", sys.argv[1:], recorded_settings, tokenizer)
@@ -159,6 +163,16 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PATH=NUMBER",
         help="another constant for this run, e.g. indexer.ranking.WEIGHTS.single=0",
+    )
+    flags.add_argument(
+        "--build-set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="another field of BuildSettings, indexed apart, e.g. max_tokens=1024",
+    )
+    flags.add_argument(
+        "--hits", action="store_true", help="rank without cutting passages: faster, no token figures"
     )
     flags.add_argument("--label", default="", help="record the run under results/ by this name")
     flags.add_argument(
