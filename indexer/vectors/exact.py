@@ -1,0 +1,172 @@
+"""Exact scores over stored rows: MaxSim by region, token similarities, and plain inner products.
+
+NumPy alone: no index, no training, nothing approximated but what the codec rounded. Work goes tile by
+tile, so that memory stays at a few megabytes whatever the number of rows, which may be mapped files.
+The ranker (`candidates.py`, `search.py`) calls it for candidate chunks, and for everything while an
+index is small; it is what FAISS and PLAID are measured against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InputError
+from indexer.records import Float32Array, Int64Array
+from indexer.vectors.base import Neighbours, top_k
+from indexer.vectors.codec import RowCodec, UInt8Array, float16_to_float32
+
+TILE_ROWS = 8192
+"""Rows decoded at once: 2 MB as float32 at D = 64, which stays in a core's cache."""
+
+NOTHING = -1.0
+"""The maximum over no rows: the least that a cosine can be."""
+
+
+def run_maxima(
+    query_rows: Float32Array,
+    pieces: Sequence[UInt8Array],
+    codec: RowCodec,
+    starts: NDArray[np.integer],
+    ends: NDArray[np.integer],
+) -> Float32Array:
+    """For each query row and each run of stored rows, the best inner product: (Q, N).
+
+    Preconditions: runs are half-open, numbered through all pieces, in order, and do not overlap;
+    gaps and empty runs are allowed (an empty run scores -1).
+
+    `query_rows` is (Q, D); `pieces` are code arrays (n, bytes_per_row), one a chunk say, views of
+    mapped files or not; `starts` and `ends` are (N,). Raises InputError where the runs are not as said.
+    """
+    run_starts: Int64Array = np.asarray(starts, dtype=np.int64)
+    run_ends: Int64Array = np.asarray(ends, dtype=np.int64)
+    _check_runs(run_starts, run_ends, sum(len(piece) for piece in pieces))
+    best = np.full((len(query_rows), len(run_starts)), NOTHING, dtype=np.float32)
+    if not best.size:
+        return best
+    for tile in _scored_tiles(query_rows, pieces, codec):
+        tile_end = tile.first_row + tile.scores.shape[1]
+        low = int(np.searchsorted(run_ends, tile.first_row, "right"))
+        high = int(np.searchsorted(run_starts, tile_end, "left"))
+        if low >= high:
+            continue
+        inside = np.arange(low, high)[run_ends[low:high] > run_starts[low:high]]
+        if not len(inside):
+            continue
+        from_row = np.maximum(run_starts[inside] - tile.first_row, 0)
+        to_row = np.minimum(run_ends[inside], tile_end) - tile.first_row
+        best[:, inside] = np.maximum(best[:, inside], _maxima(tile.scores, from_row, to_row))
+    return best
+
+
+def maxsim(query_rows: Float32Array, pieces: Sequence[UInt8Array], codec: RowCodec) -> Float32Array:
+    """ColBERT's score of each piece, one document each: (n_pieces,), summed over query rows."""
+    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends])[:-1]
+    total: Float32Array = run_maxima(query_rows, pieces, codec, starts, ends).sum(axis=0)
+    return total
+
+
+def similarities(query_rows: Float32Array, codes: UInt8Array, codec: RowCodec) -> Float32Array:
+    """Inner products of query rows (Q, D) with stored rows, all of them: (Q, n). For evidence."""
+    return codec.rotate(query_rows) @ codec.decode_rotated(codes).T
+
+
+def inner_products(rows: NDArray[np.floating], query: Float32Array) -> Float32Array:
+    """Inner products of rows (n, D), float16 or float32, with a query (D,): (n,) float32."""
+    scores = np.empty(len(rows), dtype=np.float32)
+    buffer = np.empty((min(TILE_ROWS, len(rows)), rows.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), TILE_ROWS):
+        tile = rows[start : start + TILE_ROWS]
+        if tile.dtype == np.float16:
+            tile = float16_to_float32(np.ascontiguousarray(tile), buffer[: len(tile)])
+        np.matmul(tile, query, out=scores[start : start + len(tile)])
+    return scores
+
+
+class ExactIndex:
+    """All rows scored, none missed: a `SingleIndex` over an array, mapped or in memory."""
+
+    def __init__(self, rows: NDArray[np.floating], ids: Int64Array | None = None) -> None:
+        """Rows (n, D) float16 or float32 and their ids, ascending; without ids, a row's position."""
+        self._rows = rows
+        self._ids = ids
+
+    @property
+    def n_rows(self) -> int:
+        """Vectors stored."""
+        return len(self._rows)
+
+    def search(self, query: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
+        """The k nearest to a query (D,), among the ids in `allowed` where that is given."""
+        scores = inner_products(self._rows, query)
+        ids = self._ids if self._ids is not None else np.arange(len(scores), dtype=np.int64)
+        if allowed is not None:
+            kept = np.flatnonzero(np.isin(ids, allowed))
+            ids, scores = ids[kept], scores[kept]
+        best = top_k(scores, k)
+        return Neighbours(ids[best], scores[best])
+
+
+@dataclass(frozen=True, slots=True)
+class _ScoredTile:
+    """Scores of a stretch of rows."""
+
+    first_row: int
+    scores: Float32Array
+    """(Q, n); overwritten by the next tile."""
+
+
+def _scored_tiles(
+    query_rows: Float32Array, pieces: Sequence[UInt8Array], codec: RowCodec
+) -> Iterator[_ScoredTile]:
+    """Scores of all rows in order, at most TILE_ROWS at a time."""
+    queries = np.ascontiguousarray(codec.rotate(query_rows))
+    decoded = np.empty((TILE_ROWS, codec.dim), dtype=np.float32)
+    scores = np.empty((len(queries), TILE_ROWS), dtype=np.float32)
+    first_row = 0
+    for codes in _tiles(pieces, codec.bytes_per_row):
+        n = len(codes)
+        codec.decode_rotated(codes, decoded[:n])
+        tile_scores = scores if n == TILE_ROWS else np.empty((len(queries), n), dtype=np.float32)
+        np.matmul(queries, decoded[:n].T, out=tile_scores)
+        yield _ScoredTile(first_row, tile_scores)
+        first_row += n
+
+
+def _tiles(pieces: Sequence[UInt8Array], n_bytes: int) -> Iterator[UInt8Array]:
+    """The pieces' rows in order, TILE_ROWS at a time (the last fewer), overwritten by the next tile."""
+    buffer = np.empty((TILE_ROWS, n_bytes), dtype=np.uint8)
+    filled = 0
+    for piece in pieces:
+        taken = 0
+        while taken < len(piece):
+            n = min(TILE_ROWS - filled, len(piece) - taken)
+            buffer[filled : filled + n] = piece[taken : taken + n]
+            filled, taken = filled + n, taken + n
+            if filled == TILE_ROWS:
+                yield buffer
+                filled = 0
+    if filled:
+        yield buffer[:filled]
+
+
+def _maxima(scores: Float32Array, starts: Int64Array, ends: Int64Array) -> Float32Array:
+    """(Q, n): maxima of columns starts to ends; runs are in order, disjoint and not empty."""
+    n_columns = scores.shape[1]
+    # reduceat reduces from each border to the next: every second result is a gap's, and is dropped.
+    # A border at the very end is not allowed and not needed, for the last run ends there anyway.
+    borders = np.stack([starts, ends], axis=1).ravel()
+    if borders[-1] == n_columns:
+        borders = borders[:-1]
+    return np.maximum.reduceat(scores, borders, axis=1)[:, ::2]
+
+
+def _check_runs(starts: Int64Array, ends: Int64Array, n_rows: int) -> None:
+    """Raise InputError unless the runs are in order, disjoint and within the rows."""
+    fits = len(starts) == len(ends) and (not len(starts) or (starts[0] >= 0 and ends[-1] <= n_rows))
+    if not fits or (starts > ends).any() or (starts[1:] < ends[:-1]).any():
+        raise InputError("Runs of rows must be in order, disjoint and within the rows given.")
