@@ -1,0 +1,255 @@
+"""From files to stored vectors: the middle of the write path, composing its stages for `build.py`.
+
+    read → parse → tokenize → chunks → regions → windows → pack → encode → pool → store
+
+Preparing runs a few files ahead in a thread while the model runs; chunks whose vectors are stored
+already, under whatever path or commit, are not encoded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from indexer.checkpoint import Checkpoint
+from indexer.chunks import cut_chunks
+from indexer.embedding_store import EmbeddingStore, NewEmbedding, load_all
+from indexer.encoder import Encoder
+from indexer.lexical import add_rows, file_row, region_rows, remove_rows
+from indexer.manifest import Manifest
+from indexer.pack import pack, split_vectors
+from indexer.parse import parse
+from indexer.pool import pool_chunk, pool_recipe
+from indexer.prefetch import prefetch
+from indexer.records import Chunk, FoundFile, SequenceVectors, SkippedFile, SourceFile, Span, TokenizedChunk, Window
+from indexer.regions import Regions, cut_regions
+from indexer.settings import BuildSettings
+from indexer.store import FileRow, SkippedRow, StoreWriter
+from indexer.tables import REGION_BITS
+from indexer.tokens import ChunkTokenizer
+from indexer.vectors.codec import RowCodec
+from indexer.walk import read_source
+from indexer.windows import cut_windows, join_windows
+
+_BLOCK_TOKENS = 65_536
+"""Chunks are encoded in blocks of about this many tokens: enough to pack well, little to lose."""
+_FILES_AHEAD = 32
+
+OnFile = Callable[[int, int, str, "Ingest"], None]
+"""Called with files done, files in all, the path just done, and the ingest with its counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedChunk:
+    """A chunk ready for the model."""
+
+    chunk: Chunk
+    tokenized: TokenizedChunk
+    regions: Regions
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _PreparedFile:
+    """A file ready for the store; `skipped` instead where its content ruled it out."""
+
+    found: FoundFile
+    source: SourceFile | None = None
+    problem: str = ""
+    chunks: tuple[_PreparedChunk, ...] = ()
+    skipped: SkippedFile | None = None
+    same_content: bool = False
+    """Only the stat figures differ from what is indexed."""
+
+
+class Ingest:
+    """Brings a generation's database and the stored embeddings to what the tree holds."""
+
+    def __init__(
+        self,
+        root: Path,
+        settings: BuildSettings,
+        checkpoint: Checkpoint,
+        manifest: Manifest,
+        store: StoreWriter,
+        embeddings: EmbeddingStore,
+        codec: RowCodec | None,
+    ) -> None:
+        self.n_encoded_chunks = 0
+        self.n_encoded_tokens = 0
+        self._root = root
+        self._settings = settings
+        self._checkpoint = checkpoint
+        self._manifest = manifest
+        self._store = store
+        self._embeddings = embeddings
+        self._codec = codec
+        self._tokenizer = ChunkTokenizer(checkpoint)
+        self._encoder: Encoder | None = None
+        self._queue: list[_PreparedChunk] = []
+        self._queued: set[str] = set()
+        self._n_queued_tokens = 0
+
+    def remove(self, row: FileRow) -> None:
+        """Take a file out, its full-text rows with it."""
+        connection = self._store.connection
+        chunks = self._store.file_chunks(row.file_id)
+        keys = self._store.file_keys(row.file_id)
+        stored = load_all(self._embeddings.folder, keys)
+        for chunk, key in zip(chunks, keys, strict=True):
+            rows = region_rows(chunk, stored[key].regions, chunk.chunk_id << REGION_BITS)
+            remove_rows(connection, "lexical_regions", rows)
+        text = "".join(chunk.text for chunk in chunks)
+        symbols = [span.name for chunk in chunks for span in chunk.spans]
+        remove_rows(connection, "lexical_files", [file_row(row.file_id, row.path, text, symbols)])
+        self._store.remove_file(row.file_id)
+
+    def add(self, files: Sequence[FoundFile], known: dict[str, FileRow], on_file: OnFile) -> list[SkippedRow]:
+        """Read, store and encode files; returns those whose content ruled them out.
+
+        `known` is what the index holds so far, by path. `on_file` is called after each file.
+        """
+        skips: list[SkippedRow] = []
+        prepared = prefetch(self._prepare_all(files, known), n_ahead=_FILES_AHEAD)
+        with closing(prepared):
+            for n_done, file in enumerate(prepared, 1):
+                old = known.get(file.found.path)
+                if file.skipped is not None:
+                    skips.append(SkippedRow(file.skipped, file.found.n_bytes, file.found.mtime_ns))
+                if old is not None and file.same_content:
+                    self._store.touch(old.file_id, file.found.n_bytes, file.found.mtime_ns)
+                else:
+                    if old is not None:
+                        self.remove(old)
+                    if file.source is not None:
+                        self._add_file(file, file.source)
+                on_file(n_done, len(files), file.found.path, self)
+        self._encode_queue()
+        return skips
+
+    def _prepare_all(self, files: Sequence[FoundFile], known: dict[str, FileRow]) -> Iterator[_PreparedFile]:
+        for found in files:
+            yield self._prepare(found, known.get(found.path))
+
+    def _prepare(self, found: FoundFile, old: FileRow | None) -> _PreparedFile:
+        settings = self._settings
+        source = read_source(self._root, found, settings.walk)
+        if isinstance(source, SkippedFile):
+            return _PreparedFile(found, skipped=source)
+        if old is not None and old.sha256 == source.sha256:
+            return _PreparedFile(found, same_content=True)
+        parsed = parse(source, settings.parse_seconds)
+        (token_chars,) = self._tokenizer.file_offsets([source.text])
+        max_tokens = min(settings.max_tokens, self._checkpoint.max_tokens)
+        chunks = cut_chunks(source, parsed.spans, token_chars, max_tokens, self._tokenizer.count_header, 0)
+        prepared = []
+        for chunk, tokenized in zip(chunks, self._tokenizer.tokenize(chunks), strict=True):
+            regions = cut_regions(chunk, tokenized)
+            prepared.append(_PreparedChunk(chunk, tokenized, regions, self._key(chunk, regions)))
+        return _PreparedFile(found, source=source, problem=parsed.problem, chunks=tuple(prepared))
+
+    def _key(self, chunk: Chunk, regions: Regions) -> str:
+        """Everything the vectors depend on but the path: a renamed file keeps its vectors."""
+        digest = hashlib.sha256()
+        manifest = self._manifest
+        for part in (
+            manifest.model_fingerprint,
+            f"{manifest.window_tokens} {manifest.overlap_tokens} {manifest.codec}",
+            chunk.header.removeprefix(chunk.path),
+            chunk.text,
+        ):
+            raw = part.encode("utf-8", "surrogatepass")
+            digest.update(len(raw).to_bytes(8, "little") + raw)
+        digest.update(regions.chars.tobytes() + b"|" + regions.wide_chars.tobytes())
+        return digest.hexdigest()
+
+    def _add_file(self, file: _PreparedFile, source: SourceFile) -> None:
+        file_id = self._store.add_file(
+            path=source.path,
+            language=source.language,
+            sha256=source.sha256,
+            n_bytes=file.found.n_bytes,
+            mtime_ns=file.found.mtime_ns,
+            problem=file.problem,
+            text=source.text,
+        )
+        connection = self._store.connection
+        symbols = [span.name for prepared in file.chunks for span in prepared.chunk.spans]
+        add_rows(connection, "lexical_files", [file_row(file_id, source.path, source.text, symbols)])
+        known = self._embeddings.known(prepared.key for prepared in file.chunks)
+        for prepared in file.chunks:
+            chunk = replace(prepared.chunk, chunk_id=self._store.next_chunk_id)
+            self._store.add_chunk(file_id, chunk, prepared.key)
+            add_rows(
+                connection, "lexical_regions", region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS)
+            )
+            if prepared.key not in known and prepared.key not in self._queued:
+                self._queue.append(prepared)
+                self._queued.add(prepared.key)
+                self._n_queued_tokens += len(prepared.tokenized.input_ids)
+        if self._n_queued_tokens >= _BLOCK_TOKENS:
+            self._encode_queue()
+
+    def _encode_queue(self) -> None:
+        """Run the model on what is queued and store the vectors."""
+        if not self._queue:
+            return
+        checkpoint = self._checkpoint
+        if self._encoder is None:
+            self._encoder = Encoder(checkpoint, max_memory_bytes=self._settings.max_memory_bytes)
+            self._recipe = pool_recipe(checkpoint, self._tokenizer.skip_ids(), self._tokenizer.n_document_prompt)
+        windows: list[Window] = []
+        owners: list[int] = []
+        for at, prepared in enumerate(self._queue):
+            cut = cut_windows(prepared.tokenized, checkpoint.window_tokens, checkpoint.overlap_tokens, len(windows))
+            windows += cut
+            owners += [at] * len(cut)
+        groups: list[list[Window]] = [[] for _ in self._queue]
+        for owner, window in zip(owners, windows, strict=True):
+            groups[owner].append(window)
+        parts: dict[int, SequenceVectors] = {}
+        for batch in pack(windows, self._encoder.batch_tokens):
+            for part in split_vectors(self._encoder.encode(batch)):
+                parts[part.sequence_id] = part
+        for prepared, group in zip(self._queue, groups, strict=True):
+            joined = join_windows(prepared.chunk.chunk_id, group, [parts.pop(window.window_id) for window in group])
+            self._embeddings.add(self._pooled(prepared, joined))
+            self.n_encoded_chunks += 1
+            self.n_encoded_tokens += len(prepared.tokenized.input_ids)
+        self._embeddings.commit()
+        self._queue.clear()
+        self._queued.clear()
+        self._n_queued_tokens = 0
+
+    def _pooled(self, prepared: _PreparedChunk, vectors: SequenceVectors) -> NewEmbedding:
+        """One chunk's vectors as they are stored: single rows for chunk, regions and wide spans."""
+        chunk, regions = prepared.chunk, prepared.regions
+        areas = [*regions.chars.tolist(), *regions.wide_chars.tolist()]
+        pooled_spans = tuple(
+            Span("", "", start + chunk.start_char, end + chunk.start_char, 0, 0) for start, end in areas
+        )
+        pooled = pool_chunk(
+            replace(chunk, spans=pooled_spans), prepared.tokenized, vectors.hidden, vectors.rows, self._recipe
+        )
+        single = pooled.single.vectors if pooled.single else np.empty((0, 0), np.float32)
+        rows = pooled.multi.vectors if pooled.multi else np.empty((0, 0), np.float32)
+        starts = pooled.multi.row_chars[:, 0] if pooled.multi else np.empty(0, np.int32)
+        ends = pooled.multi.row_chars[:, 1] if pooled.multi else np.empty(0, np.int32)
+        n_header = int(np.argmax(ends > 0)) if (ends > 0).any() else len(ends)
+        n_tail = int(np.argmax(ends[::-1] > 0)) if (ends > 0).any() else 0
+        body = starts[n_header : len(starts) - n_tail]
+        end_rows = np.searchsorted(body, regions.chars[:, 1]) + n_header
+        end_rows[-1] = len(rows)
+        return NewEmbedding(
+            key=prepared.key,
+            single=single,
+            codes=self._codec.encode(rows) if len(rows) else np.empty((0, 0), np.uint8),
+            regions=np.column_stack([regions.chars, end_rows]).astype(np.int32),
+            wide=regions.wide_chars if len(single) else np.empty((0, 2), np.int32),
+            n_header_rows=n_header,
+        )
