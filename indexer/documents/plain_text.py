@@ -1,0 +1,96 @@
+"""Plain text and AsciiDoc: the text as it is on disk, with its sections, tables and code blocks.
+
+AsciiDoc is read line by line, not by an AsciiDoc processor: nothing is included, substituted or run.
+"""
+
+from __future__ import annotations
+
+import re
+
+from indexer.decode import UndecodableError, decode
+from indexer.documents.document import Document, DocumentError, Meter
+from indexer.documents.headings import Heading, Part, plain_headings, section_parts, to_spans
+
+_ASCIIDOC_HEADING = re.compile(r"(?P<marks>={1,6}|#{1,6})[ \t]+(?P<title>\S.*)")
+_ASCIIDOC_FENCE = re.compile(r"-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|`{3,}[\w-]*|[|,:!]===+")
+_ASCIIDOC_SOURCE = re.compile(r"\[(?:source|listing)\b[,%\s]*(?P<language>[\w+#-]*)")
+_TWO_LINE_LEVELS = {"=": 0, "-": 1, "~": 2, "^": 3, "+": 4}
+
+
+def read_plain_text(data: bytes, path: str, meter: Meter) -> Document:
+    """Read a text with the headings that it shows without markup."""
+    text = decode_document(data, meter)
+    meter.step(0, len(text))
+    parts = section_parts(plain_headings(text), len(text))
+    meter.step(len(text), len(text))
+    return Document(text, to_spans(text, parts), "text")
+
+
+def read_asciidoc(data: bytes, path: str, meter: Meter) -> Document:
+    """Read AsciiDoc: section titles of one line and of two, delimited blocks, tables."""
+    text = decode_document(data, meter)
+    meter.step(0, len(text))
+    headings: list[Heading] = []
+    parts: list[Part] = []
+    fence, fence_start, language, pending_language = "", 0, "", ""
+    start = 0
+    lines = text.split("\n")
+    for at, raw_line in enumerate(lines):
+        line = raw_line.rstrip()
+        end = start + len(raw_line)
+        is_after_blank = at == 0 or not lines[at - 1].strip() or lines[at - 1].startswith(("[", "//"))
+        if fence:
+            if line == fence:
+                parts += _block_part(fence, language, fence_start, end)
+                fence = ""
+        elif found := _ASCIIDOC_SOURCE.match(line):
+            pending_language = found["language"]
+            start = end + 1
+            continue
+        elif _ASCIIDOC_FENCE.fullmatch(line) and (is_after_blank or at == 0 or line[0] not in "-+"):
+            fence = "```" if line.startswith("```") else line
+            language, fence_start = pending_language or line.lstrip("`-.|=*_+/,:!"), start
+        elif found := _ASCIIDOC_HEADING.fullmatch(line):
+            headings.append(Heading(len(found["marks"]) - 1, found["title"], start))
+        elif is_after_blank and at + 1 < len(lines):
+            level = _two_line_level(line, lines[at + 1])
+            headings += [] if level is None else [Heading(level, line, start)]
+        if line:
+            pending_language = ""
+        start = end + 1
+    # A block that is never closed reaches to the end of the text.
+    if fence:
+        parts += _block_part(fence, language, fence_start, len(text))
+    meter.step(len(text), len(text))
+    return Document(text, to_spans(text, [*section_parts(headings, len(text)), *parts]), "asciidoc")
+
+
+def decode_document(data: bytes, meter: Meter) -> str:
+    """Bytes → text as source files are decoded; DocumentError where they are none."""
+    try:
+        text = decode(data)
+    except UndecodableError as error:
+        raise DocumentError(error.reason, str(error)) from error
+    if not text.strip():
+        raise DocumentError("empty", "holds no text")
+    if len(text) > meter.limits.max_text_chars:
+        raise DocumentError("too-large", f"holds {len(text):,} characters of text")
+    return text
+
+
+def _block_part(fence: str, language: str, start: int, end: int) -> list[Part]:
+    """A part for a finished block; comments, examples, quotes and sidebars have none."""
+    if fence.endswith("==") and fence[0] in "|,:!":
+        return [Part("table", "", start, end)]
+    if fence.startswith(("----", "....", "```")):
+        return [Part("code", language, start, end)]
+    return []
+
+
+def _two_line_level(line: str, below: str) -> int | None:
+    below = below.rstrip()
+    if len(below) < 3 or below[0] not in _TWO_LINE_LEVELS or set(below) != {below[0]}:
+        return None
+    if not line or not any(map(str.isalnum, line)) or abs(len(line) - len(below)) > 2:
+        return None
+    return _TWO_LINE_LEVELS[below[0]]
