@@ -1,0 +1,6 @@
+"""`python -m codesearch` is the command `codesearch`."""
+
+from codesearch.cli import main
+
+if __name__ == "__main__":
+    main()

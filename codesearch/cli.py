@@ -1,0 +1,104 @@
+"""The command `codesearch`: a group of small commands, one error policy, one set of exit codes.
+
+0 found or done, 1 nothing found, 2 an error in one sentence, 130 interrupted. Results go to stdout, talk to
+stderr, and a reader that closes the pipe early is no error. The commands are in `codesearch/commands/`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from codesearch import __version__
+from codesearch.commands.indexing import index_command
+from codesearch.commands.searching import search_command
+from codesearch.commands.status import status_command
+from codesearch.console import encode_safely, say
+from indexer.errors import BuildInterruptedError, CodesearchError
+
+NOTHING_FOUND = 1
+FAILED = 2
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that turns every outcome into an exit code, for the shell and for tests alike."""
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any
+    ) -> Any:
+        """Run a command and exit."""
+        encode_safely()
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, prog_name, *rest, **extra)
+        except click.UsageError as error:
+            code = _usage_error(error)
+        except click.ClickException as error:
+            say(f"codesearch: {error.format_message()}")
+            code = FAILED
+        except (KeyboardInterrupt, click.Abort):
+            say("codesearch: Interrupted.")
+            code = INTERRUPTED
+        except BuildInterruptedError as error:
+            say(f"codesearch: {error}")
+            code = INTERRUPTED
+        except CodesearchError as error:
+            say(f"codesearch: {error}")
+            code = FAILED
+        except BrokenPipeError:
+            code = _closed_pipe()
+        except OSError as error:
+            code = _os_error(error)
+        except Exception as error:
+            if os.environ.get("CODESEARCH_DEBUG"):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            say(f"codesearch: Internal error ({what}); CODESEARCH_DEBUG=1 shows where.")
+            code = FAILED
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_error(error: click.UsageError) -> int:
+    command = error.ctx.command_path if error.ctx else "codesearch"
+    message = error.format_message().rstrip(".?")
+    if isinstance(error, click.NoSuchOption | click.BadParameter) or not message.startswith("Got unexpected"):
+        say(f"codesearch: {message}. `{command} --help` lists what is possible.")
+    else:
+        say(f"codesearch: {message}. A query of several words stands in quotes.")
+    return FAILED
+
+
+def _closed_pipe() -> int:
+    """The reader has what it wanted; keep Python from complaining when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _os_error(error: OSError) -> int:
+    if error.errno == errno.ENOSPC:
+        say("codesearch: The disk is full; free some space and run the same command again.")
+    else:
+        say(f"codesearch: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.")
+    return FAILED
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="codesearch")
+def cli() -> None:
+    """Semantic code search on your own machine: index a folder once, then ask it in words."""
+
+
+cli.add_command(index_command)
+cli.add_command(search_command)
+cli.add_command(status_command)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    cli(prog_name="codesearch")

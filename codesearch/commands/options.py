@@ -1,0 +1,135 @@
+"""Options that several commands share, and how they become a request. Values only, no engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from codesearch.config import Config, load_config
+from codesearch.console import is_terminal, put, put_colour, say
+from codesearch.findings import Findings
+
+if TYPE_CHECKING:
+    from codesearch.api import CodeIndex
+
+MODES = ("hybrid", "single", "colbert", "lexical")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def filter_options(command: Command) -> Command:
+    """--mode, --lang, --path, --regex, --kind."""
+    for option in (
+        click.option("--kind", "kinds", multiple=True, metavar="KIND",
+                     help="Only this kind of symbol, `code` or `docs`; repeatable."),
+        click.option("--regex", metavar="RE", help="Only places that match this regular expression."),
+        click.option("--path", "paths", multiple=True, metavar="GLOB",
+                     help="Only these files, in .gitignore syntax; a leading ! excludes; repeatable."),
+        click.option("--lang", "languages", multiple=True, metavar="LANG",
+                     help="Only this language; repeatable."),
+        click.option("--mode", type=click.Choice(MODES), help="How to rank; hybrid by default."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def budget_options(command: Command) -> Command:
+    """--budget and --tokenizer."""
+    command = click.option("--tokenizer", metavar="NAME", help="What tokens are counted with.")(command)
+    return click.option("--budget", type=int, metavar="TOKENS", help="At most this many tokens.")(command)
+
+
+def refresh_option(command: Command) -> Command:
+    """--refresh/--no-refresh."""
+    return click.option(
+        "--refresh/--no-refresh",
+        default=None,
+        help="Bring the index up to date first; by default only where few files changed.",
+    )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An index, ready to ask, and the settings in force."""
+
+    index: CodeIndex
+    config: Config
+    folder: str
+    """Repo-relative folder that the person named below the index's root; empty for all of it."""
+
+    def globs(self, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Path patterns as they were typed, relative to `folder`, as patterns of the index."""
+        from codesearch.request import within_folder
+
+        return within_folder(self.folder, paths)
+
+
+def open_index(path: str | None, flags: dict[str, Any], *, refresh: bool | None = None) -> Opened:
+    """Open the nearest index at or above `path`, and bring it up to date where that is wanted.
+
+    A path below the index's root narrows the answer to that folder; no path means all of it.
+    """
+    from codesearch.api import CodeIndex
+    from codesearch.building import find_root
+
+    require_folder(path or ".")
+    root = find_root(path or ".")
+    config = load_config(root, {**flags, "refresh": refresh})
+    for warning in config.warnings:
+        say(f"codesearch: {warning}")
+    index = CodeIndex.open(root)
+    if config["refresh"]:
+        _refresh(index, wanted=bool(refresh))
+    folder = Path(path).expanduser().resolve().relative_to(root).as_posix() if path else ""
+    return Opened(index, config, "" if folder == "." else folder)
+
+
+def require_folder(path: str) -> Path:
+    """The path, if it is a folder. Raises InputError with one sentence."""
+    from indexer.errors import InputError
+
+    folder = Path(path).expanduser()
+    try:
+        is_folder, exists = folder.is_dir(), folder.exists()
+    except (OSError, ValueError):
+        raise InputError(f"{path!r} cannot be a path.") from None
+    if not exists:
+        raise InputError(f"There is no such folder: {path}.")
+    if not is_folder:
+        raise InputError(f"{path} is a file; give the folder that holds it, and --path for single files.")
+    return folder
+
+
+def show(findings: Findings, form: str) -> int:
+    """Write an answer and its notes; the exit code of it."""
+    from codesearch.render import render
+
+    if form == "text" and is_terminal(sys.stdout):
+        put_colour(findings)
+    else:
+        put(render(findings, form))
+    for note in findings.notes:
+        say(note)
+    return 0 if findings.passages else 1
+
+
+def _refresh(index: CodeIndex, *, wanted: bool) -> None:
+    """Bring a stale index up to date: always where asked for, else only where it is quick and possible."""
+    from indexer.errors import CodesearchError
+
+    if not index.state().n_stale:
+        return
+    try:
+        report = index.update() if wanted else index.refresh()
+    except CodesearchError as error:
+        if wanted:
+            raise
+        say(f"The index could not be brought up to date: {error}")
+        return
+    if report is not None:
+        n_chunks, seconds = report.n_encoded_chunks, report.elapsed_seconds
+        say(f"Brought the index up to date ({n_chunks} chunks encoded, {seconds:.1f} s).")

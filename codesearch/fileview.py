@@ -1,0 +1,152 @@
+"""One indexed file as lines and symbols: where a line starts, which symbols hold a line.
+
+A line ends with LF, as git and tree-sitter count; a lone CR is part of its line. Lines are 1-based and
+inclusive. Used by `passages.py`; knows nothing of hits, ranking or output.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from indexer.records import Span
+
+LineRange = tuple[int, int]
+"""First and last line, inclusive."""
+
+_CALLABLE_KINDS = frozenset({"function", "method", "macro"})
+_PROSE_KINDS = frozenset({"section", "page", "cell", "table", "code"})
+_LEAD_MARKS = ("#", "//", "/*", "*", "--", "@", ";;", "%%", '"""', "<!--")
+_NOT_LEAD = ("#include", "#define", "#if", "#endif", "#else", "#pragma", "#!")
+_MAX_LEAD_LINES = 15
+_MAX_SIGNATURE_LINES = 6
+_SIGNATURE_ENDS = ("{", ":", "=>", "=", "do", "then", "->", "where", "begin")
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLines:
+    """A symbol with the lines it covers."""
+
+    span: Span
+    first: int
+    last: int
+
+    @property
+    def n_lines(self) -> int:
+        """Lines from first to last."""
+        return self.last - self.first + 1
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether its first lines are a signature worth keeping above a cut body."""
+        return self.span.kind in _CALLABLE_KINDS
+
+    def holds(self, first: int, last: int) -> bool:
+        """Whether the lines lie inside this symbol."""
+        return self.first <= first and last <= self.last
+
+
+class FileView:
+    """Text, line starts and symbols of one file."""
+
+    __slots__ = ("_starts", "language", "path", "spans", "text")
+
+    def __init__(self, path: str, language: str, text: str, spans: Iterable[Span]) -> None:
+        self.path = path
+        self.language = language
+        self.text = text
+        self._starts = _line_starts(text)
+        lines = [self._span_lines(span) for span in spans if span.start_char < len(text)]
+        self.spans = tuple(sorted(lines, key=lambda item: (item.first, -item.last)))
+
+    @property
+    def n_lines(self) -> int:
+        """Lines of the file; a final line end opens no further line."""
+        return len(self._starts)
+
+    def line_of(self, char: int) -> int:
+        """The line that holds a character; characters past the end belong to the last line."""
+        return max(1, bisect_right(self._starts, char))
+
+    def start_of(self, line: int) -> int:
+        """First character of a line."""
+        return self._starts[line - 1]
+
+    def line(self, number: int) -> str:
+        """One line, its line end included."""
+        end = self._starts[number] if number < len(self._starts) else len(self.text)
+        return self.text[self._starts[number - 1] : end]
+
+    def is_blank(self, number: int) -> bool:
+        """Whether a line holds white space alone."""
+        return not self.line(number).strip()
+
+    def enclosing(self, first: int, last: int) -> list[SpanLines]:
+        """Symbols that hold the lines, innermost first."""
+        return sorted(
+            (item for item in self.spans if item.holds(first, last)),
+            key=lambda item: (item.n_lines, -item.span.start_char),
+        )
+
+    def inside(self, first: int, last: int, container: SpanLines | None) -> list[SpanLines]:
+        """Outermost symbols within `container` (None: the file) that touch the lines, in file order."""
+        found: list[SpanLines] = []
+        for item in self.spans:
+            if item.last < first or item.first > last or item.holds(first, last):
+                continue
+            if container is not None and not container.holds(item.first, item.last):
+                continue
+            if not found or found[-1].last < item.first:
+                found.append(item)
+        return found
+
+    def gap(self, line: int, container: SpanLines | None) -> LineRange:
+        """The lines around `line` that belong to `container` (None: the file) and to no symbol in it."""
+        low, high = (container.first, container.last) if container else (1, self.n_lines)
+        for item in self.spans:
+            if item is container or item.holds(low, high):
+                continue
+            if item.last < line:
+                low = max(low, item.last + 1)
+            elif item.first > line:
+                high = min(high, item.first - 1)
+        return low, high
+
+    def lead(self, item: SpanLines) -> int:
+        """First line of the comments and decorators that stand directly above a symbol."""
+        first = item.first
+        if item.span.kind in _PROSE_KINDS:
+            return first
+        owners = {number for other in self.spans for number in (other.first, other.last)}
+        while first > 1 and item.first - first < _MAX_LEAD_LINES and first - 1 not in owners:
+            above = self.line(first - 1).strip()
+            is_attribute = above.startswith("[") and above.endswith("]")
+            if not (above.startswith(_LEAD_MARKS) or is_attribute) or above.startswith(_NOT_LEAD):
+                break
+            first -= 1
+        return first
+
+    def signature(self, item: SpanLines) -> LineRange:
+        """The lines that name a symbol: up to where its body opens, a few at most."""
+        last = item.first
+        if item.is_callable:
+            limit = min(item.last, item.first + _MAX_SIGNATURE_LINES - 1)
+            for number in range(item.first, limit + 1):
+                if self.line(number).rstrip().endswith(_SIGNATURE_ENDS):
+                    last = number
+                    break
+        return item.first, last
+
+    def _span_lines(self, span: Span) -> SpanLines:
+        end = max(span.start_char, min(span.end_char, len(self.text)) - 1)
+        return SpanLines(span, self.line_of(span.start_char), self.line_of(end))
+
+
+def _line_starts(text: str) -> list[int]:
+    starts = [0] if text else []
+    position = text.find("\n")
+    while 0 <= position < len(text) - 1:
+        starts.append(position + 1)
+        position = text.find("\n", position + 1)
+    return starts

@@ -1,0 +1,81 @@
+"""What a front end is given for one question: passages, what was left out, and the state of the index.
+
+Values only; `api.py` makes them, `render.py` and the terminal application show them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from indexer.records import Mode, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """A passage that was found and is not in the answer."""
+
+    path: str
+    start_line: int
+    end_line: int
+    symbol: str
+    score: float
+    reason: str
+    """`budget`: did not fit; `duplicate`: the same lines as a better passage; `seen`: already returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """Which state of the repository an answer speaks of."""
+
+    commit: str | None
+    """Git commit at indexing time, or None outside git."""
+    n_files: int
+    n_chunks: int
+    changed: tuple[str, ...] = ()
+    """Indexed files whose content differs on disk now."""
+    added: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    n_skipped: int = 0
+    complete: bool = True
+    """False: the time for looking at the disk ran out, and more files may have changed."""
+
+    @property
+    def n_stale(self) -> int:
+        """Files that differ between index and disk."""
+        return len(self.changed) + len(self.added) + len(self.deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filters that were in force, as they were given."""
+
+    languages: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    regex: str | None = None
+    kinds: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.languages or self.paths or self.regex or self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The answer to one question, best passage first."""
+
+    query: str
+    mode: Mode
+    passages: tuple[Passage, ...]
+    index: IndexState
+    tokenizer: str
+    """Name of the counter behind every `n_tokens`."""
+    filters: Filters = field(default_factory=Filters)
+    budget_tokens: int | None = None
+    omitted: tuple[Omitted, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences for a person: why nothing was found, what is stale, what was cut."""
+    elapsed_seconds: float = 0.0
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all passages together."""
+        return sum(passage.n_tokens for passage in self.passages)

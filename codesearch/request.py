@@ -1,0 +1,150 @@
+"""What a person asked, checked, as the engine's `SearchRequest`. Every front end goes through here.
+
+So that the command line, the API and the MCP server refuse the same things with the same sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from indexer.errors import InputError
+from indexer.languages import canonical, knows
+from indexer.records import Mode, SearchRequest
+
+KINDS = (
+    "function", "method", "class", "interface", "struct", "trait", "impl", "enum", "module", "constant",
+    "type", "macro", "section", "page", "cell", "table", "code", "docs",
+)  # fmt: skip
+"""Span kinds that can be asked for; `code` and `docs` stand for all code and all prose."""
+
+MAX_QUERY_WORDS = 4000
+MAX_QUERY_CHARS = 100_000
+MAX_K = 1000
+
+
+def make_request(
+    query: str,
+    *,
+    k: int,
+    mode: str | Mode = Mode.HYBRID,
+    languages: Iterable[str] = (),
+    paths: Iterable[str] = (),
+    regex: str | None = None,
+    kinds: Iterable[str] = (),
+) -> SearchRequest:
+    """A request that the engine can serve. Raises InputError with one sentence for anything else."""
+    return SearchRequest(
+        query=check_query(query),
+        k=check_k(k),
+        mode=check_mode(mode),
+        languages=tuple(check_language(name) for name in _strings(languages, "languages")),
+        paths=tuple(check_glob(glob) for glob in _strings(paths, "paths")),
+        regex=check_regex(regex),
+        kinds=tuple(check_kind(kind) for kind in _strings(kinds, "kinds")),
+    )
+
+
+def check_query(query: str) -> str:
+    """The query, its outer white space removed."""
+    stripped = query.strip()
+    if not stripped:
+        raise InputError("The query is empty; ask for something in words, an identifier or an error message.")
+    n_words = len(stripped.split())
+    if n_words > MAX_QUERY_WORDS:
+        raise InputError(f"The query has {n_words:,} words and may have {MAX_QUERY_WORDS:,}; shorten it.")
+    if len(stripped) > MAX_QUERY_CHARS:
+        raise InputError(
+            f"The query has {len(stripped):,} characters and may have {MAX_QUERY_CHARS:,}; shorten it."
+        )
+    # Command-line arguments that are not UTF-8 arrive as lone surrogates, which no tokenizer takes.
+    return stripped.encode("utf-8", "replace").decode("utf-8")
+
+
+def check_k(k: int) -> int:
+    """The number of passages wanted."""
+    if not 1 <= k <= MAX_K:
+        raise InputError(f"The number of passages (k) must be from 1 to {MAX_K:,}, not {k}.")
+    return k
+
+
+def check_mode(mode: str | Mode) -> Mode:
+    """The mode by name."""
+    try:
+        return Mode(mode)
+    except ValueError:
+        raise InputError(f"Unknown mode {mode!r}; use one of {', '.join(Mode)}.") from None
+
+
+def check_language(name: str) -> str:
+    """The language's name in the table, aliases resolved."""
+    if not knows(name):
+        raise InputError(f"Unknown language {name!r}; `codesearch status` lists the languages of the index.")
+    return canonical(name)
+
+
+def check_kind(kind: str) -> str:
+    """A kind of span."""
+    if kind not in KINDS:
+        raise InputError(f"Unknown kind {kind!r}; use one of {', '.join(KINDS)}.")
+    return kind
+
+
+def check_glob(glob: str) -> str:
+    """A path pattern in .gitignore syntax."""
+    body = glob.removeprefix("!")
+    if not body.strip() or "\0" in body or "\n" in body:
+        raise InputError(f"The path pattern {glob!r} is empty or broken; give one like 'src/**/*.py'.")
+    if ".." in body.split("/"):
+        raise InputError(f"The path pattern {glob!r} leaves the indexed folder; patterns are relative to it.")
+    return glob
+
+
+def check_regex(regex: str | None) -> str | None:
+    """A pattern that the package `regex` compiles; it takes what `re` takes, and bounds a match in time."""
+    if regex is None:
+        return None
+    import regex as engine  # type: ignore[import-untyped]
+
+    try:
+        engine.compile(regex)
+    except engine.error as error:
+        raise InputError(f"The regular expression {regex!r} is broken: {error}.") from None
+    except (RecursionError, OverflowError):
+        raise InputError("The regular expression is too deeply nested or repeats too often.") from None
+    return regex
+
+
+def check_budget(budget_tokens: int | None) -> int | None:
+    """A token budget, or None for none."""
+    if budget_tokens is not None and budget_tokens < 1:
+        raise InputError(f"A token budget must be at least 1, not {budget_tokens}.")
+    return budget_tokens
+
+
+def within_folder(folder: str, globs: Iterable[str]) -> tuple[str, ...]:
+    """Patterns that are relative to a folder of the index, as patterns relative to the index.
+
+    `folder` is repo-relative POSIX; empty means the root. Without patterns the result is all of the folder.
+    """
+    globs = tuple(globs)
+    if not folder:
+        return globs
+    prefix = "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", folder).strip("/") + "/"
+    included = [glob for glob in globs if not glob.startswith("!")] or ["**"]
+    excluded = [glob[1:] for glob in globs if glob.startswith("!")]
+    return (
+        *(prefix + _anywhere(glob) for glob in included),
+        *("!" + prefix + _anywhere(glob) for glob in excluded),
+    )
+
+
+def _anywhere(glob: str) -> str:
+    """A pattern without an inner slash matches at any depth; others start at the folder."""
+    return glob.lstrip("/") if "/" in glob.rstrip("/") else f"**/{glob}"
+
+
+def _strings(values: Iterable[str], name: str) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise InputError(f"`{name}` is a list of strings, not one string: write [{values!r}].")
+    return tuple(values)

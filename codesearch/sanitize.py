@@ -1,0 +1,87 @@
+"""Indexed text made safe to show: nothing in a file can act on a terminal or leave its delimiters.
+
+Control characters become visible pictures, and invisible characters that can hide or reorder text
+(bidirectional controls, tag characters, zero-width space) become escapes. Nothing is removed, so a reader
+sees that something was there. JSON stays verbatim: there the same characters are written as `\\uXXXX`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.sax.saxutils import escape
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: "␡"}
+_INVISIBLE = [
+    *range(0x80, 0xA0),
+    0x061C,
+    0x180E,
+    0x200B,
+    0x200E,
+    0x200F,
+    *range(0x2028, 0x202F),
+    *range(0x2060, 0x2070),
+    0xFEFF,
+    *range(0xFFF9, 0xFFFC),
+    *range(0xD800, 0xE000),
+    0xFFFE,
+    0xFFFF,
+]
+_TAGS = range(0xE0000, 0xE0080)
+_TABLE = (
+    _PICTURES | {code: f"\\u{code:04x}" for code in _INVISIBLE} | {code: f"\\U{code:08x}" for code in _TAGS}
+)
+_UNSAFE_IN_JSON = re.compile("[\x7f" + "".join(map(re.escape, map(chr, [*_INVISIBLE, *_TAGS]))) + "]")
+_BACKTICKS = re.compile("`+")
+_MAX_LABEL_CHARS = 300
+
+
+def visible(text: str) -> str:
+    """Text without working control characters; CRLF becomes LF, tabs and line feeds stay."""
+    return text.replace("\r\n", "\n").translate(_TABLE)
+
+
+def label(text: str) -> str:
+    """A path, symbol or sentence on one line: as `visible`, with tabs and line feeds shown too."""
+    shown = text.translate(_TABLE).replace("\n", "\\n").replace("\t", "\\t")
+    return shown if len(shown) <= _MAX_LABEL_CHARS else shown[: _MAX_LABEL_CHARS - 1] + "…"
+
+
+def fence_for(text: str) -> str:
+    """Backticks that no run of backticks in the text can close."""
+    longest = max((len(run) for run in _BACKTICKS.findall(text)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def code_span(text: str) -> str:
+    """One-line Markdown code that its content cannot end."""
+    shown = label(text)
+    longest = max((len(run) for run in _BACKTICKS.findall(shown)), default=0)
+    if not longest:
+        return f"`{shown}`"
+    ticks = "`" * (longest + 1)
+    return f"{ticks} {shown} {ticks}"
+
+
+def xml_text(text: str) -> str:
+    """Character data of an element: escaped, and free of what XML 1.0 cannot hold."""
+    return escape(visible(text))
+
+
+def xml_attribute(text: str) -> str:
+    """An attribute's value, without its quotes."""
+    return escape(label(text), {'"': "&quot;"})
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON whose strings are the exact text, with control and invisible characters escaped."""
+    separators = (",", ": ") if indent else (",", ":")
+    dumped = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False)
+    return _UNSAFE_IN_JSON.sub(lambda match: _json_escape(ord(match.group())), dumped)
+
+
+def _json_escape(code: int) -> str:
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
