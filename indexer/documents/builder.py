@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from indexer.documents.headings import Heading, Part
+from indexer.documents.document import Document, DocumentError
+from indexer.documents.headings import Heading, Part, section_parts, to_spans
 
 _LONG_LINE_CHARS = 1_000
 """A paragraph over this is written on several lines, so that a part of it can be cited."""
@@ -64,10 +65,17 @@ class TextBuilder:
         """Where the next piece begins."""
         return self._n_chars
 
-    @property
-    def text(self) -> str:
-        """What has been written so far."""
-        return "".join(self._pieces)
+    def document(self, language: str, problems: Iterable[str] = ()) -> Document:
+        """All that was written; DocumentError `empty` where that is nothing."""
+        text = "".join(self._pieces).rstrip("\n") + "\n"
+        if not text.strip():
+            raise DocumentError("empty", "it holds no text")
+        problem = "; ".join(problems)
+        if self.is_cut:
+            cut = f"only its first {self.max_chars:,} characters are indexed"
+            problem = f"{problem}; {cut}" if problem else cut
+        parts = [*section_parts(self.headings, len(text)), *self.parts]
+        return Document(text, to_spans(text, parts), language, problem)
 
     def write(self, text: str) -> None:
         """Append text as it is, controls and lone surrogates left out."""
@@ -94,7 +102,7 @@ class TextBuilder:
     def heading(self, title: str, level: int) -> None:
         """Append a heading; level 0 is a title and written as level 1 is."""
         self._close_list()
-        title = " ".join(clean(title).split())
+        title = " ".join(clean(title).split()).rstrip("§¶# ")
         if title:
             self.headings.append(Heading(level, title, self.position))
             self.write(f"{'#' * min(max(level, 1), 6)} {title}\n\n")
@@ -104,7 +112,7 @@ class TextBuilder:
         self._close_list()
         start = self.position
         self.write(fenced(text, language) + "\n")
-        self.parts.append(Part("code", language, start, self.position))
+        self.parts.append(Part("code", "", start, self.position))
         self.write("\n")
 
     def table(self, rows: Iterable[tuple[str, ...]], name: str = "") -> None:

@@ -13,7 +13,6 @@ from urllib.parse import unquote, urldefrag
 from indexer.documents.archive import Archive
 from indexer.documents.builder import BlockKind, TextBuilder
 from indexer.documents.document import Document, DocumentError, Meter
-from indexer.documents.headings import section_parts, to_spans
 from indexer.documents.markup import read_page
 from indexer.documents.plain_text import decode_document
 from indexer.documents.xml_parts import parse_part
@@ -147,14 +146,10 @@ def read_epub(data: bytes, path: str, meter: Meter) -> Document:
     meter.step(len(chapters), len(chapters))
     if len(unread) == len(chapters):
         raise DocumentError("broken", f"none of its {len(chapters)} chapters can be read: {unread[0]}")
-    text = builder.text.rstrip("\n") + "\n"
-    if len(text.strip()) <= len(title) + 2:
+    if builder.position <= len(title) + 4:
         raise DocumentError("empty", "a book without text")
     problems = [f"{len(unread)} of {len(chapters)} chapters not read: {unread[0]}"] if unread else []
-    if builder.is_cut:
-        problems.append(f"only its first {builder.max_chars:,} characters are indexed")
-    parts = [*section_parts(builder.headings, len(text)), *builder.parts]
-    return Document(text, to_spans(text, parts), "epub", "; ".join(problems))
+    return builder.document("epub", problems)
 
 
 def _package_path(archive: Archive, meter: Meter) -> str:

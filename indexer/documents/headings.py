@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.records import Span
 
@@ -71,7 +71,14 @@ def section_parts(headings: Iterable[Heading], end_char: int) -> list[Part]:
         title = " ".join(heading.title.split())[:_MAX_TITLE_CHARS]
         if not title:
             continue
-        chain = open_headings[-1][1] + CHAIN_MARK + title if open_headings else title
+        above = open_headings[-1] if open_headings else None
+        if above is None:
+            chain = title
+        elif above[0].title == title:
+            # A chapter named as its book is: said once.
+            chain = above[1]
+        else:
+            chain = above[1] + CHAIN_MARK + title
         open_headings.append((heading, chain))
     close(-1, end_char)
     return parts
@@ -80,7 +87,8 @@ def section_parts(headings: Iterable[Heading], end_char: int) -> list[Part]:
 def to_spans(text: str, parts: Iterable[Part]) -> tuple[Span, ...]:
     """Count lines; blank space at the end of a part is not its own, and an empty part is dropped.
 
-    Ordered by start, then the longer first, so that what holds another comes before it.
+    Ordered by start, then the longer first, so that what holds another comes before it. Code and tables
+    without a name take that of the section around them.
     """
     newlines = [found.start() for found in re.finditer("\n", text)]
     spans: list[Span] = []
@@ -93,7 +101,21 @@ def to_spans(text: str, parts: Iterable[Part]) -> tuple[Span, ...]:
         start_line = bisect_left(newlines, part.start_char) + 1
         end_line = bisect_left(newlines, end_char - 1) + 1
         spans.append(Span(part.kind, part.name, part.start_char, end_char, start_line, end_line))
-    return tuple(sorted(spans, key=lambda span: (span.start_char, -span.end_char)))
+    spans.sort(key=lambda span: (span.start_char, -span.end_char))
+    return tuple(_named_by_section(spans))
+
+
+def _named_by_section(spans: Iterable[Span]) -> Iterable[Span]:
+    sections: list[Span] = []
+    for span in spans:
+        while sections and sections[-1].end_char <= span.start_char:
+            sections.pop()
+        if span.kind == "section":
+            sections.append(span)
+        elif not span.name and sections:
+            yield replace(span, name=sections[-1].name)
+            continue
+        yield span
 
 
 def plain_headings(text: str) -> list[Heading]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from indexer.documents.builder import TextBuilder, clean, fenced
 from indexer.documents.document import Document, DocumentError, Meter
-from indexer.documents.headings import Heading, Part, section_parts, to_spans
+from indexer.documents.headings import Heading, Part
 from indexer.documents.plain_text import decode_document
 
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*?)[ \t]*#*[ \t]*")
@@ -45,12 +45,8 @@ def read_notebook(data: bytes, path: str, meter: Meter) -> Document:
         builder.parts.append(Part("cell", f"cell {number} ({kind})", start, builder.position))
         builder.write("\n\n")
     meter.step(len(cells), len(cells))
-    text = builder.text
-    if not text.strip():
-        raise DocumentError("empty", "a notebook without a cell that holds text")
-    problem = f"{n_broken} of {len(cells)} cells have no readable source" if n_broken else ""
-    parts = [*builder.parts, *section_parts(builder.headings, len(text))]
-    return Document(text, to_spans(text, parts), "notebook", problem)
+    problems = [f"{n_broken} of {len(cells)} cells have no readable source"] if n_broken else []
+    return builder.document("notebook", problems)
 
 
 def _load(data: bytes, meter: Meter) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import IO, Any, cast
 
 from indexer.documents.builder import TextBuilder, clean
 from indexer.documents.document import Document, DocumentError, Meter
-from indexer.documents.headings import Heading, Part, section_parts, to_spans
+from indexer.documents.headings import Heading, Part
 
 _WORKER = Path(__file__).with_name("pdf_worker.py")
 _HYPHENATED = re.compile("(?<=\\w)[\x02\ufffe](?:\r?\n)?(?=\\w)")
@@ -71,17 +71,13 @@ def read_pdf(data: bytes, path: str, meter: Meter) -> Document:
             builder.write(page + "\n")
             builder.parts.append(Part("page", f"page {number}", starts[-1], builder.position))
             builder.write("\n")
-    text = builder.text.rstrip("\n") + "\n"
-    builder.headings += _outline_headings(reading.outline, text, starts)
+    builder.headings += _outline_headings(reading.outline, pages, starts)
     problems = [reading.stopped] if reading.stopped else []
     if reading.n_image_pages:
         problems.append(f"{reading.n_image_pages} of {reading.n_pages} pages are images without text")
     if reading.n_bad_pages:
         problems.append(f"{reading.n_bad_pages} of {reading.n_pages} pages are damaged")
-    if builder.is_cut:
-        problems.append(f"only its first {builder.max_chars:,} characters are indexed")
-    parts = [*section_parts(builder.headings, len(text)), *builder.parts]
-    return Document(text, to_spans(text, parts), "pdf", "; ".join(problems))
+    return builder.document("pdf", problems)
 
 
 def drop_repeated_edges(pages: Sequence[Sequence[str]]) -> list[str]:
@@ -206,20 +202,21 @@ def _sentence(reason: str, detail: str) -> str:
     return f"not a PDF that can be opened: {detail}"
 
 
-def _outline_headings(outline: Sequence[dict[str, Any]], text: str, starts: Sequence[int]) -> list[Heading]:
+def _outline_headings(
+    outline: Sequence[dict[str, Any]], pages: Sequence[str], starts: Sequence[int]
+) -> list[Heading]:
     """Each bookmark at the line of its page that has its words, else at the page's start."""
     headings: list[Heading] = []
-    before = 0
+    before = (0, 0)
     for entry in outline:
-        page, title = entry["page"], clean(str(entry["title"])).strip()
-        if not 0 <= page < len(starts) or not title:
+        number, title = entry["page"], clean(str(entry["title"])).strip()
+        if not 0 <= number < len(pages) or not title:
             continue
-        end = starts[page + 1] if page + 1 < len(starts) else len(text)
-        start = max(starts[page], before if before < end else 0)
-        words = re.findall(r"\w+", title)
-        pattern = r"\W+".join(map(re.escape, words[:12]))
-        found = re.compile(pattern, re.IGNORECASE).search(text, start, end) if words else None
-        at = text.rfind("\n", 0, found.start()) + 1 if found else starts[page]
-        headings.append(Heading(int(entry["level"]), title, max(at, starts[page])))
-        before = found.end() if found else starts[page]
+        page = pages[number]
+        words = re.findall(r"\w+", title)[:12]
+        from_char = before[1] if before[0] == number else 0
+        found = re.compile(r"\W+".join(map(re.escape, words)), re.IGNORECASE).search(page, from_char)
+        at = page.rfind("\n", 0, found.start()) + 1 if found and words else 0
+        headings.append(Heading(int(entry["level"]), title, starts[number] + at))
+        before = (number, found.end() if found else from_char)
     return headings

@@ -13,7 +13,6 @@ from indexer.documents.headings import Heading, Part, plain_headings, section_pa
 
 _ASCIIDOC_HEADING = re.compile(r"(?P<marks>={1,6}|#{1,6})[ \t]+(?P<title>\S.*)")
 _ASCIIDOC_FENCE = re.compile(r"-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|`{3,}[\w-]*|[|,:!]===+")
-_ASCIIDOC_SOURCE = re.compile(r"\[(?:source|listing)\b[,%\s]*(?P<language>[\w+#-]*)")
 _TWO_LINE_LEVELS = {"=": 0, "-": 1, "~": 2, "^": 3, "+": 4}
 
 
@@ -32,7 +31,7 @@ def read_asciidoc(data: bytes, path: str, meter: Meter) -> Document:
     meter.step(0, len(text))
     headings: list[Heading] = []
     parts: list[Part] = []
-    fence, fence_start, language, pending_language = "", 0, "", ""
+    fence, fence_start = "", 0
     start = 0
     lines = text.split("\n")
     for at, raw_line in enumerate(lines):
@@ -41,26 +40,20 @@ def read_asciidoc(data: bytes, path: str, meter: Meter) -> Document:
         is_after_blank = at == 0 or not lines[at - 1].strip() or lines[at - 1].startswith(("[", "//"))
         if fence:
             if line == fence:
-                parts += _block_part(fence, language, fence_start, end)
+                parts += _block_part(fence, fence_start, end)
                 fence = ""
-        elif found := _ASCIIDOC_SOURCE.match(line):
-            pending_language = found["language"]
-            start = end + 1
-            continue
         elif _ASCIIDOC_FENCE.fullmatch(line) and (is_after_blank or at == 0 or line[0] not in "-+"):
             fence = "```" if line.startswith("```") else line
-            language, fence_start = pending_language or line.lstrip("`-.|=*_+/,:!"), start
+            fence_start = start
         elif found := _ASCIIDOC_HEADING.fullmatch(line):
             headings.append(Heading(len(found["marks"]) - 1, found["title"], start))
         elif is_after_blank and at + 1 < len(lines):
             level = _two_line_level(line, lines[at + 1])
             headings += [] if level is None else [Heading(level, line, start)]
-        if line:
-            pending_language = ""
         start = end + 1
     # A block that is never closed reaches to the end of the text.
     if fence:
-        parts += _block_part(fence, language, fence_start, len(text))
+        parts += _block_part(fence, fence_start, len(text))
     meter.step(len(text), len(text))
     return Document(text, to_spans(text, [*section_parts(headings, len(text)), *parts]), "asciidoc")
 
@@ -78,12 +71,12 @@ def decode_document(data: bytes, meter: Meter) -> str:
     return text
 
 
-def _block_part(fence: str, language: str, start: int, end: int) -> list[Part]:
+def _block_part(fence: str, start: int, end: int) -> list[Part]:
     """A part for a finished block; comments, examples, quotes and sidebars have none."""
     if fence.endswith("==") and fence[0] in "|,:!":
         return [Part("table", "", start, end)]
     if fence.startswith(("----", "....", "```")):
-        return [Part("code", language, start, end)]
+        return [Part("code", "", start, end)]
     return []
 
 
@@ -91,6 +84,6 @@ def _two_line_level(line: str, below: str) -> int | None:
     below = below.rstrip()
     if len(below) < 3 or below[0] not in _TWO_LINE_LEVELS or set(below) != {below[0]}:
         return None
-    if not line or not any(map(str.isalnum, line)) or abs(len(line) - len(below)) > 2:
+    if not line or line[0] in "[.|:" or not any(map(str.isalnum, line)) or abs(len(line) - len(below)) > 2:
         return None
     return _TWO_LINE_LEVELS[below[0]]

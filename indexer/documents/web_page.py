@@ -10,7 +10,6 @@ import re
 
 from indexer.documents.builder import TextBuilder
 from indexer.documents.document import Document, DocumentError, Meter
-from indexer.documents.headings import section_parts, to_spans
 from indexer.documents.markup import read_page
 from indexer.documents.plain_text import decode_document
 
@@ -37,12 +36,9 @@ def read_web_page(data: bytes, path: str, meter: Meter) -> Document:
     if page.title and 1 not in levels:
         builder.heading(page.title, 0)
     builder.blocks(page.blocks)
-    readable = builder.text.rstrip("\n") + "\n"
     if sum(len(block.text) for block in page.blocks) < _MIN_TEXT_CHARS:
         raise DocumentError("empty", "a page with hardly any text to read", as_source=True)
-    parts = [*section_parts(builder.headings, len(readable)), *builder.parts]
-    problem = f"only its first {builder.max_chars:,} characters are indexed" if builder.is_cut else ""
-    return Document(readable, to_spans(readable, parts), "html", problem)
+    return builder.document("html")
 
 
 def _decode(data: bytes, meter: Meter) -> str:

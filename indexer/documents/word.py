@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from indexer.documents.archive import Archive
 from indexer.documents.builder import Block, BlockKind, TextBuilder, squeeze
 from indexer.documents.document import Document, DocumentError, Meter
-from indexer.documents.headings import section_parts, to_spans
 from indexer.documents.xml_parts import parse_part
 
 _BODY = "word/document.xml"
@@ -226,12 +225,7 @@ def read_word(data: bytes, path: str, meter: Meter) -> Document:
     builder = TextBuilder(meter.limits.max_text_chars)
     builder.blocks([*body.blocks, *notes])
     meter.step(archive.size(_BODY), archive.size(_BODY))
-    text = builder.text.rstrip("\n") + "\n"
-    if not text.strip():
-        raise DocumentError("empty", "a Word document without text")
-    problem = f"only its first {builder.max_chars:,} characters are indexed" if builder.is_cut else ""
-    parts = [*section_parts(builder.headings, len(text)), *builder.parts]
-    return Document(text, to_spans(text, parts), "docx", problem)
+    return builder.document("docx")
 
 
 def _counted(archive: Archive, name: str, meter: Meter) -> Iterator[bytes]:
