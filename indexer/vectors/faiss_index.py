@@ -1,0 +1,366 @@
+"""Single vectors through FAISS: a flat index while they are few, inverted lists of 8-bit rows beyond.
+
+A `SingleIndex` on disk, opened by mapping it: the lists stay in the file until a query visits them.
+Ids are the caller's, kept inside the lists or beside a flat index as .npy; nothing is pickled. Flat
+rows are float16, as they come from the embedding store, so a flat search is an exact one. Builds write
+a folder of their own and never touch another's files; a killed build leaves the index in use as it was.
+Called by `build.py` and `search.py`.
+
+Both FAISS wheels install the same package, and whichever came last wins: nothing here needs one of
+them by name. With a GPU build and a GPU, k-means runs there; lists are searched on the CPU, for they
+are mapped and a query visits a few of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import IndexCorruptError, InputError
+from indexer.records import Float32Array, Int64Array
+from indexer.vectors.base import Neighbours
+from indexer.vectors.codec import float16_to_float32
+
+FORMAT_VERSION = 1
+MAX_FLAT_ROWS = 50_000
+"""Up to this many rows are compared one by one: exact, and about 5 ms."""
+RECALL_TARGET = 0.99
+"""Recall of the ten nearest that `n_probes` is chosen for, on vectors drawn at build time."""
+MAX_GROWTH = 2.0
+"""An index whose rows have grown by this factor since its lists were trained is to be built anew."""
+
+_TRAIN_ROWS_PER_LIST = 64
+_PROBE_QUERIES = 64
+_TILE_ROWS = 16_384
+_INDEX, _IDS, _FACTS = "single.faiss", "single_ids.npy", "single.json"
+
+Pieces = Sequence[NDArray[np.floating]]
+"""Rows (n, D) float16 or float32 in order, one array or many, views of mapped files or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaissFacts:
+    """What a FAISS index on disk is; stored beside it as JSON."""
+
+    format_version: int
+    n_rows: int
+    dim: int
+    n_lists: int
+    """Inverted lists; 0 for a flat index."""
+    n_probes: int
+    """Lists that a query visits."""
+    n_trained_rows: int
+    """Rows there were when the lists were trained."""
+
+
+class FaissIndex:
+    """An open index, mapped and read-only."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the index in a folder. Raises IndexCorruptError."""
+        faiss = _faiss()
+
+        self.facts = _read_facts(folder)
+        # Lists are mapped as lists; a flat index has one array of codes, mapped through the other flag.
+        flags = faiss.IO_FLAG_MMAP if self.facts.n_lists else faiss.IO_FLAG_MMAP_IFC
+        self._index = _read_index(folder, flags | faiss.IO_FLAG_READ_ONLY, self.facts)
+        self._ids: Int64Array | None = None
+        if self.facts.n_lists:
+            # Threads that read ahead cost more than the reads of a query that visits a few lists.
+            faiss.downcast_InvertedLists(self._index.invlists).prefetch_nthread = 0
+        else:
+            self._ids = _read_ids(folder, self.facts)
+
+    @property
+    def n_rows(self) -> int:
+        """Vectors stored."""
+        return self.facts.n_rows
+
+    def search(self, query: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
+        """The k nearest to a query (D,), among the ids in `allowed` where that is given.
+
+        A filter visits every list: what it lets through may be in any of them.
+        """
+        faiss = _faiss()
+
+        k = min(k, self.n_rows)
+        if k <= 0 or (allowed is not None and not len(allowed)):
+            return Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
+        selector = None
+        if allowed is not None:
+            inside = allowed if self._ids is None else np.flatnonzero(np.isin(self._ids, allowed))
+            selector = faiss.IDSelectorBatch(np.ascontiguousarray(inside, dtype=np.int64))
+        if self.facts.n_lists:
+            n_probes = self.facts.n_probes if selector is None else self.facts.n_lists
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=n_probes)
+        else:
+            parameters = faiss.SearchParameters(sel=selector)
+        scores, found = self._index.search(
+            np.ascontiguousarray(query, np.float32)[None], k, params=parameters
+        )
+        hit = found[0] >= 0
+        ids = found[0][hit] if self._ids is None else self._ids[found[0][hit]]
+        order = np.lexsort((ids, -scores[0][hit]))
+        return Neighbours(ids[order], scores[0][hit][order])
+
+
+def build_faiss(folder: Path, ids: Int64Array, pieces: Pieces, seed: int = 0) -> FaissFacts:
+    """Write an index over rows into an existing folder; the same rows and seed give the same index.
+
+    `ids` (N,) are unique, one for each row of the pieces. Raises InputError where they are not, or
+    where there is no row.
+    """
+    faiss = _faiss()
+
+    ids = _checked_ids(ids, sum(len(piece) for piece in pieces))
+    dim = int(pieces[0].shape[1])
+    if len(ids) <= MAX_FLAT_ROWS:
+        index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        _add(index, None, pieces)
+        facts = FaissFacts(FORMAT_VERSION, len(ids), dim, 0, 0, 0)
+    else:
+        n_lists = lists_for(len(ids))
+        index = _trained(pieces, len(ids), dim, n_lists, seed)
+        _add(index, ids, pieces)
+        n_probes = _n_probes_for(index, ids, pieces, seed)
+        facts = FaissFacts(FORMAT_VERSION, len(ids), dim, n_lists, n_probes, len(ids))
+    _write(folder, index, ids, facts)
+    return facts
+
+
+def update_faiss(
+    old: Path, new: Path, removed: Int64Array, added_ids: Int64Array, added: Pieces
+) -> FaissFacts | None:
+    """Write into folder `new` the index in `old` with rows removed and added; trained lists are kept.
+
+    None, and nothing written, where it should be built anew instead: it crosses the size at which
+    lists begin, or has outgrown those it has. Ids to remove that are not stored are ignored. Raises
+    InputError where an added id is stored already, IndexCorruptError where `old` cannot be read.
+    """
+    faiss = _faiss()
+
+    facts = _read_facts(old)
+    index = _read_index(old, 0, facts)
+    n_added = sum(len(piece) for piece in added)
+    added_ids = _checked_ids(added_ids, n_added) if n_added else np.empty(0, np.int64)
+    ids = _read_ids(old, facts)
+    kept = np.flatnonzero(~np.isin(ids, removed))
+    if np.isin(added_ids, ids[kept]).any():
+        raise InputError("An id to add is in the index already; remove it in the same step.")
+    n_rows = len(kept) + n_added
+    needs_lists = n_rows > MAX_FLAT_ROWS
+    outgrown = n_rows > MAX_GROWTH * facts.n_trained_rows or MAX_GROWTH * n_rows < facts.n_trained_rows
+    if n_rows == 0 or needs_lists != bool(facts.n_lists) or (facts.n_lists and outgrown):
+        return None
+    if len(kept) < len(ids):
+        gone = np.setdiff1d(np.arange(len(ids)), kept, assume_unique=True)
+        index.remove_ids(faiss.IDSelectorBatch(ids[gone] if facts.n_lists else gone))
+    _add(index, added_ids if facts.n_lists else None, added)
+    changed = FaissFacts(
+        FORMAT_VERSION, n_rows, facts.dim, facts.n_lists, facts.n_probes, facts.n_trained_rows
+    )
+    _write(new, index, np.concatenate([ids[kept], added_ids]), changed)
+    return changed
+
+
+def lists_for(n_rows: int) -> int:
+    """Inverted lists for a number of rows: the power of two nearest to 4 sqrt(n), or n / 64 if less."""
+    return 1 << int(np.log2(min(4 * np.sqrt(n_rows), n_rows / 64)) + 0.5)
+
+
+def _trained(pieces: Pieces, n_rows: int, dim: int, n_lists: int, seed: int) -> Any:
+    """An empty inverted-list index whose lists and 8-bit ranges are fitted to a sample of the rows."""
+    faiss = _faiss()
+
+    quantizer = faiss.IndexFlatIP(dim)
+    index = faiss.IndexIVFScalarQuantizer(
+        quantizer, dim, n_lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, True
+    )
+    index.cp.seed = seed + 1
+    index.cp.spherical = True
+    index.cp.niter = 10
+    # FAISS warns on standard output below 39 points a list; the sample holds more wherever there are more.
+    index.cp.min_points_per_centroid = 1
+    index.cp.max_points_per_centroid = _TRAIN_ROWS_PER_LIST
+    on_gpu = None
+    if _has_gpu():
+        on_gpu = faiss.index_cpu_to_all_gpus(faiss.IndexFlatIP(dim))
+        index.clustering_index = on_gpu
+    n_sampled = min(n_rows, _TRAIN_ROWS_PER_LIST * n_lists)
+    chosen = np.sort(np.random.default_rng(seed).choice(n_rows, n_sampled, replace=False))
+    index.train(_gather(pieces, chosen))
+    if on_gpu is not None:
+        index.clustering_index = None
+    return index
+
+
+def _faiss() -> Any:
+    """The module, loaded on first use; its stubs leave out parts of what it offers."""
+    import faiss
+
+    return faiss
+
+
+def _has_gpu() -> bool:
+    """Whether the FAISS at hand was built for GPUs and sees one."""
+    faiss = _faiss()
+
+    return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+
+
+def _n_probes_for(index: Any, ids: Int64Array, pieces: Pieces, seed: int) -> int:
+    """The fewest lists to visit at which the recall target is met on made-up queries.
+
+    A query is not a stored row: it lies farther from its answers than they from each other. So the
+    queries are mixes of two rows and noise, whose nearest rows are about as far as a real query's.
+    """
+    faiss = _faiss()
+
+    rng = np.random.default_rng(seed + 2)
+    n_rows, dim = len(ids), index.d
+    pairs = _gather(pieces, np.sort(rng.choice(n_rows, 2 * _PROBE_QUERIES, replace=False)))
+    rng.shuffle(pairs)
+    noise = rng.standard_normal((_PROBE_QUERIES, dim)).astype(np.float32) * (0.7 / np.sqrt(dim))
+    queries = pairs[::2] + 0.4 * pairs[1::2] + noise
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    k = min(10, n_rows)
+    nearest = _nearest_ids(queries, ids, pieces, k)
+    n_probes = 1
+    while n_probes < index.nlist:
+        _, found = index.search(queries, k, params=faiss.SearchParametersIVF(nprobe=n_probes))
+        recall = np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(found, nearest, strict=True)])
+        if recall >= RECALL_TARGET:
+            break
+        n_probes = max(n_probes + 1, n_probes * 5 // 4)
+    return min(n_probes, int(index.nlist))
+
+
+def _nearest_ids(queries: Float32Array, ids: Int64Array, pieces: Pieces, k: int) -> Int64Array:
+    """(n_queries, k) ids of the nearest rows, in no order, found by comparing them all tile by tile."""
+    best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    best_ids = np.full((len(queries), k), -1, dtype=np.int64)
+    at = 0
+    for tile in _tiles(pieces):
+        scores = np.concatenate([best_scores, queries @ tile.T], axis=1)
+        names = np.concatenate([best_ids, np.tile(ids[at : at + len(tile)], (len(queries), 1))], axis=1)
+        chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        best_scores = np.take_along_axis(scores, chosen, axis=1)
+        best_ids = np.take_along_axis(names, chosen, axis=1)
+        at += len(tile)
+    return best_ids
+
+
+def _add(index: Any, ids: Int64Array | None, pieces: Pieces) -> None:
+    """Add rows tile by tile, under ids or (None) under their positions."""
+    at = 0
+    for tile in _tiles(pieces):
+        if ids is None:
+            index.add(tile)
+        else:
+            index.add_with_ids(tile, ids[at : at + len(tile)])
+        at += len(tile)
+
+
+def _tiles(pieces: Pieces) -> Iterator[Float32Array]:
+    """The rows in order as float32, at most _TILE_ROWS at a time; small pieces are joined."""
+    waiting: list[NDArray[np.floating]] = []
+    n_waiting = 0
+    for piece in pieces:
+        for start in range(0, len(piece), _TILE_ROWS):
+            part = piece[start : start + _TILE_ROWS]
+            if n_waiting + len(part) > _TILE_ROWS:
+                yield _as_float32(waiting)
+                waiting, n_waiting = [], 0
+            waiting.append(part)
+            n_waiting += len(part)
+    if n_waiting:
+        yield _as_float32(waiting)
+
+
+def _as_float32(parts: Pieces) -> Float32Array:
+    """The parts as one contiguous array."""
+    joined = np.concatenate(parts) if len(parts) > 1 else np.ascontiguousarray(parts[0])
+    if joined.dtype == np.float16:
+        return float16_to_float32(joined)
+    return np.asarray(joined, dtype=np.float32)
+
+
+def _gather(pieces: Pieces, rows: Int64Array) -> Float32Array:
+    """Rows by position (ascending), through all pieces: (n, D) float32."""
+    ends = np.cumsum([len(piece) for piece in pieces])
+    parts = []
+    for number in np.unique(np.searchsorted(ends, rows, "right")).tolist():
+        first = int(ends[number]) - len(pieces[number])
+        inside = rows[(rows >= first) & (rows < ends[number])] - first
+        parts.append(np.asarray(pieces[number][inside], dtype=np.float32))
+    return np.concatenate(parts)
+
+
+def _checked_ids(ids: Int64Array, n_rows: int) -> Int64Array:
+    """The ids as int64; InputError unless there is one for each row, 0 or more, and no two are equal."""
+    ids = np.ascontiguousarray(ids, dtype=np.int64)
+    if n_rows == 0 or len(ids) != n_rows or ids.min() < 0 or len(np.unique(ids)) != n_rows:
+        raise InputError(f"{n_rows} vectors need as many ids, at least one, each 0 or more and used once.")
+    return ids
+
+
+def _write(folder: Path, index: Any, ids: Int64Array, facts: FaissFacts) -> None:
+    """Write an index's files, the facts last."""
+    faiss = _faiss()
+
+    faiss.write_index(index, str(folder / _INDEX))
+    np.save(folder / _IDS, ids, allow_pickle=False)
+    (folder / _FACTS).write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
+
+
+def _corrupt(folder: Path, why: object) -> IndexCorruptError:
+    return IndexCorruptError(
+        f"The FAISS index in {folder} cannot be read ({why}); rebuild with `codesearch index --rebuild`."
+    )
+
+
+def _read_facts(folder: Path) -> FaissFacts:
+    try:
+        raw = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        if set(raw) != {field.name for field in fields(FaissFacts)}:
+            raise ValueError("unexpected fields")
+        facts = FaissFacts(**{name: int(value) for name, value in raw.items()})
+    except (OSError, ValueError, TypeError) as error:
+        raise _corrupt(folder, error) from error
+    if facts.format_version != FORMAT_VERSION:
+        raise _corrupt(
+            folder, f"format_version {facts.format_version}, this codesearch reads {FORMAT_VERSION}"
+        )
+    return facts
+
+
+def _read_index(folder: Path, flags: int, facts: FaissFacts) -> Any:
+    faiss = _faiss()
+
+    try:
+        index = faiss.read_index(str(folder / _INDEX), flags)
+    except RuntimeError as error:
+        raise _corrupt(folder, str(error).splitlines()[0]) from error
+    wanted = faiss.IndexIVFScalarQuantizer if facts.n_lists else faiss.IndexScalarQuantizer
+    if type(index) is not wanted or index.ntotal != facts.n_rows or index.d != facts.dim:
+        raise _corrupt(folder, "it is not what its facts say")
+    if facts.n_lists and (index.nlist != facts.n_lists or not 0 < facts.n_probes <= facts.n_lists):
+        raise _corrupt(folder, "its lists are not what its facts say")
+    return index
+
+
+def _read_ids(folder: Path, facts: FaissFacts) -> Int64Array:
+    """(n_rows,) ids in order of addition, mapped."""
+    try:
+        ids = np.load(folder / _IDS, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _corrupt(folder, error) from error
+    if ids.shape != (facts.n_rows,) or ids.dtype != np.int64:
+        raise _corrupt(folder, "its ids are not one for each row")
+    return np.asarray(ids)

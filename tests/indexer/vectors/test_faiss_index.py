@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.errors import IndexCorruptError, InputError
+from indexer.vectors import faiss_index
+from indexer.vectors.exact import ExactIndex
+from indexer.vectors.faiss_index import FaissIndex, build_faiss, lists_for, update_faiss
+
+
+def clustered_rows(n: int, dim: int = 32, seed: int = 0) -> np.ndarray:
+    """Unit rows around a few dozen centres."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((40, dim))
+    rows = centres[rng.integers(0, 40, n)] + 0.5 * rng.standard_normal((n, dim))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists begin at a hundred rows, so that tests see them."""
+    monkeypatch.setattr(faiss_index, "MAX_FLAT_ROWS", 100)
+
+
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    return tmp_path / "old", tmp_path / "new"
+
+
+def recall(index: FaissIndex, oracle: ExactIndex, queries: np.ndarray, k: int = 10) -> float:
+    hits = [np.isin(index.search(q, k).ids, oracle.search(q, k).ids).sum() / k for q in queries]
+    return float(np.mean(hits))
+
+
+def test_flat_equals_exact(tmp_path: Path) -> None:
+    rows, ids = clustered_rows(300), np.arange(300) * 7 + 2**41
+    facts = build_faiss(tmp_path, ids, [rows[:100], rows[100:101], rows[101:]])
+    assert (facts.n_lists, facts.n_rows, facts.dim) == (0, 300, 32)
+    index, oracle = FaissIndex(tmp_path), ExactIndex(rows, ids)
+    for query in clustered_rows(20, seed=1).astype(np.float32):
+        for allowed in (None, ids[::3]):
+            found, want = index.search(query, 10, allowed), oracle.search(query, 10, allowed)
+            assert found.ids.tolist() == want.ids.tolist()
+            np.testing.assert_allclose(found.scores, want.scores, atol=1e-5)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_lists_find_nearly_all_and_a_filter_finds_them_all(tmp_path: Path) -> None:
+    rows, ids = clustered_rows(3000), np.arange(3000) + 5
+    facts = build_faiss(tmp_path, ids, [rows])
+    assert facts.n_lists == 64
+    assert 1 <= facts.n_probes < 32
+    index, oracle = FaissIndex(tmp_path), ExactIndex(rows, ids)
+    queries = clustered_rows(30, seed=1).astype(np.float32)
+    assert recall(index, oracle, queries) > 0.95
+    allowed = ids[::100]
+    for query in queries:
+        assert set(index.search(query, 10, allowed).ids) == set(oracle.search(query, 10, allowed).ids)
+
+
+@pytest.mark.parametrize("n", [80, 3000])
+@pytest.mark.usefixtures("few_are_many")
+def test_the_same_rows_give_the_same_files(tmp_path: Path, n: int) -> None:
+    old, new = folders(tmp_path)
+    for folder in (old, new):
+        build_faiss(folder, np.arange(n), [clustered_rows(n)])
+    assert {p.name: p.read_bytes() for p in old.iterdir()} == {p.name: p.read_bytes() for p in new.iterdir()}
+
+
+@pytest.mark.parametrize("n", [90, 3000])
+@pytest.mark.usefixtures("few_are_many")
+def test_rows_are_removed_and_added(tmp_path: Path, n: int) -> None:
+    old, new = folders(tmp_path)
+    rows, more = clustered_rows(n), clustered_rows(10, seed=3)
+    ids, more_ids = np.arange(n), np.arange(10) + 10_000
+    build_faiss(old, ids, [rows])
+    before = {path.name: path.read_bytes() for path in old.iterdir()}
+    removed = np.array([0, 7, n - 1, 77_777])
+    facts = update_faiss(old, new, removed, more_ids, [more[:4], more[4:]])
+    assert facts is not None
+    assert facts.n_rows == n + 7
+    assert {path.name: path.read_bytes() for path in old.iterdir()} == before
+    index = FaissIndex(new)
+    for i, row in zip(more_ids, more.astype(np.float32), strict=True):
+        assert index.search(row, 1).ids.tolist() == [i]
+    everything = index.search(rows[0].astype(np.float32), n + 7, np.arange(20_000)).ids
+    assert set(everything) == (set(ids) | set(more_ids)) - set(removed)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_an_id_may_be_replaced_in_one_step(tmp_path: Path) -> None:
+    old, new = folders(tmp_path)
+    rows = clustered_rows(50)
+    build_faiss(old, np.arange(50), [rows])
+    assert update_faiss(old, new, np.array([3]), np.array([3]), [-rows[3:4]]) is not None
+    assert FaissIndex(new).search(-rows[3].astype(np.float32), 1).ids.tolist() == [3]
+    with pytest.raises(InputError, match="already"):
+        update_faiss(old, new, np.array([4]), np.array([3]), [rows[3:4]])
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_an_update_that_changes_the_kind_asks_for_a_build(tmp_path: Path) -> None:
+    old, new = folders(tmp_path)
+    none = np.array([], np.int64)
+    build_faiss(old, np.arange(90), [clustered_rows(90)])
+    assert update_faiss(old, new, none, np.arange(90, 101), [clustered_rows(11)]) is None
+    assert update_faiss(old, new, np.arange(90), none, []) is None
+    build_faiss(old, np.arange(400), [clustered_rows(400)])
+    assert update_faiss(old, new, none, np.arange(400, 900), [clustered_rows(500)]) is None
+    assert update_faiss(old, new, np.arange(350), none, []) is None
+    assert not list(new.iterdir())
+
+
+def test_small_and_empty_requests(tmp_path: Path) -> None:
+    rows = clustered_rows(3)
+    build_faiss(tmp_path, np.array([4, 2, 9]), [rows])
+    index = FaissIndex(tmp_path)
+    query = rows[1].astype(np.float32)
+    assert index.search(query, 1).ids.tolist() == [2]
+    assert len(index.search(query, 10).ids) == 3
+    assert len(index.search(query, 0).ids) == 0
+    assert len(index.search(query, 5, np.array([], np.int64)).ids) == 0
+    assert index.search(query, 5, np.array([9, 1000])).ids.tolist() == [9]
+
+
+@pytest.mark.parametrize("ids", [[1, 1], [1], [-1, 2], []])
+def test_bad_ids_are_refused(tmp_path: Path, ids: list[int]) -> None:
+    with pytest.raises(InputError, match="ids"):
+        build_faiss(tmp_path, np.array(ids, np.int64), [clustered_rows(2)])
+
+
+def test_no_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least one"):
+        build_faiss(tmp_path, np.array([], np.int64), [])
+
+
+@pytest.mark.parametrize("name", ["single.faiss", "single_ids.npy", "single.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other"])
+def test_damage_is_an_error_of_ours(tmp_path: Path, name: str, damage: str) -> None:
+    build_faiss(tmp_path, np.arange(20), [clustered_rows(20)])
+    path = tmp_path / name
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "other":
+        (tmp_path / "other").mkdir()
+        build_faiss(tmp_path / "other", np.arange(21), [clustered_rows(21)])
+        path.write_bytes((tmp_path / "other" / name).read_bytes())
+    else:
+        path.write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
+    with pytest.raises(IndexCorruptError, match="--rebuild"):
+        FaissIndex(tmp_path)
+
+
+def test_a_pickled_id_file_is_refused(tmp_path: Path) -> None:
+    build_faiss(tmp_path, np.arange(3), [clustered_rows(3)])
+    np.save(tmp_path / "single_ids.npy", np.array([{}, {}, {}], dtype=object), allow_pickle=True)
+    with pytest.raises(IndexCorruptError):
+        FaissIndex(tmp_path)
+
+
+def test_a_later_format_is_refused_by_name(tmp_path: Path) -> None:
+    build_faiss(tmp_path, np.arange(3), [clustered_rows(3)])
+    facts = json.loads((tmp_path / "single.json").read_text())
+    (tmp_path / "single.json").write_text(json.dumps(facts | {"format_version": 99}))
+    with pytest.raises(IndexCorruptError, match="format_version 99"):
+        FaissIndex(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("n", "lists"), [(100, 2), (3000, 64), (50_001, 1024), (100_000, 1024), (1_000_000, 4096)]
+)
+def test_lists_for(n: int, lists: int) -> None:
+    assert lists_for(n) == lists
