@@ -100,12 +100,13 @@ class TextBuilder:
         self._last_is_item = True
 
     def heading(self, title: str, level: int) -> None:
-        """Append a heading; level 0 is a title and written as level 1 is."""
+        """Append a heading; behind a title, which has level 0, the others are written a level deeper."""
         self._close_list()
         title = " ".join(clean(title).split()).rstrip("§¶# ")
         if title:
+            has_title = bool(self.headings) and self.headings[0].level == 0
             self.headings.append(Heading(level, title, self.position))
-            self.write(f"{'#' * min(max(level, 1), 6)} {title}\n\n")
+            self.write(f"{'#' * min(max(level + has_title, 1), 6)} {title}\n\n")
 
     def code(self, text: str, language: str = "") -> None:
         """Append a fenced block; its part is the fences too."""

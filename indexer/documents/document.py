@@ -29,7 +29,7 @@ class Document:
     text: str
     spans: tuple[Span, ...]
     """Outermost first. `section` names are heading chains joined by ` > `; `page 12`, `cell 3 (code)`.
-    Sections and pages may cross each other, everything else nests."""
+    Sections may cross pages and cells, everything else nests."""
     language: str
     """A name of DOCUMENT_LANGUAGES."""
     problem: str = ""

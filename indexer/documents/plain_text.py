@@ -12,7 +12,8 @@ from indexer.documents.document import Document, DocumentError, Meter
 from indexer.documents.headings import Heading, Part, plain_headings, section_parts, to_spans
 
 _ASCIIDOC_HEADING = re.compile(r"(?P<marks>={1,6}|#{1,6})[ \t]+(?P<title>\S.*)")
-_ASCIIDOC_FENCE = re.compile(r"-{4,}|\.{4,}|={4,}|\*{4,}|_{4,}|\+{4,}|/{4,}|--|`{3,}[\w-]*|[|,:!]===+")
+_ASCIIDOC_FENCE = re.compile(r"-{4,}|\.{4,}|\+{4,}|/{4,}|`{3,}[\w-]*|[|,:!]={3,}")
+"""Of blocks whose content is verbatim; examples, quotes and sidebars hold ordinary blocks."""
 _TWO_LINE_LEVELS = {"=": 0, "-": 1, "~": 2, "^": 3, "+": 4}
 
 
@@ -32,24 +33,27 @@ def read_asciidoc(data: bytes, path: str, meter: Meter) -> Document:
     headings: list[Heading] = []
     parts: list[Part] = []
     fence, fence_start = "", 0
-    start = 0
+    start, underline_at = 0, -1
     lines = text.split("\n")
     for at, raw_line in enumerate(lines):
         line = raw_line.rstrip()
         end = start + len(raw_line)
-        is_after_blank = at == 0 or not lines[at - 1].strip() or lines[at - 1].startswith(("[", "//"))
+        above = lines[at - 1].strip() if at else ""
+        below = lines[at + 1].rstrip() if at + 1 < len(lines) else ""
         if fence:
             if line == fence:
                 parts += _block_part(fence, fence_start, end)
                 fence = ""
-        elif _ASCIIDOC_FENCE.fullmatch(line) and (is_after_blank or at == 0 or line[0] not in "-+"):
+        elif at != underline_at and _ASCIIDOC_FENCE.fullmatch(line):
             fence = "```" if line.startswith("```") else line
             fence_start = start
         elif found := _ASCIIDOC_HEADING.fullmatch(line):
             headings.append(Heading(len(found["marks"]) - 1, found["title"], start))
-        elif is_after_blank and at + 1 < len(lines):
-            level = _two_line_level(line, lines[at + 1])
-            headings += [] if level is None else [Heading(level, line, start)]
+        elif not above or above.startswith(("[", "//")):
+            level = _two_line_level(line, below)
+            if level is not None:
+                headings.append(Heading(level, line, start))
+                underline_at = at + 1
         start = end + 1
     # A block that is never closed reaches to the end of the text.
     if fence:
@@ -72,7 +76,7 @@ def decode_document(data: bytes, meter: Meter) -> str:
 
 
 def _block_part(fence: str, start: int, end: int) -> list[Part]:
-    """A part for a finished block; comments, examples, quotes and sidebars have none."""
+    """A part for a finished block; comments and passed-through markup have none."""
     if fence.endswith("==") and fence[0] in "|,:!":
         return [Part("table", "", start, end)]
     if fence.startswith(("----", "....", "```")):
@@ -81,7 +85,6 @@ def _block_part(fence: str, start: int, end: int) -> list[Part]:
 
 
 def _two_line_level(line: str, below: str) -> int | None:
-    below = below.rstrip()
     if len(below) < 3 or below[0] not in _TWO_LINE_LEVELS or set(below) != {below[0]}:
         return None
     if not line or line[0] in "[.|:" or not any(map(str.isalnum, line)) or abs(len(line) - len(below)) > 2:

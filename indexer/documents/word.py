@@ -30,6 +30,7 @@ class _Style:
     name: str = ""
     parent: str = ""
     outline_level: int = -1
+    is_list: bool = False
 
 
 @dataclass(slots=True)
@@ -62,6 +63,8 @@ class _StyleReader:
             self._style.parent = attributes.get("val", "")
         elif tag == "outlineLvl":
             self._style.outline_level = _number(attributes.get("val"), -1)
+        elif tag == "numPr":
+            self._style.is_list = True
 
     def end(self, tag: str) -> None:
         """Nothing to do."""
@@ -90,6 +93,11 @@ class _StyleReader:
             if found := _HEADING_NAME.match(name) or re.fullmatch(r"Heading([1-9])", name):
                 return int(found[1])
         return -1
+
+    def list_depth(self, paragraph: _Paragraph) -> int:
+        """0 for an item of an outermost list, -1 for what is none."""
+        is_list = any(style.is_list for style in self.chain(paragraph.style))
+        return max(paragraph.list_depth, 0) if is_list else paragraph.list_depth
 
     def is_code(self, paragraph: _Paragraph) -> bool:
         """Whether its style says that it is code."""
@@ -184,8 +192,8 @@ class _BodyReader:
         level = self._styles.heading_level(paragraph)
         if level >= 0:
             self.blocks.append(Block(BlockKind.HEADING, text, level))
-        elif paragraph.list_depth >= 0:
-            self.blocks.append(Block(BlockKind.ITEM, text, paragraph.list_depth, "-"))
+        elif (depth := self._styles.list_depth(paragraph)) >= 0:
+            self.blocks.append(Block(BlockKind.ITEM, text, depth, "-"))
         else:
             self.blocks.append(Block(BlockKind.PARAGRAPH, text))
 
