@@ -1,0 +1,231 @@
+"""A deterministic engine in place of the library, and the application on it: no model, no index, no clock."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from textual.message import Message
+
+from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError, InputError
+from indexer.records import (
+    BuildProgress,
+    BuildReport,
+    ComponentScores,
+    Evidence,
+    Mode,
+    Passage,
+    SearchRequest,
+    SkippedFile,
+    WordMatch,
+)
+from tui.app import CodesearchApp
+from tui.session import Found, RepositoryStatus
+
+DATA = Path(__file__).parent / "data"
+
+
+def make_passage(
+    root: Path,
+    path: str,
+    lines: tuple[int, int],
+    symbol: str,
+    kind: str,
+    score: float,
+    words: Sequence[tuple[str, str, float]] = (),
+) -> Passage:
+    """A passage of a file of the test data; `words` are query word, code word, similarity."""
+    text = (root / path).read_text()
+    rows = text.splitlines(keepends=True)
+    start_char = sum(len(row) for row in rows[: lines[0] - 1])
+    shown = "".join(rows[lines[0] - 1 : lines[1]])
+    matches = []
+    for query_word, code_word, similarity in words:
+        at = start_char + shown.index(code_word)
+        line = text.count("\n", 0, at) + 1
+        matches.append(WordMatch(query_word, code_word, at, at + len(code_word), similarity, line))
+    languages = {"py": "python", "go": "go", "md": "markdown"}
+    return Passage(
+        path=path,
+        start_line=lines[0],
+        end_line=lines[1],
+        text=shown,
+        language=languages[path.rsplit(".")[-1]],
+        symbol=symbol,
+        kind=kind,
+        score=score,
+        n_tokens=len(shown) // 4,
+        evidence=Evidence(ComponentScores(4.2, 0.61, score * 10), tuple(matches), ()),
+        start_char=start_char,
+    )
+
+
+def lighthouse_passages(root: Path) -> list[Passage]:
+    """What the fake index of the lighthouse answers, best first."""
+    return [
+        make_passage(
+            root, "keeper.py", (26, 38), "Keeper.light_with_retries", "method", 0.92,
+            [("try", "Try", 0.93), ("again", "again", 0.81), ("lamp", "lamp", 0.77), ("fails", "LampFault", 0.66),
+             ("limit", "MAX_ATTEMPTS", 0.5), ("when", "attempt", 0.31)],
+        ),
+        make_passage(root, "docs/failures.md", (1, 3), "When a lamp stays dark", "section", 0.71,
+                     [("fails", "refuses", 0.64), ("again", "attempt", 0.58)]),
+        make_passage(root, "keeper.py", (40, 42), "Keeper.report_dark", "method", 0.55, [("fails", "dark", 0.47)]),
+        make_passage(root, "lamps.py", (4, 5), "LampFault", "class", 0.42, [("fails", "LampFault", 0.62)]),
+        make_passage(root, "beacon.go", (9, 16), "Sweep", "function", 0.2),
+    ]  # fmt: skip
+
+
+@dataclass
+class FakeRepository:
+    """One fake index: words of the query choose among a few passages."""
+
+    engine: FakeEngine
+    root: Path
+
+    def search(self, request: SearchRequest) -> Found:
+        engine = self.engine
+        engine.requests.append(request)
+        engine.searching.set()
+        assert engine.gate.wait(10), "a test left the gate closed"
+        if engine.fails_with is not None:
+            raise engine.fails_with
+        if "nothing" in request.query:
+            return Found((), ("Nothing matches; 2 files are hidden by the path filter.",))
+        passages = lighthouse_passages(self.root)
+        if request.languages:
+            passages = [passage for passage in passages if passage.language in request.languages]
+        if request.mode is Mode.LEXICAL:
+            passages = [replace(p, evidence=Evidence(ComponentScores(3.1), (), ())) for p in passages[:2]]
+        return Found(passages[: request.k])
+
+    def similar(self, passage: Passage, k: int) -> Found:
+        others = [p for p in lighthouse_passages(self.root) if p.symbol != passage.symbol]
+        return Found([replace(p, evidence=Evidence(ComponentScores(single=0.5), (), ())) for p in others[:2]])
+
+    def definitions(self, word: str, k: int) -> Found:
+        return Found([p for p in lighthouse_passages(self.root) if p.symbol.split(".")[-1] == word])
+
+    def status(self, looks_at_disk: bool) -> RepositoryStatus:
+        return replace(
+            self.engine.status, stale=self.engine.status.stale if looks_at_disk else ()
+        )
+
+    def close(self) -> None:
+        self.engine.closed.append(self.root)
+
+
+STATUS = RepositoryStatus(
+    n_files=4,
+    n_chunks=4,
+    n_tokens=1234,
+    commit="0123456789abcdef",
+    model="codesearch-edge",
+    languages=("python", "go", "markdown"),
+    stale=("keeper.py  changed", "tides.py  new"),
+    skipped=(
+        SkippedFile("logo.png", "binary", "It has zero bytes in its first 8,192."),
+        SkippedFile("charts/atlantic.json", "too-large", "It has 4,100,000 bytes; the limit is 1,000,000."),
+    ),
+)
+
+
+@dataclass
+class FakeEngine:
+    """Opens fake indexes; a test closes the gate to look at the screen while something runs."""
+
+    status: RepositoryStatus = STATUS
+    indexed: bool = True
+    fails_with: Exception | None = None
+    build_fails_with: Exception | None = None
+    gate: threading.Event = field(default_factory=threading.Event)
+    searching: threading.Event = field(default_factory=threading.Event)
+    build_gate: threading.Event = field(default_factory=threading.Event)
+    requests: list[SearchRequest] = field(default_factory=list)
+    closed: list[Path] = field(default_factory=list)
+    builds: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+        self.build_gate.set()
+
+    def open(self, root: Path) -> FakeRepository:
+        if not self.indexed:
+            raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
+        return FakeRepository(self, root)
+
+    def open_unindexed(self, root: Path) -> FakeRepository:
+        if root.name == "empty":
+            raise InputError("There is nothing here.")
+        return FakeRepository(self, root)
+
+    def build(self, root: Path, progress: Callable[[BuildProgress], None]) -> BuildReport:
+        self.builds.append(root)
+        progress(BuildProgress("walk", 0, 0, 0.1))
+        progress(BuildProgress("read", 1, 4, 0.4, 0, "keeper.py"))
+        progress(BuildProgress("encode", 0, 4, 1.0, 0, "keeper.py"))
+        progress(BuildProgress("write", 1, 4, 3.0, 5200, "lamps.py"))
+        progress(BuildProgress("encode", 3, 4, 5.0, 15600, "docs/failures.md"))
+        assert self.build_gate.wait(10), "a test left the build gate closed"
+        progress(BuildProgress("finish", 4, 4, 6.0, 20000))
+        if self.build_fails_with is not None:
+            raise self.build_fails_with
+        self.indexed = True
+        return BuildReport(4, 4, 11, 20000, 3, 15600, 2, 6.4, 400_000_000)
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    fake = FakeEngine()
+    yield fake
+    fake.gate.set()
+    fake.build_gate.set()
+
+
+@pytest.fixture
+def lighthouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the data, under a relative path, so that no screen shows a folder of this machine."""
+    shutil.copytree(DATA / "lighthouse", tmp_path / "lighthouse")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Path("lighthouse")
+
+
+class Recorder:
+    """Collects every message that a widget or screen handles."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def __call__(self, message: Message) -> None:
+        self.messages.append(message)
+
+    def of(self, kind: type[Message]) -> list[Message]:
+        return [message for message in self.messages if type(message) is kind]
+
+
+MakeApp = Callable[..., CodesearchApp]
+
+
+@pytest.fixture
+def make_app(engine: FakeEngine, lighthouse: Path, tmp_path: Path) -> MakeApp:
+    """The application on the fake engine: no pause before a search, no clock, its own state file."""
+
+    def make(roots: Sequence[Path] = (lighthouse,), **settings: object) -> CodesearchApp:
+        defaults: dict[str, object] = {
+            "engine": engine,
+            "state_file": tmp_path / "state" / "tui.json",
+            "environment": {"PATH": "/usr/bin:/bin"},
+            "clock": lambda: 0.0,
+            "pause_seconds": 0.0,
+        }
+        return CodesearchApp(roots, **(defaults | settings))  # type: ignore[arg-type]
+
+    return make
+
+
+__all__ = ["CodesearchError", "IndexCorruptError"]

@@ -1,0 +1,388 @@
+"""The application: the only module of the TUI that knows the library, and the one that owns threads.
+
+Screens post requests up to `CodesearchApp`; it runs them in thread workers, which post the answers back
+and never touch a widget. Not here: what anything looks like.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from textual.app import App
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.worker import get_current_worker
+
+from codesearch.api import CodeIndex, build_index
+from codesearch.counting import counter_for
+from indexer.errors import BuildInterruptedError, CodesearchError, IndexMissingError
+from indexer.languages import language_of
+from indexer.records import (
+    BuildProgress,
+    BuildReport,
+    ComponentScores,
+    Evidence,
+    Mode,
+    Passage,
+    ProgressCallback,
+    SearchRequest,
+    Span,
+)
+from indexer.settings import STATE_FOLDER
+from tui.document import file_document
+from tui.errands import Errands
+from tui.files import read_file
+from tui.index_screen import IndexScreen, outcome_of
+from tui.keys import bindings
+from tui.messages import (
+    BuildAdvanced,
+    BuildCancelRequested,
+    BuildFailed,
+    BuildFinished,
+    BuildRequested,
+    DefinitionRequested,
+    FileLoaded,
+    FileRequested,
+    FileUnavailable,
+    RepositoriesOpened,
+    ResultsFound,
+    SearchFailed,
+    SearchRequested,
+    SimilarRequested,
+    StatusRequested,
+)
+from tui.pace import Limiter
+from tui.plain_text import PlainText
+from tui.search_screen import N_RESULTS, SearchScreen
+from tui.session import Answer, Engine, Found, Repository, RepositoryState, RepositoryStatus, Workspace
+from tui.state import default_state_file, load_state
+from tui.theme import DARK, LIGHT
+
+PAUSE_SECONDS = 0.06
+"""Typing that stops this long starts a search."""
+MAX_DEFINITION_LINES = 60
+CANCELLED = "The build was cancelled; what was encoded is kept for the next one."
+
+
+class IndexedRepository:
+    """A `CodeIndex` as a `Repository`. Notices a newer build, and an index that was deleted while open."""
+
+    def __init__(self, root: Path) -> None:
+        self._index = CodeIndex.open(root)
+        self._manifest = self._index.root / STATE_FOLDER / "manifest.json"
+        self._version = self._manifest.stat().st_mtime_ns
+        self._spans_by_name: dict[str, list[tuple[str, Span]]] | None = None
+
+    def search(self, request: SearchRequest) -> Found:
+        """The best passages for a question."""
+        self._follow()
+        r = request
+        found = self._index.find(r.query, r.k, r.mode, r.languages, r.paths, r.regex, r.kinds)
+        return Found(found.passages, found.notes if not found.passages else ())
+
+    def similar(self, passage: Passage, k: int) -> Found:
+        """Passages like this one."""
+        self._follow()
+        found = self._index.similar(passage.path, passage.start_line, k + 1)
+        others = [
+            other
+            for other in found.passages
+            if other.path != passage.path or other.start_line != passage.start_line
+        ]
+        return Found(others[:k], found.notes)
+
+    def definitions(self, word: str, k: int) -> Found:
+        """Symbols whose last name is `word`, shorter paths first."""
+        self._follow()
+        if self._spans_by_name is None:
+            self._spans_by_name = {}
+            for entry in self._index.outline():
+                if entry.span.kind != "section":
+                    name = re.split(r"[.:#]+", entry.span.name)[-1]
+                    self._spans_by_name.setdefault(name, []).append((entry.path, entry.span))
+        places = sorted(self._spans_by_name.get(word, ()), key=lambda place: (len(place[0]), place[0]))
+        return Found([self._definition(path, span) for path, span in places[:k]])
+
+    def status(self, looks_at_disk: bool) -> RepositoryStatus:
+        """What the index holds."""
+        if looks_at_disk:
+            self._follow()
+        status = self._index.status() if looks_at_disk else self._index.engine.status(0.0)
+        stale = status.stale
+        changes = [f"{path}  changed" for path in stale.changed]
+        changes += [f"{path}  new" for path in stale.added]
+        changes += [f"{path}  deleted" for path in stale.deleted]
+        return RepositoryStatus(
+            n_files=status.n_files,
+            n_chunks=status.n_chunks,
+            n_tokens=status.n_tokens,
+            commit=status.commit,
+            model=status.model,
+            languages=tuple(status.languages),
+            stale=tuple(changes) if looks_at_disk else (),
+            skipped=tuple(status.skipped),
+        )
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
+    def _follow(self) -> None:
+        try:
+            version = self._manifest.stat().st_mtime_ns
+        except FileNotFoundError:
+            raise IndexMissingError(
+                f"The index of {self._index.root} was deleted while it was open; F9 builds it again."
+            ) from None
+        if version != self._version:
+            old, self._index = self._index, CodeIndex.open(self._index.root)
+            old.close()
+            self._version, self._spans_by_name = version, None
+
+    def _definition(self, path: str, span: Span) -> Passage:
+        end_line = min(span.end_line, span.start_line + MAX_DEFINITION_LINES - 1)
+        text = self._index.read(path, span.start_line, end_line)
+        return Passage(
+            path=path,
+            start_line=span.start_line,
+            end_line=end_line,
+            text=text,
+            language=language_of(path, text),
+            symbol=span.name,
+            kind=span.kind,
+            score=1.0,
+            n_tokens=counter_for(None).count(text),
+            evidence=Evidence(ComponentScores(), (), ()),
+        )
+
+
+class CodeIndexEngine:
+    """The library as an `Engine`."""
+
+    def open(self, root: Path) -> Repository:
+        """The index of this folder; not of one above it."""
+        if not (root / STATE_FOLDER / "manifest.json").is_file():
+            raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
+        return IndexedRepository(root)
+
+    def open_unindexed(self, root: Path) -> Repository:
+        """The files themselves."""
+        return PlainText(root)
+
+    def build(self, root: Path, progress: ProgressCallback) -> BuildReport:
+        """Build or refresh with the settings the index has, or the defaults."""
+        return build_index(root, progress=progress)
+
+
+class CodesearchApp(Errands, App[None]):
+    """Ask code bases questions, from a terminal or, through textual-serve, a browser."""
+
+    TITLE = "codesearch"
+    CSS_PATH = "app.tcss"
+    BINDINGS = bindings("app")
+
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        *,
+        engine: Engine | None = None,
+        state_file: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        """Nothing is opened before the app runs.
+
+        Arguments:
+            roots: folders to search, absolute, with or without an index.
+            engine: opens and builds indexes; the library where not given.
+            state_file: where to remember; the platform's place where not given.
+            environment: where `$EDITOR` and its like are read.
+            clock: seconds, for the time a search took.
+            pause_seconds: how long typing must pause; 0 searches at once.
+        """
+        super().__init__()
+        self.workspace = Workspace(engine or CodeIndexEngine(), tuple(roots))
+        self.state_file = state_file or default_state_file()
+        self.environment = os.environ if environment is None else environment
+        self.clock = clock
+        remembered = load_state(self.state_file)
+        self.search_screen = SearchScreen(remembered, pause_seconds)
+        self.states: tuple[RepositoryState, ...] = ()
+        self.building: Path | None = None
+        self._outcome = ""
+        self._cancel_build = threading.Event()
+        self._has_offered_build = False
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = remembered.theme if remembered.theme in self.available_themes else DARK.name
+
+    def on_mount(self) -> None:
+        """Show the search screen at once; the indexes open behind it."""
+        self.push_screen(self.search_screen)
+        self.in_thread(self._open, group="open")
+
+    def on_unmount(self) -> None:
+        """A running build ends at its next step, so that leaving does not wait for all of it."""
+        self._cancel_build.set()
+
+    def in_thread(self, work: Callable[[], object], *, group: str, exclusive: bool = False) -> None:
+        """Run something beside the screens; `exclusive` makes what runs in the group already worthless."""
+        self.run_worker(work, thread=True, group=group, exclusive=exclusive, exit_on_error=False)
+
+    # --- searching ---
+
+    def on_search_requested(self, message: SearchRequested) -> None:
+        """In a thread; a request that a newer one has overtaken does not even begin."""
+        self._ask(message.serial, "", partial(self.workspace.search, message.request, message.scope))
+
+    def on_similar_requested(self, message: SimilarRequested) -> None:
+        """As a search."""
+        title = f"similar to {message.result.place}"
+        self._ask(message.serial, title, partial(self.workspace.similar, message.result, N_RESULTS))
+
+    def on_definition_requested(self, message: DefinitionRequested) -> None:
+        """As a search."""
+        title = f"definition of {message.word}"
+        ask = partial(self.workspace.definitions, message.word, N_RESULTS, message.scope)
+        self._ask(message.serial, title, ask)
+
+    def _ask(self, serial: int, title: str, ask: Callable[[Callable[[], bool]], Answer | None]) -> None:
+        self.in_thread(partial(self._answer, serial, title, ask), group="search", exclusive=True)
+
+    def _answer(self, serial: int, title: str, ask: Callable[[Callable[[], bool]], Answer | None]) -> None:
+        worker = get_current_worker()
+        began = self.clock()
+        try:
+            answer = ask(lambda: worker.is_cancelled)
+        except Exception as error:
+            message: Message = SearchFailed(serial, _sentence(error))
+        else:
+            if answer is None or worker.is_cancelled:
+                return
+            seconds = self.clock() - began
+            message = ResultsFound(serial, title, answer.results, seconds, " ".join(answer.notes))
+        self.search_screen.post_message(message)
+        states = self.workspace.states()
+        if states != self.states:
+            self.post_message(RepositoriesOpened(states, answers_changed=True))
+
+    def on_file_requested(self, message: FileRequested) -> None:
+        """Read and colour the file in a thread."""
+        self.in_thread(partial(self._load, message), group="file", exclusive=True)
+
+    def _load(self, message: FileRequested) -> None:
+        result = message.result
+        try:
+            shown = read_file(result.root, result.passage)
+            answer: Message = FileLoaded(result, file_document(shown.text, result.passage), shown.notice)
+        except Exception as error:
+            answer = FileUnavailable(result, _sentence(error))
+        if not get_current_worker().is_cancelled:
+            self.search_screen.post_message(answer)
+
+    # --- repositories and building ---
+
+    def _open(self, only: Path | None = None) -> None:
+        self.post_message(RepositoriesOpened(self.workspace.open(only), answers_changed=True))
+        # The first search loads the model; it may as well be one that nobody waits for.
+        try:
+            self.workspace.search(SearchRequest("main", k=1, mode=Mode.HYBRID), (), lambda: False)
+        except Exception as error:
+            self.log.warning(f"warming up: {error}")
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self.post_message(RepositoriesOpened(self.workspace.refresh(), answers_changed=False))
+
+    def on_status_requested(self, message: StatusRequested) -> None:
+        """Look at the files in a thread."""
+        self.in_thread(self._refresh, group="open")
+
+    def on_repositories_opened(self, message: RepositoriesOpened) -> None:
+        """Tell the screens; where there is no index at all, offer to build one, once."""
+        self.states = message.repositories
+        self._tell_screens(message)
+        nothing_indexed = all(state.status is None for state in self.states)
+        if nothing_indexed and not self._has_offered_build and self.screen is self.search_screen:
+            self._has_offered_build = True
+            self.action_index()
+
+    def on_build_requested(self, message: BuildRequested) -> None:
+        """Build in a thread; search goes on with what there is."""
+        self._cancel_build.clear()
+        self.building, self._outcome = message.root, ""
+        self.in_thread(partial(self._build, message.root), group="build")
+
+    def on_build_cancel_requested(self, message: BuildCancelRequested) -> None:
+        """The next progress event ends the build."""
+        self._cancel_build.set()
+
+    def _build(self, root: Path) -> None:
+        limiter = Limiter(self.clock)
+
+        def advance(progress: BuildProgress) -> None:
+            if self._cancel_build.is_set():
+                raise BuildInterruptedError(
+                    "The build was cancelled; what was encoded is kept for the next one."
+                )
+            if limiter.lets_pass(progress):
+                self.post_message(BuildAdvanced(root, progress))
+
+        try:
+            report = self.workspace.engine.build(root, advance)
+        except Exception as error:
+            self.post_message(BuildFailed(root, _sentence(error), isinstance(error, BuildInterruptedError)))
+            return
+        self.post_message(BuildFinished(root, report))
+        self._open(root)
+
+    def on_build_advanced(self, message: BuildAdvanced) -> None:
+        """Tell the screens."""
+        self._tell_screens(message)
+
+    def on_build_finished(self, message: BuildFinished) -> None:
+        """Tell the screens, and keep what was done for an index screen that opens later."""
+        self.building, self._outcome = None, outcome_of(message.report)
+        self._tell_screens(message)
+
+    def on_build_failed(self, message: BuildFailed) -> None:
+        """As when finished."""
+        self.building, self._outcome = None, message.sentence
+        self._tell_screens(message)
+
+    def action_index(self) -> None:
+        """The index screen, on top of the search."""
+        if not isinstance(self.screen, IndexScreen):
+            self.push_screen(IndexScreen(self.states, self.building, self._outcome))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No second screen over a dialog."""
+        return not (action in ("index", "help") and isinstance(self.screen, ModalScreen))
+
+    def _tell_screens(self, message: Message) -> None:
+        """Hand a copy to each screen that cares; they stop it, so that it does not come back up."""
+        for screen in self.screen_stack:
+            if isinstance(screen, SearchScreen | IndexScreen):
+                screen.post_message(replace(message))  # type: ignore[type-var]
+
+
+def _sentence(error: Exception) -> str:
+    """What a person reads of an error; what is no `CodesearchError` names its class, for a report."""
+    if isinstance(error, CodesearchError):
+        return str(error)
+    return f"Something unexpected went wrong ({type(error).__name__}: {error}). Searching again may help."
+
+
+def run(roots: Sequence[Path]) -> int:
+    """Run the app in this terminal; the exit code."""
+    app = CodesearchApp(roots)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,80 @@
+"""`codesearch tui`: the command that the command line loads by name, so that it never imports Textual itself.
+
+Checks its arguments before the terminal changes its face. Also run as `python -m tui`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+DEFAULT_PORT = 8321
+
+
+@click.command(name="tui")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--web", is_flag=True, help="Serve the same application to a browser on this machine.")
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535), help="With --web."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --web: a loopback address.")
+def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
+    """Ask code bases questions in an interactive terminal application.
+
+    PATHS are folders with or without an index; the current one where none is given. A folder inside an
+    indexed one stands for that. Press F1 in the application for all keys.
+    """
+    from indexer.errors import CodesearchError
+
+    try:
+        roots = folders(paths or (Path(),))
+        if web:
+            from tui.web import serve
+
+            serve(roots, host, port)
+            return
+        if not (sys.stdin.isatty() and sys.stdout.isatty()) and not _is_served():
+            raise click.UsageError(
+                "`codesearch tui` needs a terminal; `codesearch search` does without, --web too."
+            )
+        from tui.app import run
+
+        code = run(roots)
+    except CodesearchError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    sys.exit(code)
+
+
+def folders(paths: tuple[Path, ...]) -> list[Path]:
+    """The folders to open, absolute, each once: an indexed folder above stands for those in it.
+
+    Raises InputError for what is no folder.
+    """
+    from indexer.errors import InputError
+    from indexer.settings import STATE_FOLDER
+
+    roots: list[Path] = []
+    for path in paths:
+        folder = path.expanduser().resolve()
+        if not folder.exists():
+            raise InputError(f"There is no such folder: {path}.")
+        if not folder.is_dir():
+            raise InputError(f"{path} is a file; give the folder that holds it.")
+        above = (
+            parent
+            for parent in (folder, *folder.parents)
+            if (parent / STATE_FOLDER / "manifest.json").is_file()
+        )
+        root = next(above, folder)
+        if root not in roots:
+            roots.append(root)
+    return roots
+
+
+def _is_served() -> bool:
+    import os
+
+    return "TEXTUAL_DRIVER" in os.environ

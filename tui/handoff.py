@@ -1,0 +1,157 @@
+"""What leaves the TUI: the editor's command line, the clipboard, context blocks, exported files.
+
+Values and small functions; suspending the terminal and telling the person are the app's.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import InputError, StorageError
+from tui.session import Result
+
+_HEADER_TOKENS = 24
+"""What the heading and fences of one passage cost in a context block, on the safe side."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextBlock:
+    """Passages as one text for a language model, and what did not fit."""
+
+    text: str
+    n_passages: int
+    n_tokens: int
+    n_omitted: int
+
+
+def editor_command(environment: Mapping[str, str], path: Path, line: int) -> list[str]:
+    """The command that opens the file at the line, by `$VISUAL`, `$EDITOR` or what is installed.
+
+    Raises:
+        InputError: no editor is set or the one that is set does not exist.
+    """
+    named = environment.get("VISUAL") or environment.get("EDITOR") or ""
+    if not named:
+        found = next((name for name in ("nano", "vim", "vi") if shutil.which(name)), "")
+        if not found:
+            raise InputError("No editor: set $EDITOR, for example EDITOR=vim.")
+        named = found
+    try:
+        command = shlex.split(named)
+    except ValueError:
+        raise InputError(f"$EDITOR is not a command line: {named}") from None
+    if not command or shutil.which(command[0], path=environment.get("PATH")) is None:
+        raise InputError(f"The editor {command[0] if command else named!r} is not there; set $EDITOR.")
+    return [*command, *_place_arguments(Path(command[0]).name.removesuffix(".exe"), str(path), line)]
+
+
+def _place_arguments(editor: str, path: str, line: int) -> list[str]:
+    if editor in ("code", "code-insiders", "codium", "cursor", "windsurf"):
+        return ["--goto", f"{path}:{line}"]
+    if editor in ("subl", "zed", "hx", "helix", "lapce"):
+        return [f"{path}:{line}"]
+    if editor in ("idea", "pycharm", "goland", "webstorm", "clion", "rubymine", "rustrover", "kate"):
+        return ["--line", str(line), path]
+    if editor in (
+        "vi",
+        "vim",
+        "nvim",
+        "nano",
+        "emacs",
+        "emacsclient",
+        "kak",
+        "micro",
+        "joe",
+        "ne",
+        "mg",
+        "pico",
+    ):
+        return [f"+{line}", path]
+    return [path]
+
+
+def copy_with_tool(text: str, environment: Mapping[str, str]) -> bool:
+    """Put the text on the clipboard by a program of the desktop; False where there is none.
+
+    The terminal's own way (OSC 52) is not known to all terminals, so the app uses both.
+    """
+    command: list[str] = []
+    if sys.platform == "darwin":
+        command = ["pbcopy"]
+    elif environment.get("WAYLAND_DISPLAY"):
+        command = ["wl-copy"]
+    elif environment.get("DISPLAY"):
+        command = ["xclip", "-selection", "clipboard"]
+    if not command or shutil.which(command[0]) is None:
+        return False
+    try:
+        done = subprocess.run(
+            command,
+            input=text.encode("utf-8"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=2,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def context_block(results: Sequence[Result], budget_tokens: int) -> ContextBlock:
+    """The results, best first, as Markdown within a token budget; whole passages only.
+
+    Raises:
+        InputError: not even one passage fits.
+    """
+    pieces = []
+    n_tokens = 0
+    for result in results:
+        cost = result.passage.n_tokens + _HEADER_TOKENS
+        if n_tokens + cost <= budget_tokens:
+            n_tokens += cost
+            pieces.append(markdown_of(result))
+    if not pieces:
+        raise InputError(f"No passage fits {budget_tokens:,} tokens; raise the budget with + and copy again.")
+    return ContextBlock("\n".join(pieces), len(pieces), n_tokens, len(results) - len(pieces))
+
+
+def markdown_of(result: Result) -> str:
+    """One passage under a heading that says where it is from."""
+    passage = result.passage
+    place = f"{passage.path}:{passage.start_line}-{passage.end_line}"
+    symbol = f" ({passage.kind} {passage.symbol})" if passage.symbol else ""
+    fence = "```"
+    while fence in passage.text:
+        fence += "`"
+    return f"### {place}{symbol}\n\n{fence}{passage.language}\n{passage.text.rstrip()}\n{fence}\n"
+
+
+def export(path: Path, query: str, results: Sequence[Result], overwrite: bool = False) -> int:
+    """Write the results as Markdown; the number of bytes written.
+
+    Raises:
+        InputError: the file exists, or its folder does not.
+        StorageError: it cannot be written.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder {path.parent}.")
+    data = (f"# {query}\n\n" + "\n".join(markdown_of(result) for result in results)).encode("utf-8")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if overwrite else os.O_EXCL), 0o644)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise InputError(f"{path} exists already; choose another name.") from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from None
+    return len(data)

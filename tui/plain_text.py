@@ -1,0 +1,187 @@
+"""Search without an index: the words of the query in the files themselves, while the first build runs.
+
+No vectors, no ranking worth the name: windows of lines that hold most of the query's rarer words. Files
+come from the indexer's walk, so that what is ignored there is ignored here. An `Engine` opens one of
+these where a folder has no index.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import NothingToIndexError
+from indexer.records import (
+    ComponentScores,
+    Evidence,
+    FoundFile,
+    Mode,
+    Passage,
+    SearchRequest,
+    SkippedFile,
+    SourceFile,
+    WordMatch,
+)
+from indexer.settings import WalkSettings
+from indexer.walk import read_source, walk
+from indexer.words import split_identifier
+from tui.session import Found, RepositoryStatus
+
+MAX_BYTES = 64_000_000
+"""Text kept in memory; what lies beyond is not searched, and the notes say so."""
+CONTEXT_LINES = 4
+_CHARS_PER_TOKEN = 4
+NOTE = "There is no index yet: these are plain word matches. F9 builds the index."
+
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+# fmt: off
+_STOP_WORDS = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "by", "do", "does", "for", "from", "how", "i", "in", "is",
+    "it", "of", "on", "or", "that", "the", "this", "to", "was", "what", "when", "where", "which", "who",
+    "why", "with",
+})
+# fmt: on
+
+
+@dataclass(slots=True)
+class PlainText:
+    """The text files of a folder."""
+
+    root: Path
+    _files: list[SourceFile] | None = None
+    _is_cut: bool = False
+
+    def search(self, request: SearchRequest) -> Found:
+        """Windows of lines with the query's words, best first; filters on language, path and regex hold."""
+        words = _query_words(request.query)
+        files = [file for file in self._read() if _passes(file, request)]
+        lowered = [file.text.lower() for file in files]
+        n_with = {word: sum(word in text for text in lowered) for word in words}
+        weights = {word: math.log(1 + len(files) / n) for word, n in n_with.items() if n}
+        pattern = re.compile(request.regex) if request.regex else None
+        passages = []
+        for file, text in zip(files, lowered, strict=True):
+            present = [word for word in weights if word in text]
+            if present and (pattern is None or pattern.search(file.text)):
+                passages.append(_best_window(file, {word: weights[word] for word in present}))
+        passages.sort(key=lambda passage: (-passage.score, passage.path))
+        notes = [NOTE]
+        if self._is_cut:
+            notes.append(f"Only the first {MAX_BYTES // 1_000_000} MB of text were searched.")
+        if request.mode not in (Mode.HYBRID, Mode.LEXICAL):
+            notes.append(f"The mode {request.mode} needs an index.")
+        return Found(passages[: request.k], tuple(notes))
+
+    def similar(self, passage: Passage, k: int) -> Found:
+        """Nothing: likeness needs vectors."""
+        return Found((), ("Similar code needs an index; F9 builds it.",))
+
+    def definitions(self, word: str, k: int) -> Found:
+        """Lines that look like a definition of the word in most languages."""
+        pattern = re.compile(
+            rf"^[^\n]*\b(?:def|class|func|fn|function|struct|enum|trait|interface|type|const|module)\s+(?:\([^)]*\)\s*)?"
+            rf"{re.escape(word)}\b",
+            re.MULTILINE,
+        )
+        passages = []
+        for file in self._read():
+            for match in pattern.finditer(file.text):
+                line = file.text.count("\n", 0, match.start())
+                passages.append(_window(file, line, 1.0, ()))
+        return Found(passages[:k], (NOTE,))
+
+    def status(self, looks_at_disk: bool) -> RepositoryStatus:
+        """How many files there are."""
+        return RepositoryStatus(n_files=len(self._read()), n_chunks=0)
+
+    def close(self) -> None:
+        """Forget the text."""
+        self._files = None
+
+    def _read(self) -> list[SourceFile]:
+        if self._files is None:
+            settings = WalkSettings()
+            files: list[SourceFile] = []
+            n_bytes = 0
+            for found in walk(self.root, settings):
+                if isinstance(found, SkippedFile):
+                    continue
+                if n_bytes + found.n_bytes > MAX_BYTES:
+                    self._is_cut = True
+                    break
+                source = _source(self.root, found, settings)
+                if source is not None:
+                    files.append(source)
+                    n_bytes += source.n_bytes
+            if not files:
+                raise NothingToIndexError(f"There is no text in {self.root} that could be searched.")
+            self._files = files
+        return self._files
+
+
+def _source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | None:
+    source = read_source(root, found, settings)
+    return source if isinstance(source, SourceFile) else None
+
+
+def _query_words(query: str) -> list[str]:
+    parts = [part for word in _WORD.findall(query) for part in split_identifier(word)]
+    telling = [part for part in parts if part not in _STOP_WORDS and len(part) > 1]
+    return list(dict.fromkeys(telling or parts))
+
+
+def _passes(file: SourceFile, request: SearchRequest) -> bool:
+    if request.languages and file.language not in request.languages:
+        return False
+    if not request.paths:
+        return True
+    from pathspec import GitIgnoreSpec
+
+    wanted = [glob for glob in request.paths if not glob.startswith("!")]
+    unwanted = [glob[1:] for glob in request.paths if glob.startswith("!")]
+    if wanted and not GitIgnoreSpec.from_lines(wanted).match_file(file.path):
+        return False
+    return not GitIgnoreSpec.from_lines(unwanted).match_file(file.path)
+
+
+def _best_window(file: SourceFile, weights: dict[str, float]) -> Passage:
+    lines = file.text.lower().split("\n")
+    found = [frozenset(word for word in weights if word in line) for line in lines]
+    best_line, best_score = 0, -1.0
+    for i, here in enumerate(found):
+        if here:
+            around = frozenset().union(*found[max(0, i - 2) : i + CONTEXT_LINES + 1])
+            score = sum(weights[word] for word in around) + 0.1 * sum(weights[word] for word in here)
+            if score > best_score:
+                best_line, best_score = i, score
+    return _window(file, best_line, best_score / (1.1 * sum(weights.values())), tuple(weights))
+
+
+def _window(file: SourceFile, line: int, score: float, words: tuple[str, ...]) -> Passage:
+    lines = file.text.split("\n")
+    first, last = max(0, line - 2), min(len(lines), line + 3 * CONTEXT_LINES)
+    while last > line + 1 and not lines[last - 1].strip():
+        last -= 1
+    text = "\n".join(lines[first:last]) + "\n"
+    start_char = sum(len(other) + 1 for other in lines[:first])
+    matches = []
+    for word in words:
+        match = re.search(re.escape(word), text, re.IGNORECASE)
+        if match is not None:
+            start, end = start_char + match.start(), start_char + match.end()
+            matches.append(WordMatch(word, match.group(), start, end, 1.0))
+    return Passage(
+        path=file.path,
+        start_line=first + 1,
+        end_line=last,
+        text=text,
+        language=file.language,
+        symbol="",
+        kind="",
+        score=score,
+        n_tokens=len(text) // _CHARS_PER_TOKEN,
+        evidence=Evidence(ComponentScores(lexical=score), tuple(matches), ()),
+        start_char=start_char,
+    )

@@ -1,0 +1,268 @@
+"""What the screens need from the library, as a protocol, and the values that pass through it.
+
+`app.py` fulfils `Engine` with the real library, tests with a deterministic fake. Not here: threads
+and messages, which are the app's. A `Repository` is used by one thread at a time; `Workspace` sees
+to that with one lock, so a search that has been overtaken never runs at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError, InputError
+from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest, SkippedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A passage and the repository it lies in."""
+
+    repository: str
+    """The repository's name as the screens show it."""
+    root: Path
+    passage: Passage
+
+    @property
+    def place(self) -> str:
+        """`path:line`, as editors and terminals understand it."""
+        return f"{self.passage.path}:{self.passage.start_line}"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryStatus:
+    """What an index holds and how it stands to the files on disk."""
+
+    n_files: int
+    n_chunks: int
+    n_tokens: int = 0
+    commit: str = ""
+    model: str = ""
+    languages: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    """Paths that changed, appeared or went since indexing, each followed by what happened to it."""
+    skipped: tuple[SkippedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryState:
+    """One folder as the screens see it."""
+
+    name: str
+    root: Path
+    status: RepositoryStatus | None
+    """None: there is no index, and `problem` says why."""
+    problem: str = ""
+    is_searchable: bool = True
+    """Without an index too, where its files can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one repository answers."""
+
+    passages: Sequence[Passage]
+    notes: tuple[str, ...] = ()
+    """Sentences for a person: why nothing was found, what is stale."""
+
+
+class Repository(Protocol):
+    """One open index, or a folder without one that can be searched as text."""
+
+    def search(self, request: SearchRequest) -> Found:
+        """The best passages for a question."""
+        ...
+
+    def similar(self, passage: Passage, k: int) -> Found:
+        """Passages like this one, itself excluded."""
+        ...
+
+    def definitions(self, word: str, k: int) -> Found:
+        """Symbols whose last name is `word`."""
+        ...
+
+    def status(self, looks_at_disk: bool) -> RepositoryStatus:
+        """What it holds; what is stale only with a look at the disk."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its files."""
+        ...
+
+
+class Engine(Protocol):
+    """Opens and builds indexes; what a person can cause raises a `CodesearchError`."""
+
+    def open(self, root: Path) -> Repository:
+        """The index of this folder."""
+        ...
+
+    def open_unindexed(self, root: Path) -> Repository:
+        """The folder's files themselves, for as long as there is no index."""
+        ...
+
+    def build(self, root: Path, progress: ProgressCallback) -> BuildReport:
+        """Build or refresh the index; what `progress` raises ends it and comes out here."""
+        ...
+
+
+@dataclass(slots=True)
+class _Slot:
+    name: str
+    root: Path
+    repository: Repository | None = None
+    status: RepositoryStatus | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Merged results of several repositories, and what is to be said about them."""
+
+    results: tuple[Result, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Workspace:
+    """The repositories of one run of the app, asked together or alone."""
+
+    engine: Engine
+    roots: Sequence[Path]
+    _slots: list[_Slot] = field(init=False)
+    _lock: Lock = field(init=False, default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._slots = [
+            _Slot(name, root) for name, root in zip(short_names(self.roots), self.roots, strict=True)
+        ]
+
+    def open(self, only: Path | None = None) -> tuple[RepositoryState, ...]:
+        """Open (again) every repository, or one, and say how each fares."""
+        with self._lock:
+            for slot in self._slots:
+                if only is None or slot.root == only:
+                    self._open(slot)
+        return self.states()
+
+    def refresh(self) -> tuple[RepositoryState, ...]:
+        """Look at the files of every open repository again; one that fails is closed, with its reason."""
+        with self._lock:
+            for slot in self._slots:
+                if slot.repository is None or slot.status is None:
+                    self._open(slot)
+                if slot.repository is None:
+                    continue
+                try:
+                    if slot.status is not None:
+                        slot.status = slot.repository.status(looks_at_disk=True)
+                except (CodesearchError, OSError) as error:
+                    self._lose(slot, str(error))
+        return self.states()
+
+    def states(self) -> tuple[RepositoryState, ...]:
+        """How every repository fares, without touching a disk."""
+        return tuple(
+            RepositoryState(s.name, s.root, s.status, s.problem, s.repository is not None)
+            for s in self._slots
+        )
+
+    def search(
+        self, request: SearchRequest, scope: Sequence[str], is_cancelled: Callable[[], bool]
+    ) -> Answer | None:
+        """The k best of the repositories in scope; None if cancelled before it was this search's turn."""
+        return self._ask(lambda repository: repository.search(request), scope, request.k, is_cancelled)
+
+    def definitions(
+        self, word: str, k: int, scope: Sequence[str], is_cancelled: Callable[[], bool]
+    ) -> Answer | None:
+        """Where `word` is defined, best first."""
+        return self._ask(lambda repository: repository.definitions(word, k), scope, k, is_cancelled)
+
+    def similar(self, result: Result, k: int, is_cancelled: Callable[[], bool]) -> Answer | None:
+        """Passages of the same repository that resemble this one."""
+        return self._ask(
+            lambda repository: repository.similar(result.passage, k), (result.repository,), k, is_cancelled
+        )
+
+    def close(self) -> None:
+        """Close every repository."""
+        with self._lock:
+            for slot in self._slots:
+                if slot.repository is not None:
+                    slot.repository.close()
+                    slot.repository = None
+
+    def _ask(
+        self,
+        question: Callable[[Repository], Found],
+        scope: Sequence[str],
+        k: int,
+        is_cancelled: Callable[[], bool],
+    ) -> Answer | None:
+        results: list[Result] = []
+        notes: list[str] = []
+        n_failed = 0
+        with self._lock:
+            asked = [s for s in self._slots if s.repository is not None and (not scope or s.name in scope)]
+            if not asked:
+                problems = " ".join(slot.problem for slot in self._slots if slot.problem)
+                raise InputError(problems or "There is nothing to search here.")
+            for slot in asked:
+                if is_cancelled():
+                    return None
+                repository = slot.repository
+                assert repository is not None
+                try:
+                    found = question(repository)
+                except (IndexMissingError, IndexCorruptError) as error:
+                    self._lose(slot, str(error))
+                    notes.append(str(error))
+                    n_failed += 1
+                    continue
+                except InputError:
+                    raise
+                except (CodesearchError, OSError) as error:
+                    notes.append(f"{slot.name}: {error}" if len(self._slots) > 1 else str(error))
+                    n_failed += 1
+                    continue
+                results.extend(Result(slot.name, slot.root, passage) for passage in found.passages)
+                notes.extend(note for note in found.notes if note not in notes)
+        if n_failed == len(asked):
+            raise CodesearchError(" ".join(notes))
+        results.sort(key=lambda result: -result.passage.score)
+        return Answer(tuple(results[:k]), tuple(notes))
+
+    def _open(self, slot: _Slot) -> None:
+        if slot.repository is not None:
+            slot.repository.close()
+            slot.repository = None
+        try:
+            slot.repository = self.engine.open(slot.root)
+            slot.status = slot.repository.status(looks_at_disk=False)
+            slot.problem = ""
+        except (CodesearchError, OSError) as error:
+            self._lose(slot, str(error))
+
+    def _lose(self, slot: _Slot, problem: str) -> None:
+        """Without an index, the files themselves are searched."""
+        slot.repository, slot.status, slot.problem = None, None, problem
+        with contextlib.suppress(CodesearchError, OSError):
+            slot.repository = self.engine.open_unindexed(slot.root)
+
+
+def short_names(roots: Sequence[Path]) -> list[str]:
+    """The shortest trailing part of each path that tells it from the others."""
+    names = []
+    for root in roots:
+        parts = [part for part in root.parts if part != root.anchor] or [root.anchor]
+        for n_parts in range(1, len(parts) + 1):
+            name = "/".join(parts[-n_parts:])
+            if sum(("/" + other.as_posix()).endswith("/" + name) for other in roots) == 1:
+                break
+        names.append(name)
+    return names

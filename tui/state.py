@@ -1,0 +1,142 @@
+"""What the TUI remembers between runs: history, saved queries, theme, mode, switches. One JSON file.
+
+Reading never fails: a missing, damaged or foreign file gives the defaults. Writing is atomic, and a
+state folder that cannot be written costs the memory, never the session. No query leaves the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from indexer.records import Mode
+
+MAX_HISTORY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What may answer; empty fields let everything pass."""
+
+    mode: str = Mode.HYBRID.value
+    languages: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    regex: str = ""
+    scope: tuple[str, ...] = ()
+    """Repository names; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedQuery:
+    """A query with its filters, kept until a person deletes it."""
+
+    query: str
+    filters: Filters = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedState:
+    """Everything that outlives a run."""
+
+    theme: str = "codesearch-dark"
+    mode: str = Mode.HYBRID.value
+    evidence: bool = True
+    budget_tokens: int = 4000
+    """Tokens that a copied context block may hold."""
+    history: tuple[str, ...] = ()
+    """Newest first, each query once."""
+    saved: tuple[SavedQuery, ...] = ()
+
+    def with_query(self, query: str) -> RememberedState:
+        """The state after this query was asked."""
+        query = " ".join(query.split())
+        if not query:
+            return self
+        older = tuple(entry for entry in self.history if entry != query)
+        return replace(self, history=(query, *older)[:MAX_HISTORY])
+
+    def with_saved(self, saved: SavedQuery) -> RememberedState:
+        """The state after this query was saved; the same query again replaces its filters."""
+        others = tuple(entry for entry in self.saved if entry.query != saved.query)
+        return replace(self, saved=(saved, *others))
+
+    def without(self, query: str) -> RememberedState:
+        """The state after this query was deleted from history and saved queries."""
+        return replace(
+            self,
+            history=tuple(entry for entry in self.history if entry != query),
+            saved=tuple(entry for entry in self.saved if entry.query != query),
+        )
+
+
+def default_state_file() -> Path:
+    """Where the state lies: the platform's state folder for this person."""
+    from platformdirs import user_state_path
+
+    return user_state_path("codesearch") / "tui.json"
+
+
+def load_state(path: Path) -> RememberedState:
+    """The remembered state, field by field: what is missing or malformed takes its default."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return RememberedState()
+    if not isinstance(raw, dict):
+        return RememberedState()
+    default = RememberedState()
+    mode = raw.get("mode")
+    budget = raw.get("budget_tokens")
+    return RememberedState(
+        theme=raw["theme"] if isinstance(raw.get("theme"), str) else default.theme,
+        mode=mode if mode in set(Mode) else default.mode,
+        evidence=raw["evidence"] if isinstance(raw.get("evidence"), bool) else default.evidence,
+        budget_tokens=budget if type(budget) is int and budget > 0 else default.budget_tokens,
+        history=_strings(raw.get("history"))[:MAX_HISTORY],
+        saved=tuple(_saved(entry) for entry in raw.get("saved") or () if _is_saved(entry)),
+    )
+
+
+def save_state(path: Path, state: RememberedState) -> bool:
+    """Write the state beside the file and rename it into place; False where that is not possible."""
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(state), file, ensure_ascii=False, indent=1)
+        Path(temporary).replace(path)
+    except OSError:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
+
+
+def _is_saved(entry: object) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("query"), str)
+
+
+def _saved(entry: Mapping[str, Any]) -> SavedQuery:
+    raw = entry.get("filters")
+    values: dict[str, Any] = {}
+    for field in fields(Filters):
+        value = raw.get(field.name) if isinstance(raw, Mapping) else None
+        if field.name in ("mode", "regex"):
+            if isinstance(value, str):
+                values[field.name] = value
+        else:
+            values[field.name] = _strings(value)
+    if values.get("mode", Mode.HYBRID.value) not in set(Mode):
+        del values["mode"]
+    return SavedQuery(entry["query"], Filters(**values))

@@ -1,0 +1,83 @@
+"""Text → pieces of syntax, by Pygments: which characters are comments, strings, names. No colours.
+
+Not here: lines and columns (`document.py`) and what a kind looks like (`theme.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KINDS = (
+    "comment", "keyword", "string", "number", "function", "class", "builtin", "decorator", "tag",
+    "heading", "emphasis", "strong", "operator", "error",
+)  # fmt: skip
+MAX_CHARS = 300_000
+"""Longer texts get no syntax: the lexer needs about a second a megabyte."""
+
+_LEXER_NAMES = {
+    "csharp": "csharp", "c_sharp": "csharp", "cpp": "cpp", "tsx": "tsx", "jsx": "jsx", "objc": "objective-c",
+    "rst": "restructuredtext", "shell": "bash", "proto": "protobuf", "make": "makefile", "text": "text",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Characters of the text that share a kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def pieces_of(text: str, language: str, path: str) -> list[Piece]:
+    """The pieces of a text that have a kind, in order; none for plain or very long text.
+
+    Arguments:
+        text: whole lines of a file.
+        language: its name in `indexer.languages`; the file's name decides where that is unknown.
+        path: where it lies, for its name.
+    """
+    if len(text) > MAX_CHARS:
+        return []
+    from pygments.lexers import find_lexer_class_for_filename, get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    if language == "text" and "." not in path.rsplit("/", 1)[-1]:
+        return []
+    try:
+        lexer = get_lexer_by_name(_LEXER_NAMES.get(language, language or "text"))
+    except ClassNotFound:
+        lexer_class = find_lexer_class_for_filename(path.rsplit("/", 1)[-1])
+        if lexer_class is None:
+            return []
+        lexer = lexer_class()
+    pieces = []
+    for start, token_type, value in lexer.get_tokens_unprocessed(text):
+        kind = _kind_of(token_type)
+        if kind:
+            pieces.append(Piece(start, start + len(value), kind))
+    # Lexers that embed another language may answer out of order.
+    pieces.sort(key=lambda piece: piece.start)
+    return pieces
+
+
+_KIND_PREFIXES = (
+    ("Token.Comment", "comment"), ("Token.Keyword", "keyword"), ("Token.Operator.Word", "keyword"),
+    ("Token.Literal.String", "string"), ("Token.Literal.Number", "number"),
+    ("Token.Name.Function", "function"),
+    ("Token.Name.Class", "class"), ("Token.Name.Exception", "class"), ("Token.Name.Builtin", "builtin"),
+    ("Token.Name.Decorator", "decorator"), ("Token.Name.Attribute", "decorator"), ("Token.Name.Tag", "tag"),
+    ("Token.Generic.Heading", "heading"), ("Token.Generic.Subheading", "heading"),
+    ("Token.Generic.Emph", "emphasis"), ("Token.Generic.Strong", "strong"), ("Token.Operator", "operator"),
+    ("Token.Punctuation", "operator"),
+)  # fmt: skip
+_kinds_by_type: dict[object, str] = {}
+
+
+def _kind_of(token_type: object) -> str:
+    kind = _kinds_by_type.get(token_type)
+    if kind is None:
+        name = str(token_type)
+        kind = next((kind for prefix, kind in _KIND_PREFIXES if name.startswith(prefix)), "")
+        _kinds_by_type[token_type] = kind
+    return kind

@@ -1,0 +1,182 @@
+"""Questions over a screen: choose several, type a line, recall a query. Each returns its answer or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, OptionList, SelectionList
+from textual.widgets.option_list import Option
+from textual.widgets.selection_list import Selection
+
+from tui.document import safe_line
+from tui.state import SavedQuery
+
+AnswerT = TypeVar("AnswerT")
+
+
+class Dialog(ModalScreen[AnswerT]):
+    """A framed question in the middle; escape and a click beside it answer nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss_unanswered", "cancel")]
+
+    def __init__(self, title: str, hint: str) -> None:
+        super().__init__()
+        self.dialog_title = title
+        self.hint = hint
+
+    def action_dismiss_unanswered(self) -> None:
+        """No answer."""
+        self.dismiss(None)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside the frame is no answer."""
+        if event.widget is self:
+            self.dismiss(None)
+
+
+class _Choices(SelectionList[str]):
+    BINDINGS: ClassVar[list[BindingType]] = [("enter", "screen.accept", "accept")]
+
+
+class _NarrowInput(Input):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("down", "screen.move(1)", "next"),
+        ("up", "screen.move(-1)", "previous"),
+        ("delete", "screen.forget", "forget"),
+    ]
+
+
+class ChoiceDialog(Dialog[tuple[str, ...] | None]):
+    """Choose any number of names."""
+
+    def __init__(self, title: str, names: Sequence[str], chosen: Sequence[str]) -> None:
+        super().__init__(title, "space chooses · enter accepts · esc cancels")
+        self.names = [*names, *(name for name in chosen if name not in names)]
+        self.chosen = set(chosen)
+
+    def compose(self) -> ComposeResult:
+        """The list."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = self.dialog_title
+            box.border_subtitle = self.hint
+            yield _Choices(
+                *(Selection(safe_line(name), name, name in self.chosen) for name in self.names), compact=True
+            )
+
+    def action_accept(self) -> None:
+        """The chosen names, in the order of the list."""
+        selected = set(self.query_one(SelectionList).selected)
+        self.dismiss(tuple(name for name in self.names if name in selected))
+
+
+class TextDialog(Dialog[str | None]):
+    """Type one line; it is accepted only when the check has nothing to object."""
+
+    def __init__(self, title: str, hint: str, value: str, check: Callable[[str], str]) -> None:
+        super().__init__(title, f"{hint} · enter accepts · esc cancels")
+        self.value = value
+        self.check = check
+        """Returns what is wrong with a text, or nothing."""
+
+    def compose(self) -> ComposeResult:
+        """The line and room for an objection."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = self.dialog_title
+            box.border_subtitle = self.hint
+            yield Input(self.value, compact=True)
+            yield Label("", id="objection", markup=False)
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.query_one("#objection", Label).update(self.check(event.value.strip()))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not self.check(event.value.strip()):
+            self.dismiss(event.value.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What came of a recall: a query to ask again, or one to forget."""
+
+    saved: SavedQuery
+    is_saved: bool
+    forget: bool = False
+
+
+class RecallDialog(Dialog[Recalled | None]):
+    """Saved queries first, then the history, narrowed by typing."""
+
+    def __init__(self, saved: Sequence[SavedQuery], history: Sequence[str]) -> None:
+        super().__init__("queries", "type to narrow · enter recalls · del forgets · esc cancels")
+        self.entries = [Recalled(entry, True) for entry in saved]
+        known = {entry.query for entry in saved}
+        self.entries += [Recalled(SavedQuery(query), False) for query in history if query not in known]
+        self.shown: list[Recalled] = []
+
+    def compose(self) -> ComposeResult:
+        """Filter line and list."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = self.dialog_title
+            box.border_subtitle = self.hint
+            yield _NarrowInput(placeholder="narrow", compact=True)
+            yield OptionList(compact=True, markup=False)
+
+    def on_mount(self) -> None:
+        """All entries."""
+        self._narrow("")
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._narrow(event.value)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._answer(forget=False)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self._answer(forget=False)
+
+    def action_move(self, step: int) -> None:
+        """Move in the list while typing."""
+        options = self.query_one(OptionList)
+        if self.shown:
+            options.highlighted = ((options.highlighted or 0) + step) % len(self.shown)
+
+    def action_forget(self) -> None:
+        """Delete the entry."""
+        self._answer(forget=True)
+
+    def _narrow(self, typed: str) -> None:
+        words = typed.casefold().split()
+        self.shown = [
+            entry for entry in self.entries if all(word in entry.saved.query.casefold() for word in words)
+        ]
+        options = self.query_one(OptionList)
+        options.clear_options()
+        signs = ("★ " if entry.is_saved else "  " for entry in self.shown)
+        options.add_options(
+            Option(sign + safe_line(entry.saved.query)) for sign, entry in zip(signs, self.shown, strict=True)
+        )
+        if self.shown:
+            options.highlighted = 0
+
+    def _answer(self, forget: bool) -> None:
+        index = self.query_one(OptionList).highlighted
+        if index is not None and self.shown:
+            entry = self.shown[index]
+            self.dismiss(Recalled(entry.saved, entry.is_saved, forget))
