@@ -90,7 +90,9 @@ def test_omitted_lines_are_not_seen():
 
 
 def test_a_query_is_scored_over_distinct_target_files():
-    scores = metrics.score_query(ANSWER, [Target("b.py", 5, 8), Target("b.py"), Target("z.py")])
+    scores = metrics.score_query(
+        ["a.py", "b.py", "c.py"], ANSWER, [Target("b.py", 5, 8), Target("b.py"), Target("z.py")]
+    )
     assert scores.ndcg10 == pytest.approx((1 / math.log2(3)) / (1 + 1 / math.log2(3)))
     assert scores.reciprocal_rank == 0.5
     assert scores.file_tokens == (550, None)

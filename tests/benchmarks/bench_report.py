@@ -25,6 +25,11 @@ RESULTS = Path(__file__).parent / "results"
 SCHEMA = 1
 REFERENCE = "bm25-chunks"
 """The baseline that every system is compared with, query by query."""
+_LEGEND = (
+    "Columns 500 to 8k: recall of the target files within so many returned tokens. Times are of one search "
+    "in one of the run's processes: ranking alone, and until the passages are there. A query is encoded "
+    "once: only the first mode's times have that in them."
+)
 _PACKAGES = ("torch", "transformers", "tokenizers", "faiss-cpu", "pylate", "numpy", "tree-sitter")
 
 
@@ -34,10 +39,17 @@ class SystemRun:
 
     scores: dict[str, QueryScores]
     """By query id."""
+    rank_seconds: dict[str, float]
+    """Wall time of ranking alone, by query id; a baseline has the same twice."""
     seconds: dict[str, float]
-    """Wall time of the search, by query id."""
+    """Wall time until the passages are there."""
     first_files: dict[str, list[str]]
     """The first three files returned, by query id; shown, not recorded."""
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether passages were read; else ranks are all there is."""
+        return any(n is not None for s in self.scores.values() for n in s.file_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ def _set_record(run: SetRun) -> dict[str, Any]:
         systems[name] = {
             "mean_ndcg10": round(_mean([s.ndcg10 for s in scores]), 4),
             "mean_rr": round(_mean([s.reciprocal_rank for s in scores]), 4),
+            "rank_p50_ms": round(1000 * _quantile(system.rank_seconds.values(), 0.5), 2),
             "p50_ms": round(1000 * _quantile(system.seconds.values(), 0.5), 2),
             "p95_ms": round(1000 * _quantile(system.seconds.values(), 0.95), 2),
             "ndcg10": [round(s.ndcg10, 5) for s in scores],
@@ -183,13 +196,15 @@ def _set_markdown(
     name: str, run: SetRun, previous: dict[str, Any] | None, reference: dict[str, Any] | None
 ) -> str:
     n = sum(len(c.queries) for c in run.collections)
-    parts = [f"## {name}: {n} queries, {len(run.collections)} collections", _main_table(run)]
+    parts = [f"## {name}: {n} queries, {len(run.collections)} collections", _main_table(run), _LEGEND]
+    parts += [table] if (table := _span_table(run)) else []
     comparisons = []
     for title, other, rival in (("BM25", reference, REFERENCE), ("the previous run", previous, None)):
         if other is not None:
             rows = _difference_rows(name, run, other, rival)
             if rows:
                 head = ["against " + title, "queries", "ΔNDCG@10, 95 %", "by repository", "ΔMRR, 95 %"]
+                head += [f"Δ{_short(b)}" for b in metrics.TOKEN_BUDGETS]
                 of = f"Of {rival or 'the same system'} in run {other['label']} ({other['time']}):"
                 comparisons.append(of + "\n\n" + _table(head, rows))
     parts += comparisons
@@ -205,11 +220,9 @@ def _set_markdown(
 def _main_table(run: SetRun) -> str:
     groups = {q.query_id: c.name for c in run.collections for q in c.queries}
     several = len(run.collections) > 1
-    has_spans = any(s.span_tokens for system in run.systems.values() for s in system.scores.values())
     head = ["system", "NDCG@10, 95 %", *(["by repository"] if several else []), "MRR, 95 %"]
-    head += [f"file in {_short(b)}" for b in metrics.TOKEN_BUDGETS]
-    head += [f"span in {_short(b)}" for b in metrics.TOKEN_BUDGETS] if has_spans else []
-    head += ["p50 ms", "p95 ms"]
+    head += [f"{_short(b)}" for b in metrics.TOKEN_BUDGETS]
+    head += ["rank p50", "p50", "p95 ms"]
     rows = []
     for name, system in run.systems.items():
         ids = list(system.scores)
@@ -218,12 +231,30 @@ def _main_table(run: SetRun) -> str:
         if several:
             row.append(_range(metrics.bootstrap(ndcg, [groups[i] for i in ids])))
         row.append(_interval(metrics.bootstrap([system.scores[i].reciprocal_rank for i in ids])))
-        row += _recalls([s.file_tokens for s in system.scores.values()])
-        row += _recalls([s.span_tokens for s in system.scores.values()]) if has_spans else []
+        if system.has_tokens:
+            row += _recalls([s.file_tokens for s in system.scores.values()])
+        else:
+            row += ["-"] * len(metrics.TOKEN_BUDGETS)
         seconds = system.seconds.values()
-        row += [f"{1000 * _quantile(seconds, 0.5):.1f}", f"{1000 * _quantile(seconds, 0.95):.1f}"]
+        times = (
+            _quantile(system.rank_seconds.values(), 0.5),
+            _quantile(seconds, 0.5),
+            _quantile(seconds, 0.95),
+        )
+        row += [f"{1000 * one:.1f}" for one in times]
         rows.append(row)
     return _table(head, rows)
+
+
+def _span_table(run: SetRun) -> str:
+    """Empty where no target names lines."""
+    rows = []
+    for name, system in run.systems.items():
+        tokens = [s.span_tokens for s in system.scores.values() if s.span_tokens]
+        if tokens and system.has_tokens:
+            rows.append([name, str(len(tokens)), *_recalls(tokens)])
+    head = ["target span within tokens", "queries", *(_short(b) for b in metrics.TOKEN_BUDGETS)]
+    return _table(head, rows) if rows else ""
 
 
 def _recalls(tokens: Iterable[tuple[int | None, ...]]) -> list[str]:
@@ -246,8 +277,22 @@ def _difference_rows(set_name: str, run: SetRun, other: dict[str, Any], rival: s
             name, str(len(ids)), _interval(metrics.paired_difference(*ndcg), signed=True),
             _range(by_group, signed=True) if len(run.collections) > 1 else "",
             _interval(metrics.paired_difference(*rr), signed=True),
+            *_recall_changes([system.scores[i] for i in ids], [theirs[i] for i in ids]),
         ])  # fmt: skip
     return rows
+
+
+def _recall_changes(ours: list[QueryScores], theirs: list[QueryScores]) -> list[str]:
+    """Change of the target files' recall within each budget; dashes where a run read no passages."""
+    if not all(any(n is not None for s in side for n in s.file_tokens) for side in (ours, theirs)):
+        return ["-"] * len(metrics.TOKEN_BUDGETS)
+    changes = []
+    for budget in metrics.TOKEN_BUDGETS:
+        mine, other = (
+            _mean([metrics.recall_within(s.file_tokens, budget) for s in x]) for x in (ours, theirs)
+        )
+        changes.append(_figure(mine - other, signed=True))
+    return changes
 
 
 def _pairs(
@@ -279,12 +324,16 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _interval(interval: Interval, *, signed: bool = False) -> str:
-    return f"{interval.mean:{'+' if signed else ''}.3f} {_range(interval, signed=signed)}"
+    return f"{_figure(interval.mean, signed=signed)} {_range(interval, signed=signed)}"
 
 
 def _range(interval: Interval, *, signed: bool = False) -> str:
-    sign = "+" if signed else ""
-    return f"[{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+    return f"[{_figure(interval.low, signed=signed)}, {_figure(interval.high, signed=signed)}]"
+
+
+def _figure(value: float, *, signed: bool = False) -> str:
+    """Three digits; recorded figures are rounded, so a difference of nothing may be a tiny negative one."""
+    return f"{round(value, 3) + 0.0:{'+' if signed else ''}.3f}"
 
 
 def _short(budget: int) -> str:

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-from baselines import BASELINES, open_baseline
+from baselines import BASELINES, Baseline, open_baseline
 from bench_data import PROJECT, Collection
 from bench_report import SetRun, SystemRun
 from metrics import QueryScores, Returned, files_in_order, score_query
-from product import MODES, IndexSpec, Product
+from product import MODES, IndexSpec, Product, tree_of
 
 if str(PROJECT) not in sys.path:
     sys.path.insert(0, str(PROJECT))
@@ -36,13 +38,12 @@ class RunSettings:
     """Modes of the product and names of baselines."""
     spec: IndexSpec
     depth: int
-    """Passages asked for: NDCG and recall look at those."""
+    """Hits that are ranked: NDCG and MRR look at their files."""
+    n_passages: int
+    """Passages that are read: recall within tokens looks at those. 0: ranks only, which is quick."""
     tokenizer: str
-    jobs: int
-    hits_only: bool = False
-    """Rank only: no passages are cut, so tokens are not counted."""
     overrides: tuple[str, ...] = ()
-    """`package.module.OBJECT.field=number`, applied before anything is searched."""
+    """`package.module.OBJECT.field=number`, in force while this run searches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +60,31 @@ class _Scored:
     system: str
     query_id: str
     scores: QueryScores
+    rank_seconds: float
     seconds: float
     first_files: list[str]
 
 
-def run_all(collections: Sequence[Collection], settings: RunSettings) -> dict[str, SetRun]:
-    """Every system over every collection. The product's indexes are there already."""
-    tasks = _tasks(collections, settings)
-    scored: list[_Scored] = []
-    jobs = min(settings.jobs, len(tasks))
-    if jobs == 1:
-        for task in tasks:
-            scored += _run_task(task)
-    else:
+class Workers:
+    """Processes that keep indexes and query vectors open from one run to the next."""
+
+    def __init__(self, jobs: int):
         # Read by the numerical libraries when the children import them.
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // jobs))
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-            for part in pool.map(_run_task, tasks):
-                scored += part
-    return _gather(collections, settings.systems, scored)
+        self._pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def run(self, collections: Sequence[Collection], settings: RunSettings) -> dict[str, SetRun]:
+        """Every system over every collection. The product's indexes are there already."""
+        scored: list[_Scored] = []
+        for part in self._pool.map(_run_task, _tasks(collections, settings)):
+            scored += part
+        return _gather(collections, settings.systems, scored)
 
 
 def _tasks(collections: Sequence[Collection], settings: RunSettings) -> list[_Task]:
@@ -98,32 +105,65 @@ def _run_task(task: _Task) -> list[_Scored]:
     from codesearch.counting import counter_for
 
     settings, collection = task.settings, task.collection
-    for override in settings.overrides:
-        apply_override(override)
-    scored: list[_Scored] = []
     if task.systems[0] in BASELINES:
         (name,) = task.systems
         baseline = open_baseline(name, collection, counter_for(settings.tokenizer).count)
-        return _ask(collection, name, lambda query: baseline.search(query, settings.depth))
-    product = Product(collection, settings.spec, settings.tokenizer, hits_only=settings.hits_only)
+        return _ask(collection, name, _of_baseline(baseline, settings.depth))
+    before = [apply_override(override) for override in settings.overrides]
     try:
+        product = _open_product(tree_of(collection, settings.spec), settings.tokenizer)
+        scored: list[_Scored] = []
         for mode in task.systems:
-            scored += _ask(collection, mode, lambda query, m=mode: product.search(query, settings.depth, m))
+            scored += _ask(collection, mode, _of_product(product, mode, settings))
+        return scored
     finally:
-        product.close()
-    return scored
+        for override in reversed(before):
+            apply_override(override)
 
 
-def _ask(collection: Collection, system: str, search: Callable[[str], list[Returned]]) -> list[_Scored]:
-    search(WARM_UP)
+@cache
+def _open_product(tree: Path, tokenizer: str) -> Product:
+    """Open as long as the process: runs that differ in constants share it."""
+    return Product(tree, tokenizer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    files: list[str]
+    returned: list[Returned]
+    rank_seconds: float
+    seconds: float
+
+
+def _of_baseline(baseline: Baseline, depth: int) -> Callable[[str], _Answer]:
+    def answer(query: str) -> _Answer:
+        started = time.perf_counter()
+        returned = baseline.search(query, depth)
+        seconds = time.perf_counter() - started
+        return _Answer(files_in_order(returned), returned, seconds, seconds)
+
+    return answer
+
+
+def _of_product(product: Product, mode: str, settings: RunSettings) -> Callable[[str], _Answer]:
+    def answer(query: str) -> _Answer:
+        started = time.perf_counter()
+        files = product.files(query, settings.depth, mode)
+        ranked = time.perf_counter()
+        returned = product.passages(query, settings.n_passages, mode) if settings.n_passages else []
+        return _Answer(files, returned, ranked - started, time.perf_counter() - ranked)
+
+    return answer
+
+
+def _ask(collection: Collection, system: str, ask: Callable[[str], _Answer]) -> list[_Scored]:
+    ask(WARM_UP)
     scored = []
     for query in collection.queries:
-        started = time.perf_counter()
-        returned = search(query.text)
-        seconds = time.perf_counter() - started
-        scores = score_query(returned, query.targets)
-        first = files_in_order(returned)[:3]
-        scored.append(_Scored(collection.set_name, system, query.query_id, scores, seconds, first))
+        answer = ask(query.text)
+        scores = score_query(answer.files, answer.returned, query.targets)
+        times = (answer.rank_seconds, answer.seconds)
+        scored.append(_Scored(collection.set_name, system, query.query_id, scores, *times, answer.files[:3]))
     return scored
 
 
@@ -140,6 +180,7 @@ def _gather(
             found = [by_key[set_name, system, query_id] for query_id in ids]
             runs[set_name].systems[system] = SystemRun(
                 scores={one.query_id: one.scores for one in found},
+                rank_seconds={one.query_id: one.rank_seconds for one in found},
                 seconds={one.query_id: one.seconds for one in found},
                 first_files={one.query_id: one.first_files for one in found},
             )
@@ -149,18 +190,23 @@ def _gather(
 # --- ablations -------------------------------------------------------------------------------
 
 
-def apply_override(override: str) -> None:
-    """Set one constant of the product for this process: `indexer.ranking.WEIGHTS.single=0`."""
+def apply_override(override: str) -> str:
+    """Set one constant of the product for this process, `indexer.ranking.WEIGHTS.single=0`.
+
+    Returns the override that takes it back.
+    """
     path, _, value = override.partition("=")
     owner_path, _, name = path.rpartition(".")
     owner = resolve(owner_path)
     if not hasattr(owner, name):
         raise SystemExit(f"There is no {path}.")
-    new = type(getattr(owner, name))(float(value))
+    old = getattr(owner, name)
+    new = type(old)(float(value))
     if is_dataclass(owner):
         object.__setattr__(owner, name, new)  # in place: other modules hold the same frozen object
     else:
         setattr(owner, name, new)
+    return f"{path}={float(old)!r}"
 
 
 def resolve(path: str) -> Any:
@@ -174,6 +220,8 @@ def resolve(path: str) -> Any:
                 raise
             continue
         for name in parts[n:]:
+            if not hasattr(found, name):
+                raise SystemExit(f"There is no {path}.")
             found = getattr(found, name)
         return found
     raise SystemExit(f"There is no {path}.")

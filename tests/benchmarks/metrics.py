@@ -125,10 +125,9 @@ def tokens_to_span(returned: Iterable[Returned], target: Target) -> int | None:
     return None
 
 
-def score_query(returned: Sequence[Returned], targets: Sequence[Target]) -> QueryScores:
-    """Every figure of one answer."""
+def score_query(files: Sequence[str], returned: Sequence[Returned], targets: Sequence[Target]) -> QueryScores:
+    """Every figure of one answer: ranks over distinct files in order, tokens over what is read."""
     paths = list(dict.fromkeys(target.path for target in targets))
-    files = files_in_order(returned)
     relevant = set(paths)
     return QueryScores(
         ndcg10=ndcg_at(files, relevant),

@@ -83,34 +83,31 @@ def prepare(collection: Collection, spec: IndexSpec, *, refresh: bool) -> dict[s
 
 
 class Product:
-    """An open index."""
+    """An open index, asked in two ways: for ranks alone, and for what a user reads."""
 
-    def __init__(self, collection: Collection, spec: IndexSpec, tokenizer: str, *, hits_only: bool):
+    def __init__(self, tree: Path, tokenizer: str):
         from codesearch import CodeIndex
         from codesearch.counting import counter_for
 
-        self._index = CodeIndex.open(tree_of(collection, spec))
+        self._index = CodeIndex.open(tree)
+        self._ranker = CodeIndex.open(tree)
         self._counter = counter_for(tokenizer)
-        self._hits_only = hits_only
+        if hasattr(self._ranker.engine, "_evidence"):
+            # Evidence costs more than the ranking of a hundred hits, and ranks do not depend on it.
+            self._ranker.engine._evidence = lambda *_: ()
 
-    def search(self, query: str, depth: int, mode: str) -> list[Returned]:
-        """Passages as a user gets them; with `hits_only` the engine's hits, whose tokens are not known."""
-        if self._hits_only:
-            return self._search_hits(query, depth, mode)
-        found = self._index.search(query, k=depth, mode=mode, tokenizer=self._counter)
-        return [Returned(p.path, p.start_line, p.end_line, p.n_tokens, p.omitted_lines) for p in found]
-
-    def _search_hits(self, query: str, depth: int, mode: str) -> list[Returned]:
+    def files(self, query: str, depth: int, mode: str) -> list[str]:
+        """The files of the engine's first `depth` hits, each where its first hit stands."""
         from codesearch.request import make_request
 
-        engine = self._index.engine
-        result = engine.search(make_request(query, k=depth, mode=mode))
-        chunks = [engine.chunk(hit.chunk_id) for hit in result.hits]
-        return [Returned(chunk.path, chunk.start_line, chunk.end_line, 0) for chunk in chunks]
+        engine = self._ranker.engine
+        hits = engine.search(make_request(query, k=depth, mode=mode)).hits
+        return list(dict.fromkeys(engine.chunk(hit.chunk_id).path for hit in hits))
 
-    def close(self) -> None:
-        """Let go of the index's files."""
-        self._index.close()
+    def passages(self, query: str, n: int, mode: str) -> list[Returned]:
+        """The first `n` passages as a user gets them."""
+        found = self._index.search(query, k=n, mode=mode, tokenizer=self._counter)
+        return [Returned(p.path, p.start_line, p.end_line, p.n_tokens, p.omitted_lines) for p in found]
 
 
 def build_setting(text: str) -> tuple[str, Any]:

@@ -1,6 +1,7 @@
 """Measures retrieval quality on the development sets: the product's modes and fixed baselines.
 
     python tests/benchmarks/quality.py                            # four modes, both sets, tables
+    python tests/benchmarks/quality.py --ranks --sets repo        # quick: ranks alone
     python tests/benchmarks/quality.py --modes hybrid --repos zod,zls --show 10
     python tests/benchmarks/quality.py --label fused-v2           # and keep the result in results/
     python tests/benchmarks/quality.py --modes none --baselines all --label baselines
@@ -25,7 +26,7 @@ import bench_report
 from baselines import BASELINES, BaselineMissingError
 from bench_data import CACHE, SETS, Collection, DataMissingError, load_collections
 from bench_report import RESULTS, SetRun
-from bench_run import RunSettings, run_all
+from bench_run import RunSettings, Workers
 from product import MODES, IndexSpec, build_setting, prepare
 
 LAST_RUN = CACHE / "last.json"
@@ -52,24 +53,26 @@ def run(arguments: argparse.Namespace, collections: list[Collection]) -> int:
     spec = IndexSpec(arguments.model, tuple(build_setting(text) for text in arguments.build_set))
     settings = RunSettings(
         systems=(*modes, *rivals), spec=spec, depth=arguments.depth, tokenizer=tokenizer,
-        jobs=arguments.jobs, overrides=tuple(arguments.set), hits_only=arguments.hits,
+        overrides=tuple(arguments.set),
+        n_passages=0 if arguments.ranks else arguments.passages,
     )  # fmt: skip
     if not settings.systems:
         print("Nothing to run: both --modes and --baselines are none.", file=sys.stderr)
         return 2
-    if arguments.label and arguments.hits:
-        print("A run with --hits has no token figures and is not recorded.", file=sys.stderr)
+    if arguments.label and arguments.ranks:
+        print("A run with --ranks has no token figures and is not recorded.", file=sys.stderr)
         return 2
     builds = prepare_all(collections, spec, refresh=arguments.refresh) if modes else {}
     if arguments.build_only:
         return 0
     started = time.monotonic()
-    runs = run_all(collections, settings)
+    with Workers(arguments.jobs) as workers:
+        runs = workers.run(collections, settings)
     print(f"{time.monotonic() - started:.1f} s of searching", file=sys.stderr)
 
     recorded_settings = {
-        "model": arguments.model, "depth": settings.depth, "jobs": settings.jobs, "set": arguments.set,
-        "build_set": arguments.build_set, "hits_only": arguments.hits,
+        "model": arguments.model, "depth": settings.depth, "jobs": arguments.jobs, "set": arguments.set,
+        "build_set": arguments.build_set, "passages": settings.n_passages,
         "indexes_current": all(build["current"] for build in builds.values()),
     }  # fmt: skip
     facts = bench_report.facts(arguments.label or "unrecorded", sys.argv[1:], recorded_settings, tokenizer)
@@ -155,7 +158,9 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--baselines", default="none", help=f"{', '.join(BASELINES)} or all")
     flags.add_argument("--model", default="codesearch-edge")
     flags.add_argument("--tokenizer", default="auto", help="what passages are counted with, e.g. cl100k_base")
-    flags.add_argument("--depth", type=int, default=50, help="passages asked for")
+    flags.add_argument("--depth", type=int, default=100, help="hits ranked, for NDCG and MRR")
+    flags.add_argument("--passages", type=int, default=25, help="passages read, for recall within tokens")
+    flags.add_argument("--ranks", action="store_true", help="NDCG and MRR alone: cuts no passages, quick")
     flags.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="processes that search")
     flags.add_argument(
         "--set",
@@ -170,9 +175,6 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FIELD=VALUE",
         help="another field of BuildSettings, indexed apart, e.g. max_tokens=1024",
-    )
-    flags.add_argument(
-        "--hits", action="store_true", help="rank without cutting passages: faster, no token figures"
     )
     flags.add_argument("--label", default="", help="record the run under results/ by this name")
     flags.add_argument(

@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 
 import metrics
 from bench_data import SETS, DataMissingError, load_collections
 from bench_report import SetRun
-from bench_run import RunSettings, number_fields, run_all
+from bench_run import RunSettings, Workers, number_fields
 from product import MODES, IndexSpec
 from quality import prepare_all
 
@@ -35,25 +36,20 @@ def main() -> int:
     spec = IndexSpec(arguments.model)
     prepare_all(collections, spec, refresh=False)
 
-    def run(*overrides: str) -> dict[str, SetRun]:
-        settings = RunSettings(
-            systems=(arguments.mode,), spec=spec, depth=arguments.depth, tokenizer="codesearch-edge",
-            jobs=arguments.jobs, hits_only=True, overrides=overrides,
-        )  # fmt: skip
-        return run_all(collections, settings)
-
-    base = run()
-    for name, part in base.items():
-        figures = part.systems[arguments.mode].scores.values()
-        ndcg, rr = ([getattr(s, f) for s in figures] for f in ("ndcg10", "reciprocal_rank"))
-        print(f"{name}: NDCG@10 {sum(ndcg) / len(ndcg):.4f}, MRR {sum(rr) / len(rr):.4f} as it is")
-    for override in variants(arguments):
-        changed = run(override)
-        for name in base:
-            print(
-                f"{override:<60} {name:<6} {difference(base[name], changed[name], arguments.mode)}",
-                flush=True,
-            )
+    settings = RunSettings(
+        (arguments.mode,), spec, arguments.depth, n_passages=0, tokenizer="codesearch-edge"
+    )
+    with Workers(arguments.jobs) as workers:
+        base = workers.run(collections, settings)
+        for name, part in base.items():
+            figures = part.systems[arguments.mode].scores.values()
+            ndcg, rr = ([getattr(s, f) for s in figures] for f in ("ndcg10", "reciprocal_rank"))
+            print(f"{name}: NDCG@10 {sum(ndcg) / len(ndcg):.4f}, MRR {sum(rr) / len(rr):.4f} as it is")
+        for override in variants(arguments):
+            changed = workers.run(collections, replace(settings, overrides=(override,)))
+            for name in base:
+                line = difference(base[name], changed[name], arguments.mode)
+                print(f"{override:<60} {name:<6} {line}", flush=True)
     return 0
 
 
@@ -111,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--sets", default="repo", help=",".join(SETS))
     flags.add_argument("--repos", default="")
     flags.add_argument("--model", default="codesearch-edge")
-    flags.add_argument("--depth", type=int, default=50)
+    flags.add_argument("--depth", type=int, default=100)
     flags.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
     return flags
 
