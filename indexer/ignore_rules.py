@@ -28,7 +28,9 @@ class IgnoreRules:
         """`file_name` is `.gitignore` or `.codesearchignore`; nothing is read yet."""
         self._root = root
         self._file_name = file_name
-        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._specs: dict[str, GitIgnoreSpec] = {}
+        self.is_empty = True
+        """No rule was read so far: every verdict is None."""
 
     def enter(self, folder: str, extra_lines: str = "") -> None:
         """Read the ignore file of `folder` ("" is the root), if it has one; `extra_lines` come before it."""
@@ -39,12 +41,9 @@ class IgnoreRules:
             content = b""
         lines = (extra_lines + "\n" + content.decode("utf-8-sig", "replace")).splitlines()
         usable = [line for line in lines if line.strip() and not line.startswith("#") and _is_usable(line)]
-        self._specs[folder] = GitIgnoreSpec.from_lines(usable, backend="simple") if usable else None
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether no rule was read so far: then every verdict is None."""
-        return not any(self._specs.values())
+        if usable:
+            self._specs[folder] = GitIgnoreSpec.from_lines(usable, backend="simple")
+            self.is_empty = False
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
         """True: excluded. False: a `!` line includes it. None: no rule speaks of it.

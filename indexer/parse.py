@@ -30,6 +30,8 @@ _MAX_NAME_CHARS = 200
 _OWNERS = frozenset({"class", "interface", "struct", "trait", "impl", "enum"})
 """Kinds whose functions are methods."""
 _CLAUSE = ".clause"
+_NAMES = frozenset({"name", "title", "scope"})
+"""Captures that name a symbol; `title` is kept as written, the others are put with dots."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,17 @@ class _Symbol:
     name_start: int
     pattern: int
     is_clause: bool
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a grammar's query captured in one file."""
+
+    symbols: list[_Symbol]
+    docs: list[tuple[int, int]]
+    """(start, end) of what belongs to a symbol that follows directly: comments, decorators."""
+    replaced: dict[tuple[int, int], int]
+    """(start, end) of a node → the pattern that speaks for it; other patterns' symbols of it are dropped."""
 
 
 class _TimeUpError(Exception):
@@ -73,8 +86,8 @@ def parse(source: SourceFile, seconds: float) -> ParsedFile:
 
 def _symbol_spans(text: str, grammar: str, seconds: float) -> Iterator[Span]:
     content = text.encode("utf-8", "surrogatepass")
-    found, doc_nodes = _run_query(content, grammar, time.monotonic() + seconds)
-    symbols = _merge_clauses(_with_docs(_deduplicate(found), doc_nodes, content), content)
+    found = _run_query(content, grammar, time.monotonic() + seconds)
+    symbols = _merge_clauses(_with_docs(_deduplicate(found), found.docs, content), content)
     spans = sorted(symbols, key=lambda symbol: (symbol.start, -symbol.end, symbol.pattern))
     chars = _CharMap(content, is_ascii=len(content) == len(text))
     bounds = np.array([(s.start, s.end) for s in spans], dtype=np.int64).reshape(-1, 2)
@@ -96,8 +109,7 @@ def _symbol_spans(text: str, grammar: str, seconds: float) -> Iterator[Span]:
         )  # fmt: skip
 
 
-def _run_query(content: bytes, grammar: str, deadline: float) -> tuple[list[_Symbol], list[tuple[int, int]]]:
-    """Return the symbols and the (start, end) of what may belong to one: comments, decorators."""
+def _run_query(content: bytes, grammar: str, deadline: float) -> _Found:
     from tree_sitter import Parser, QueryCursor
 
     # Nodes of a text that was handed over by a callback have no text of their own (`Node.text` and
@@ -115,8 +127,7 @@ def _run_query(content: bytes, grammar: str, deadline: float) -> tuple[list[_Sym
         raise
     query = _query(grammar)
     cursor = QueryCursor(query.query)
-    symbols: list[_Symbol] = []
-    docs: list[tuple[int, int]] = []
+    found = _Found([], [], {})
     for start in range(0, len(content), _STRETCH_BYTES):
         if time.monotonic() > deadline:
             raise _TimeUpError
@@ -129,19 +140,33 @@ def _run_query(content: bytes, grammar: str, deadline: float) -> tuple[list[_Sym
                 continue
             for capture, nodes in captures.items():
                 if capture == "doc":
-                    docs += [(node.start_byte, node.end_byte) for node in nodes]
-                elif capture[0] != "_" and capture not in ("name", "scope"):
-                    symbols.append(_symbol(content, pattern, capture, captures))
-    return [symbol for symbol in symbols if symbol.name], docs
+                    found.docs += [(node.start_byte, node.end_byte) for node in nodes]
+                elif capture == "replaces":
+                    found.replaced[nodes[0].start_byte, nodes[0].end_byte] = pattern
+                elif capture[0] != "_" and capture not in _NAMES:
+                    symbol = _symbol(content, pattern, capture, captures)
+                    if symbol.name:
+                        found.symbols.append(symbol)
+    return found
 
 
 def _symbol(content: bytes, pattern: int, capture: str, captures: dict[str, list[Node]]) -> _Symbol:
-    node, name_node = captures[capture][0], captures["name"][0]
-    parts = [_plain_name(_text(content, part)) for part in (*captures.get("scope", ())[:1], name_node)]
-    name = ".".join(part for part in parts if part)[:_MAX_NAME_CHARS]
-    kind = capture.removesuffix(_CLAUSE)
+    node = captures[capture][0]
+    if "title" in captures:
+        name_node = captures["title"][0]
+        name = " ".join(_text(content, name_node).strip("\"'`").split())
+    else:
+        name_node = captures["name"][0]
+        parts = [_plain_name(_text(content, part)) for part in (*captures.get("scope", ())[:1], name_node)]
+        name = ".".join(part for part in parts if part)
     return _Symbol(
-        kind, name, node.start_byte, node.end_byte, name_node.start_byte, pattern, capture.endswith(_CLAUSE)
+        kind=capture.removesuffix(_CLAUSE),
+        name=name[:_MAX_NAME_CHARS],
+        start=node.start_byte,
+        end=node.start_byte + len(content[node.start_byte : node.end_byte].rstrip()),
+        name_start=name_node.start_byte,
+        pattern=pattern,
+        is_clause=capture.endswith(_CLAUSE),
     )
 
 
@@ -160,15 +185,17 @@ def _plain_name(written: str) -> str:
     name = written.strip("\"'`")
     if name.isidentifier():
         return name
-    if not name.startswith("operator"):
+    if (name[:1].isalpha() or name[:1] == "_") and not name.startswith("operator"):
         name = _ARGUMENTS.sub("", name)
     return " ".join(_SEPARATOR.sub(".", name).strip(".").split())
 
 
-def _deduplicate(symbols: list[_Symbol]) -> list[_Symbol]:
+def _deduplicate(found: _Found) -> list[_Symbol]:
     """Of the symbols that one name was captured for, keep the widest, then the earliest pattern's."""
     best: dict[int, _Symbol] = {}
-    for symbol in symbols:
+    for symbol in found.symbols:
+        if found.replaced.get((symbol.start, symbol.end), symbol.pattern) != symbol.pattern:
+            continue
         best.setdefault(symbol.name_start, symbol)
         other = best[symbol.name_start]
         if (symbol.start - symbol.end, symbol.pattern) < (other.start - other.end, other.pattern):
@@ -292,10 +319,8 @@ def _query(grammar: str) -> _GrammarQuery:
 
     query = Query(_language(grammar), query_text(grammar))
     rules = [query.pattern_settings(i) for i in range(query.pattern_count)]
-    return _GrammarQuery(
-        query,
-        tuple({capture: re.compile(rule or "", re.DOTALL) for capture, rule in each.items()} for each in rules),
-    )
+    compiled = ({capture: re.compile(rule or "", re.DOTALL) for capture, rule in of.items()} for of in rules)
+    return _GrammarQuery(query, tuple(compiled))
 
 
 _INHERITS = re.compile(r"; inherits: (\w+)\n")

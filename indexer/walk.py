@@ -16,14 +16,13 @@ import posixpath
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from indexer import path_roles
 from indexer.contained import NotRegularError, read_regular
 from indexer.decode import UndecodableError, decode, generated_sign
-from indexer.git_files import GitError, find_repository, is_ignored, is_linked_worktree, list_files
+from indexer.git_files import GitError, GitFile, find_repository, is_ignored, is_linked_worktree, list_files
 from indexer.ignore_rules import IgnoreRules
 from indexer.languages import language_of
 from indexer.records import FoundFile, SkippedFile, SourceFile
@@ -34,37 +33,9 @@ _HEAD_CHARS = 2048
 _MAX_NESTED = 20
 """Repositories inside repositories, counted downwards; deeper ones are not entered."""
 _NEVER = frozenset({".git", STATE_FOLDER})
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A name that git or the plain walk found; nothing is known of the file yet."""
-
-    path: str
-    is_tracked: bool
-
-
-@dataclass(slots=True)
-class _Walk:
-    """One walk over one tree: what was decided for folders is decided once."""
-
-    root: Path
-    settings: WalkSettings
-    rules: IgnoreRules = field(init=False)
-    folders: dict[str, SkippedFile | str] = field(default_factory=dict)
-    """What is known of each folder: `_OPEN`, `_FORCED`, `_GONE` or why it is skipped."""
-    skips: list[SkippedFile] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.rules = IgnoreRules(self.root, IGNORE_FILE)
-        self.rules.enter("")
-        self.folders[""] = _OPEN
-
-
-_OPEN = "open"
-_FORCED = "forced"
-"""A `!` line of the ignore file names it: hidden and vendored do not count."""
-_GONE = "gone"
+_OPEN, _FORCED, _SKIPPED, _GONE = "open", "forced", "skipped", "gone"
+"""What can be known of a folder. Forced: a `!` line of the ignore file names it, so that hidden and
+vendored do not count. Gone: not there, or not to be mentioned."""
 
 
 def walk(root: Path, settings: WalkSettings) -> Iterator[FoundFile | SkippedFile]:
@@ -74,13 +45,7 @@ def walk(root: Path, settings: WalkSettings) -> Iterator[FoundFile | SkippedFile
     is in it is not looked at. What git or .gitignore excludes is not mentioned at all. A file that
     vanishes meanwhile is left out.
     """
-    state = _Walk(root, settings)
-    found: list[FoundFile | SkippedFile] = []
-    for candidate in _candidates(state):
-        entry = _classify(state, candidate)
-        if entry is not None:
-            found.append(entry)
-    yield from sorted([*found, *state.skips], key=lambda entry: entry.path)
+    yield from sorted(_Walk(root, settings).run(), key=lambda entry: entry.path)
 
 
 def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | SkippedFile:
@@ -108,114 +73,191 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
     return SourceFile(path, text, language, sha256(content).hexdigest(), len(content))
 
 
-# --- candidates ------------------------------------------------------------------------------
+# --- the walk --------------------------------------------------------------------------------
 
 
-def _candidates(state: _Walk) -> Iterator[_Candidate]:
-    repository = find_repository(state.root)
-    if repository is not None:
+class _Walk:
+    """One walk over one tree: folders are decided once, entries are collected unsorted."""
+
+    def __init__(self, root: Path, settings: WalkSettings) -> None:
+        self.root = root
+        self.root_text = str(root)
+        self.settings = settings
+        self.rules = IgnoreRules(root, IGNORE_FILE)
+        self.rules.enter("")
+        self.folders = {"": _OPEN}
+        self.entries: list[FoundFile | SkippedFile] = []
+
+    def run(self) -> list[FoundFile | SkippedFile]:
+        """Walk as git sees the tree, or folder by folder where git does not say."""
+        repository = find_repository(self.root)
         try:
-            listed = list_files(state.root, repository)
-            if listed or not is_ignored(state.root, repository):
-                # Tracked files first: a folder that holds one is the project's own.
-                for file in sorted(listed, key=lambda file: not file.is_tracked):
-                    yield from _of_git(state, file.path, file.is_tracked, depth=0)
+            listed = None if repository is None else list_files(self.root, repository)
+        except GitError:
+            listed = None  # walked without git: the same but for tracked files that are ignored
+        if repository is None or listed is None or (not listed and is_ignored(self.root, repository)):
+            self.add_folders("")
+        else:
+            self.add_listed(listed, "", depth=0)
+        return self.entries
+
+    def add_listed(self, listed: list[GitFile], prefix: str, depth: int) -> None:
+        """Add what git listed below the folder that `prefix` names ("" or with a slash at its end)."""
+        # Tracked files first: a folder that holds one is the project's own.
+        for file in sorted(listed, key=lambda file: not file.is_tracked):
+            if file.path.endswith("/"):
+                self.add_nested(prefix + file.path.rstrip("/"), file.is_tracked, depth)
+            else:
+                self.add_file(prefix + file.path, file.is_tracked, depth)
+
+    def add_nested(self, path: str, is_tracked: bool, depth: int) -> None:
+        """Add the files of a submodule, or of another repository that lies in the tree."""
+        name = path.rpartition("/")[2]
+        if self.of_folder(path.rpartition("/")[0], is_tracked) not in (_OPEN, _FORCED) or _is_never(name):
+            return
+        folder = self.root / path
+        if is_linked_worktree(folder / ".git"):
+            self.entries.append(SkippedFile(path + "/", "worktree", "another checkout of a repository"))
+            return
+        if self.of_folder(path, is_tracked) not in (_OPEN, _FORCED):
+            return
+        repository = find_repository(folder)
+        try:
+            if repository is not None and repository.top == folder.resolve() and depth < _MAX_NESTED:
+                self.add_listed(list_files(folder, repository), path + "/", depth + 1)
                 return
         except GitError:
-            pass  # walked without git; the files are the same but for tracked ones that are ignored
-    yield from _of_folders(state, "")
+            pass
+        self.add_folders(path)
 
-
-def _of_git(state: _Walk, path: str, is_tracked: bool, depth: int) -> Iterator[_Candidate]:
-    """Yield the file itself, or the files of the submodule or nested repository that the entry is."""
-    inner = path.rstrip("/")
-    if inner == path and not (is_tracked and _is_folder(state.root / inner)):
-        yield _Candidate(path, is_tracked)
-        return
-    if _name_problem(inner) or _NEVER.intersection(inner.split("/")):
-        return
-    if is_linked_worktree(state.root / inner / ".git"):
-        state.skips.append(SkippedFile(inner + "/", "worktree", "another checkout of a repository"))
-        return
-    if not isinstance(_folder(state, inner, is_tracked), str):
-        return
-    repository = find_repository(state.root / inner)
-    if repository is None or repository.top != (state.root / inner).resolve() or depth == _MAX_NESTED:
-        if not is_tracked:  # a submodule that was never checked out is an empty folder
-            yield from _of_folders(state, inner)
-        return
-    try:
-        listed = list_files(state.root / inner, repository)
-    except GitError:
-        yield from _of_folders(state, inner)
-        return
-    for file in listed:
-        yield from _of_git(state, f"{inner}/{file.path}", file.is_tracked, depth + 1)
-
-
-def _of_folders(state: _Walk, start: str) -> Iterator[_Candidate]:
-    """Walk folders without git, obeying .gitignore; folders to skip are not entered."""
-    rules = IgnoreRules(state.root, ".gitignore")
-    try:
-        own_excludes = read_regular(state.root, posixpath.join(start, ".git/info/exclude"), 200_000)
-    except OSError:
-        own_excludes = b""
-    open_folders = [start]
-    while open_folders:
-        folder = open_folders.pop()
-        rules.enter(folder, own_excludes.decode("utf-8", "replace") if folder == start else "")
+    def add_folders(self, start: str) -> None:
+        """Add what lies below `start`, obeying .gitignore without git; skipped folders are not entered."""
+        rules = IgnoreRules(self.root, ".gitignore")
         try:
-            with os.scandir(state.root / folder) as entries:
-                listed = [(os.fsdecode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]
-        except OSError as error:
-            state.skips.append(SkippedFile(folder + "/", "unreadable", f"cannot be listed: {error.strerror}"))
-            continue
-        for name, is_folder in listed:
-            path = f"{folder}/{name}" if folder else name
-            if rules.verdict(path, is_folder=is_folder):
+            excludes = read_regular(self.root, posixpath.join(start, ".git/info/exclude"), 200_000)
+        except OSError:
+            excludes = b""
+        rules.enter(start, excludes.decode("utf-8", "replace"))
+        open_folders = [start]
+        while open_folders:
+            folder = open_folders.pop()
+            if folder != start:
+                rules.enter(folder)
+            try:
+                with os.scandir(self.root / folder) as found:
+                    names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+            except OSError as error:
+                detail = f"cannot be listed: {error.strerror}"
+                self.entries.append(SkippedFile(folder + "/", "unreadable", detail))
                 continue
-            if not is_folder:
-                yield _Candidate(path, is_tracked=False)
-            elif not _is_never(name) and isinstance(_folder(state, path, is_tracked=False), str):
-                open_folders.append(path)
+            for name, is_folder in names:
+                path = f"{folder}/{name}" if folder else name
+                if not rules.is_empty and rules.verdict(path, is_folder=is_folder):
+                    continue
+                if not is_folder:
+                    self.add_file(path, is_tracked=False, depth=0)
+                elif self.of_folder(path, is_tracked=False) in (_OPEN, _FORCED):
+                    open_folders.append(path)
+
+    def add_file(self, path: str, is_tracked: bool, depth: int) -> None:
+        """Add one file as found or skipped, by its name and what lstat says of it."""
+        folder, _, name = path.rpartition("/")
+        of_folder = self.folders.get(folder) or self.of_folder(folder, is_tracked)
+        if of_folder in (_SKIPPED, _GONE) or _is_never(name):
+            return
+        problem = _name_problem(name)
+        if problem:
+            self.entries.append(SkippedFile(_printable(path), "name", problem))
+            return
+        try:
+            status = os.lstat(f"{self.root_text}/{path}")
+        except (FileNotFoundError, NotADirectoryError):
+            return  # tracked, but deleted
+        except OSError as error:
+            detail = f"cannot be looked at: {error.strerror}"
+            self.entries.append(SkippedFile(path, "unreadable", detail))
+            return
+        if stat.S_ISREG(status.st_mode):
+            self.entries.append(self.of_file(path, name, status, is_forced=of_folder == _FORCED))
+        elif stat.S_ISDIR(status.st_mode):
+            self.add_nested(path, is_tracked, depth)
+        else:
+            self.entries.append(_not_regular(self.root, path, status.st_mode))
+
+    def of_file(
+        self, path: str, name: str, status: os.stat_result, *, is_forced: bool
+    ) -> FoundFile | SkippedFile:
+        """Decide on a regular file."""
+        verdict = None if self.rules.is_empty else self.rules.verdict(path, is_folder=False)
+        reason = "ignored" if verdict else _name_reason(name, self.settings, is_forced or verdict is False)
+        if reason is not None:
+            return SkippedFile(path, reason, _DETAILS[reason])
+        if status.st_size > self.settings.max_file_bytes and not path_roles.is_document_name(name):
+            return _too_large(path, status.st_size, self.settings.max_file_bytes)
+        if status.st_size == 0:
+            return SkippedFile(path, "empty", "0 bytes")
+        return FoundFile(path, status.st_size, status.st_mtime_ns)
+
+    def of_folder(self, path: str, is_tracked: bool) -> str:
+        """Decide on a folder and those above it, once; a skipped one becomes an entry."""
+        known = self.folders.get(path)
+        if known is not None:
+            return known
+        parent, _, name = path.rpartition("/")
+        above = self.of_folder(parent, is_tracked) if parent else _OPEN
+        if above in (_SKIPPED, _GONE):
+            decided = above
+        elif _is_never(name):
+            decided = _GONE
+        else:
+            decided = self.decide_folder(path, name, is_tracked, is_forced=above == _FORCED)
+        if decided in (_OPEN, _FORCED):
+            self.rules.enter(path)
+        self.folders[path] = decided
+        return decided
+
+    def decide_folder(self, path: str, name: str, is_tracked: bool, *, is_forced: bool) -> str:
+        """Decide on a folder whose parent is open."""
+        problem = _name_problem(name)
+        if problem:
+            self.entries.append(SkippedFile(_printable(path) + "/", "name", problem))
+            return _SKIPPED
+        try:
+            mode = os.lstat(f"{self.root_text}/{path}").st_mode
+        except OSError:
+            return _GONE
+        if not stat.S_ISDIR(mode):  # git may still track files behind what is a link now
+            self.entries.append(_not_regular(self.root, path, mode))
+            return _SKIPPED
+        verdict = None if self.rules.is_empty else self.rules.verdict(path, is_folder=True)
+        reason = None
+        if verdict:
+            reason = "ignored"
+        elif verdict is False or is_forced:
+            return _FORCED
+        elif path_roles.is_hidden(name) and not self.settings.include_hidden:
+            reason = "hidden"
+        elif self.is_vendored(path, name.lower(), is_tracked):
+            reason = "vendored"
+        if reason is None:
+            return _OPEN
+        self.entries.append(SkippedFile(path + "/", reason, _DETAILS[reason]))
+        return _SKIPPED
+
+    def is_vendored(self, path: str, name: str, is_tracked: bool) -> bool:
+        """Tell whether others' code fills the folder: by its name, or untracked and by its content."""
+        if name in path_roles.VENDORED_FOLDERS and not self.settings.include_vendored:
+            return True
+        if is_tracked:
+            return False
+        is_environment = name in ("venv", "env", "virtualenv") and (self.root / path / "pyvenv.cfg").exists()
+        return is_environment or name in path_roles.DEPENDENCY_FOLDERS
 
 
 # --- decisions -------------------------------------------------------------------------------
 
 
-def _classify(state: _Walk, candidate: _Candidate) -> FoundFile | SkippedFile | None:
-    path = candidate.path
-    folder, _, name = path.rpartition("/")
-    of_folder = _folder(state, folder, candidate.is_tracked)
-    if not isinstance(of_folder, str) or of_folder == _GONE or _is_never(name):
-        return None
-    problem = _name_problem(name)
-    if problem:
-        return SkippedFile(_printable(path), "name", problem)
-    try:
-        status = os.lstat(f"{state.root}/{path}")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return SkippedFile(path, "unreadable", f"cannot be looked at: {error.strerror}")
-    if not stat.S_ISREG(status.st_mode):
-        return _not_regular(state.root, path, status.st_mode)
-    verdict = None if state.rules.is_empty else state.rules.verdict(path, is_folder=False)
-    if verdict:
-        return SkippedFile(path, "ignored", f"{IGNORE_FILE} excludes it")
-    is_forced = verdict is False or of_folder == _FORCED
-    settings = state.settings
-    reason = _name_reason(name, settings, is_forced)
-    if reason is not None:
-        return SkippedFile(path, reason, _NAME_DETAILS[reason])
-    if status.st_size > settings.max_file_bytes and not path_roles.is_document_name(name):
-        return _too_large(path, status.st_size, settings.max_file_bytes)
-    if status.st_size == 0:
-        return SkippedFile(path, "empty", "0 bytes")
-    return FoundFile(path, status.st_size, status.st_mtime_ns)
-
-
-_NAME_DETAILS = {
+_DETAILS = {
     "secret": "named as keys, certificates or credentials are",
     "hidden": "the name starts with a dot",
     "lock-file": "written by a package manager",
@@ -246,76 +288,17 @@ def _name_reason(name: str, settings: WalkSettings, is_forced: bool) -> str | No
     return "generated" if path_roles.is_generated_name(name) else None
 
 
-def _folder(state: _Walk, path: str, is_tracked: bool) -> SkippedFile | str:
-    """Return what is known of a folder, deciding it (and the folders above it) once.
-
-    A skipped folder is reported when it is decided; folders in it are not.
-    """
-    known = state.folders.get(path)
-    if known is not None:
-        return known
-    parent, _, name = path.rpartition("/")
-    above = _folder(state, parent, is_tracked) if parent else state.folders[""]
-    decided: SkippedFile | str
-    if not isinstance(above, str) or above == _GONE or _is_never(name):
-        decided = above if not isinstance(above, str) else _GONE
-    else:
-        decided = _decide_folder(state, path, name, is_tracked, above == _FORCED)
-        if not isinstance(decided, str):
-            state.skips.append(decided)
-        elif decided != _GONE:
-            state.rules.enter(path)
-    state.folders[path] = decided
-    return decided
-
-
-def _decide_folder(
-    state: _Walk, path: str, name: str, is_tracked: bool, is_forced: bool
-) -> SkippedFile | str:
-    problem = _name_problem(name)
-    if problem:
-        return SkippedFile(_printable(path) + "/", "name", problem)
-    try:
-        mode = os.lstat(f"{state.root}/{path}").st_mode
-    except OSError:
-        return _GONE
-    if not stat.S_ISDIR(mode):
-        return _not_regular(state.root, path, mode)
-    verdict = None if state.rules.is_empty else state.rules.verdict(path, is_folder=True)
-    reason = None
-    if verdict:
-        reason = "ignored"
-    elif verdict is False or is_forced:
-        return _FORCED
-    elif path_roles.is_hidden(name) and not state.settings.include_hidden:
-        reason = "hidden"
-    elif _is_vendored(state, path, name, is_tracked):
-        reason = "vendored"
-    return _OPEN if reason is None else SkippedFile(path + "/", reason, _NAME_DETAILS[reason])
-
-
-def _is_vendored(state: _Walk, path: str, name: str, is_tracked: bool) -> bool:
-    """Tell whether others' code fills the folder: by its name, or untracked and by its content."""
-    name = name.lower()
-    if name in path_roles.VENDORED_FOLDERS and not state.settings.include_vendored:
-        return True
-    if is_tracked:
-        return False
-    is_environment = name in ("venv", "env", "virtualenv") and (state.root / path / "pyvenv.cfg").exists()
-    return is_environment or name in path_roles.DEPENDENCY_FOLDERS
-
-
 def _not_regular(root: Path, path: str, mode: int) -> SkippedFile:
-    if stat.S_ISLNK(mode):
-        try:
-            target = str((root / path).readlink())
-        except OSError:
-            target = ""
-        inside = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-        if target.startswith("/") or inside == ".." or inside.startswith("../"):
-            return SkippedFile(path, "link-outside", "a link that leads out of the tree")
-        return SkippedFile(path, "link", f"a link; the target counts by its own path: {_printable(inside)}")
-    return SkippedFile(path, "special", "a FIFO, socket or device" if not stat.S_ISDIR(mode) else "a folder")
+    if not stat.S_ISLNK(mode):
+        return SkippedFile(path, "special", "a FIFO, socket or device")
+    try:
+        target = str((root / path).readlink())
+    except OSError:
+        target = ""
+    inside = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    if target.startswith("/") or inside == ".." or inside.startswith("../"):
+        return SkippedFile(path, "link-outside", "a link that leads out of the tree")
+    return SkippedFile(path, "link", f"a link; the target counts by its own path: {_printable(inside)}")
 
 
 def _too_large(path: str, n_bytes: int, max_file_bytes: int) -> SkippedFile:
@@ -350,10 +333,3 @@ def _printable(path: str) -> str:
     """Escape what cannot be stored or shown; the result need not name the file any more."""
     escaped = path.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except OSError:
-        return False

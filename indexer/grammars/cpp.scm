@@ -19,3 +19,10 @@
   (pointer_declarator declarator: (function_declarator declarator: (qualified_identifier) @name))
   (reference_declarator (function_declarator declarator: (qualified_identifier) @name))]) @method
 (function_definition declarator: (operator_cast) @name) @function
+
+; Tests: `TEST(Cart, AddsUp) { ... }` is `Cart.AddsUp`.
+(function_definition declarator: (function_declarator declarator: (identifier) @_macro
+  parameters: (parameter_list
+    . (parameter_declaration type: (type_identifier) @scope)
+    . (parameter_declaration type: (type_identifier) @name) .))
+  (#set! _macro "TEST|TEST_F|TEST_P|TYPED_TEST|TYPED_TEST_P|BENCHMARK_F")) @function @replaces

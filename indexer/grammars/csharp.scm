@@ -10,6 +10,8 @@
 (method_declaration name: (_) @name) @method
 (constructor_declaration name: (_) @name) @method
 (destructor_declaration name: (_) @name) @method
+(operator_declaration operator: _ @name) @method
+(indexer_declaration "this" @name) @method
 (property_declaration name: (_) @name accessors: (accessor_list (accessor_declaration body: (_)))) @method
 (property_declaration name: (_) @name value: (arrow_expression_clause)) @method
 (local_function_statement name: (_) @name) @function

@@ -1,6 +1,12 @@
 (comment) @doc
 (unary_operator operator: "@" operand: (call target: (identifier) @_attribute)
   (#set! _attribute "doc|spec|impl|deprecated|since|typedoc")) @doc
+(unary_operator operator: "@" operand: (call target: (identifier) @_attribute (arguments
+  (binary_operator left: [(identifier) @name (call target: (identifier) @name)] operator: "::")))
+  (#set! _attribute "type|typep|opaque")) @type
+(unary_operator operator: "@" operand: (call target: (identifier) @_attribute (arguments
+  (binary_operator left: (call target: (identifier) @name) operator: "::")))
+  (#set! _attribute "callback|macrocallback")) @function
 
 (call target: (identifier) @_keyword (arguments (alias) @name)
   (#set! _keyword "defmodule")) @module
@@ -20,5 +26,5 @@
   (#set! _keyword "defmacro|defmacrop")) @macro.clause
 (call target: (identifier) @_keyword @name (arguments)
   (#set! _keyword "defstruct|defexception")) @struct
-(call target: (identifier) @_keyword (arguments . (string (quoted_content) @name))
+(call target: (identifier) @_keyword (arguments . (string (quoted_content) @title))
   (#set! _keyword "test|describe")) @function

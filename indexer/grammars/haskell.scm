@@ -4,6 +4,7 @@
 (class_declarations (signature) @doc)
 
 (declarations (function name: (_) @name) @function.clause)
+(declarations (function (infix operator: (_) @name)) @function.clause)
 (declarations (bind name: (_) @name) @function.clause)
 (declarations (data_type name: (_) @name) @type)
 (declarations (newtype name: (_) @name) @type)

@@ -4,4 +4,6 @@
 (assignment_statement (variable_list . name: (_) @name) (expression_list . value: (function_definition))) @function
 (variable_declaration (assignment_statement
   (variable_list . name: (_) @name) (expression_list . value: (function_definition)))) @function
-(field name: (identifier) @name value: (function_definition)) @function
+(chunk (variable_declaration (assignment_statement (variable_list . name: (_) @name)
+  (expression_list . value: (table_constructor (field value: (function_definition)))))) @constant)
+(field name: (_) @name value: (function_definition)) @function

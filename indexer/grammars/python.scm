@@ -4,5 +4,5 @@
 (function_definition name: (identifier) @name) @function
 (class_definition name: (identifier) @name) @class
 (type_alias_statement left: (type (identifier) @name)) @type
-(module (expression_statement (assignment left: (identifier) @name)) @constant
+(module (assignment left: (identifier) @name) @constant
   (#set! name "_*[A-Z][A-Z0-9_]+"))

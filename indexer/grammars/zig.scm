@@ -13,4 +13,4 @@
   (ErrorUnionExpr (SuffixExpr (ContainerDecl (ContainerDeclType "enum")))))) @enum
 (Decl (VarDecl variable_type_function: (IDENTIFIER) @name
   (ErrorUnionExpr (SuffixExpr (ErrorSetDecl))))) @enum
-(TestDecl (STRINGLITERALSINGLE) @name) @function
+(TestDecl (STRINGLITERALSINGLE) @title) @function
