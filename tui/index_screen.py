@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -155,6 +157,10 @@ class IndexScreen(Screen[None]):
             self._selected = event.option_index
             self._show()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Cancelling needs a build."""
+        return None if action == "cancel" and self.building is None else True
+
     # --- drawing ---
 
     def _end_build(self, outcome: str) -> None:
@@ -186,7 +192,7 @@ class IndexScreen(Screen[None]):
         self.query_one(BuildProgressView).display = self.building is not None
         self.query_one("#details-text", Static).update(self._details(state) if state else Text(""))
 
-    def _details(self, state: RepositoryState) -> Text:
+    def _details(self, state: RepositoryState) -> RenderableType:
         styles = styles_of(self)
         text = Text(style=styles.text)
         if self._outcome:
@@ -209,16 +215,19 @@ class IndexScreen(Screen[None]):
         text.append("   b brings the index up to date\n" if status.stale else "\n", styles.quiet)
         for path in status.stale[:MAX_LISTED]:
             text.append(f"  {safe_line(path)}\n")
-        text.append(f"\nSkipped: {len(status.skipped):,}\n", styles.strong)
-        width = min(40, max((len(skipped.path) for skipped in status.skipped), default=0))
+        text.append(f"\nSkipped: {len(status.skipped):,}", styles.strong)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(max_width=40, overflow="fold")
+        table.add_column(no_wrap=True, style=styles.accent)
+        table.add_column(style=styles.quiet)
         for skipped in status.skipped[:MAX_LISTED]:
-            text.append(f"  {safe_line(skipped.path):<{width}}  ")
-            text.append(f"{skipped.reason}", styles.accent)
-            text.append(f"  {safe_line(skipped.detail)}\n", styles.quiet)
-        for total in (len(status.stale), len(status.skipped)):
-            if total > MAX_LISTED:
-                text.append(f"\n… {total - MAX_LISTED:,} more: codesearch status --skipped\n", styles.quiet)
-        return text
+            table.add_row(
+                "  " + safe_line(skipped.path), safe_line(skipped.reason), safe_line(skipped.detail)
+            )
+        rest = Text(style=styles.quiet)
+        if max(len(status.stale), len(status.skipped)) > MAX_LISTED:
+            rest.append(f"\nOnly {MAX_LISTED} of each are shown; codesearch status --skipped lists all.")
+        return Group(text, table, rest)
 
 
 def outcome_of(report: BuildReport) -> str:

@@ -44,7 +44,7 @@ from tui.widgets.evidence_panel import EvidencePanel
 from tui.widgets.passage_view import PassageView
 from tui.widgets.query_bar import QueryBar
 from tui.widgets.result_list import ResultList
-from tui.widgets.title_line import HEIGHTS, WIDTHS, TitleLine, TooSmall
+from tui.widgets.title_line import HEIGHTS, SEPARATOR, WIDTHS, TitleLine, TooSmall
 from tui.widgets.welcome import Welcome
 
 N_RESULTS = 50
@@ -113,6 +113,10 @@ class SearchScreen(ResultActions, Screen[None]):
         self.show_filters()
         self._show_welcome(True)
         self.query_one(QueryBar).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Some keys say nothing where one stands already."""
+        return not (action == "back" and not self.back_stack)
 
     # --- asking ---
 
@@ -262,7 +266,7 @@ class SearchScreen(ResultActions, Screen[None]):
         else:
             lines = f"lines {passage.start_line}–{passage.end_line}"
         parts = [lines, passage.language, f"{passage.n_tokens:,} tokens"]
-        state = " · ".join(parts)
+        state = SEPARATOR.join(parts)
         tone = ""
         if notice or passage.stale:
             state, tone = notice or "changed since it was indexed", "problem"
@@ -321,7 +325,7 @@ class SearchScreen(ResultActions, Screen[None]):
             parts.append(f"{self._elapsed_seconds * 1000:.0f} ms")
         if self._build_state:
             parts.append(self._build_state)
-        title.show(state=" · ".join(parts))
+        title.show(state=SEPARATOR.join(parts))
 
     def show_filters(self) -> None:
         """The chips."""

@@ -205,19 +205,19 @@ class ResultList(ScrollView, can_focus=True):
         passage = result.passage
         if part == 0:
             top = max(r.passage.score for r in self.results) or 1.0
-            score = f" {bar(passage.score / top, 4)} {_score(passage.score):>5} "
-            name = safe_line(passage.symbol) or passage.kind
-            place_width = width - len(score)
-            name_width = min(len(name) + 2, place_width // 2) if name else 0
+            language = fitted(passage.language, 11)
+            score = f"{bar(passage.score / top, 4)} {_score(passage.score):>5} "
             return [
-                *self._place_segments(result, place_width - name_width),
-                Segment(fitted(name, name_width), styles.strong),
+                *self._place_segments(result, width - len(language) - len(score)),
+                Segment(language, styles.quiet),
                 Segment(score, styles.accent),
             ]
-        language = passage.language[:10]
+        symbol = safe_line(passage.symbol)
+        symbol_width = min(len(symbol) + 2, width * 2 // 3) if symbol else 0
         return [
-            Segment(f"{language:<10} ", styles.quiet),
-            Segment(fitted(_first_line(passage.text), width - 11), styles.quiet),
+            Segment("  ", styles.text),
+            Segment(fitted(symbol, symbol_width), styles.text),
+            Segment(fitted(_first_line(passage.text), width - symbol_width - 2), styles.quiet),
         ]
 
     def _place(self, result: Result) -> str:
@@ -229,7 +229,8 @@ class ResultList(ScrollView, can_focus=True):
         styles = styles_of(self)
         text = fitted_start(self._place(result), width - 1) + " "
         cut = text.rfind("/") + 1
-        return [Segment(text[:cut], styles.quiet), Segment(text[cut:], styles.text)]
+        name_style = styles.text if self._row_height == 1 else styles.strong
+        return [Segment(text[:cut], styles.quiet), Segment(text[cut:], name_style)]
 
     # --- moving ---
 

@@ -19,6 +19,10 @@ HEIGHTS = [(0, "-flat"), (MIN_ROWS, "-short"), (36, "-tall")]
 """Breakpoints of every screen, and the classes that the style sheet turns the layout by."""
 
 
+SEPARATOR = " · "
+"""Between the parts of a state; where room is short the last parts go first."""
+
+
 class TitleLine(Widget):
     """Left: a name and what it is about. Right: a state; problems in the warning colour."""
 
@@ -50,15 +54,15 @@ class TitleLine(Widget):
         state_style = (
             styles.text + self.get_component_rich_style(f"title--{self.tone}") if self.tone else styles.quiet
         )
-        left = [
-            Segment(" ", styles.text),
-            Segment(self.name_text, styles.accent + styles.strong),
-        ]
-        if self.about:
-            left.append(Segment(f"  {self.about}", styles.text))
+        left = [Segment(" ", styles.text)]
+        if self.name_text:
+            left.append(Segment(f"{self.name_text}  ", styles.accent + styles.strong))
+        left.append(Segment(self.about, styles.text))
         left_width = sum(cell_len(segment.text) for segment in left)
         room = width - left_width - 2
         state = f"{self.state} "
+        while cell_len(state) > room and SEPARATOR in state:
+            state = state.rpartition(SEPARATOR)[0] + " "
         if cell_len(state) > room:
             state = fitted(state, max(0, room))
         gap = max(1, width - left_width - cell_len(state))

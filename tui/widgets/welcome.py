@@ -49,7 +49,7 @@ class Welcome(Widget):
         for repository in self._repositories:
             text.append(f"{safe_line(repository.name)}  ", styles.strong)
             text.append(_summary(repository) + "\n", styles.quiet)
-        text.append("\n")
+        text.append("\nAsk in words, or paste an identifier or an error message.\n\n")
         for key, meaning in _FIRST_KEYS:
             text.append(f"{key:<8}", styles.accent)
             text.append(f"{meaning}\n", styles.quiet)
