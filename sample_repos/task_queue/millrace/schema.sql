@@ -1,6 +1,6 @@
 -- One row a job. Times are UTC, ISO 8601 with microseconds, so that text order is time order.
 CREATE TABLE IF NOT EXISTS jobs (
-    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    id           INTEGER PRIMARY KEY,
     kind         TEXT    NOT NULL,
     payload      TEXT    NOT NULL,
     state        TEXT    NOT NULL CHECK (state IN ('waiting', 'ready', 'leased', 'done', 'dead')),
