@@ -5,7 +5,7 @@
 
 150 of Python's PEPs, Rust's RFCs and Go's proposals at pinned revisions, drawn by a seed. Three tasks:
 
-- `abstract`: the first words of a document's abstract (its title where it has none) → the document.
+- `abstract`: the first words of a document's abstract (its title or name where it has none) → the document.
 - `heading`: a heading that occurs once in the collection → its section.
 - `question`: a hundred questions written before anything was searched
   (`long_document_questions.json`) → the section that answers.
@@ -138,7 +138,9 @@ def make_queries(tree: Path) -> list[Query]:
         spans = [span for span in parse(source, 10).spans if span.kind == "section"]
         texts[path] = text.split("\n")
         sections[path] = {span.name: Target(path, span.start_line, span.end_line) for span in spans}
-    queries = [Query("abstract", _abstract(texts[path], sections[path]), Target(path)) for path in texts]
+    queries = [
+        Query("abstract", _abstract(path, texts[path], sections[path]), Target(path)) for path in texts
+    ]
     queries += _heading_queries(sections)
     questions = json.loads((HERE / "long_document_questions.json").read_text(encoding="utf-8"))
     for entry in questions:
@@ -147,15 +149,15 @@ def make_queries(tree: Path) -> list[Query]:
     return queries
 
 
-def _abstract(lines: list[str], sections: dict[str, Target]) -> str:
+def _abstract(path: str, lines: list[str], sections: dict[str, Target]) -> str:
     for name, target in sections.items():
-        if name.rpartition(" > ")[2].lower() in ("abstract", "summary"):
+        if re.search(r"\b(?:abstract|summary)\b", name.rpartition(" > ")[2].lower()):
             body = [line for line in lines[target.start_line : target.end_line] if not _is_markup(line)]
             words = " ".join(body).split()[:_QUERY_WORDS]
             if len(words) >= 8:
                 return " ".join(words)
     title = next((line[6:] for line in lines[:20] if line.startswith("Title:")), "")
-    return title.strip() or next(iter(sections), lines[0])
+    return title.strip() or re.sub(r"[-_\d]+", " ", Path(path).stem).strip()
 
 
 def _is_markup(line: str) -> bool:
