@@ -21,9 +21,10 @@ from codesearch.budget import fill
 from codesearch.building import build_index, find_root, settings_of
 from codesearch.context import Context, build_context, render_context
 from codesearch.counting import Tokenizer, counter_for
+from codesearch.drafts import Draft
 from codesearch.explain import explain_empty, stale_note
 from codesearch.findings import Filters, Findings, IndexState, Omitted
-from codesearch.passages import Draft, Drafts, draft_passages
+from codesearch.passages import Drafts, draft_passages
 from codesearch.request import check_budget, check_k, make_request
 from indexer.errors import InputError
 from indexer.records import BuildReport, Mode, Passage, ProgressCallback, SearchRequest

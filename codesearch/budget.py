@@ -10,12 +10,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from codesearch.counting import TokenCounter
+from codesearch.drafts import Draft
 from codesearch.findings import Omitted
-from codesearch.passages import Draft
 from indexer.records import Passage
 
 _LEAST_TOKENS = 4
 """With less than this left, no passage is tried."""
+_FAILED_CUTS = 6
+"""After so many passages of which not even a line fitted, only whole ones are tried."""
 _MORE_LINES = 3
 """Lines tried beyond the first that did not fit: a line can replace a mark and make a text shorter."""
 
@@ -46,6 +48,7 @@ def fill(
     passages: list[Passage] = []
     omitted: list[Omitted] = []
     left = budget_tokens
+    n_failed = 0
     for draft in drafts:
         if left is not None and left < _LEAST_TOKENS:
             omitted.append(draft.omitted("budget"))
@@ -53,7 +56,10 @@ def fill(
         is_stale = draft.file.path in stale
         passage: Passage | None = draft.passage(counter, stale=is_stale)
         if left is not None and passage is not None and cost(passage) > left:
-            passage = _cut_to(draft, counter, left, is_stale, cost)
+            passage = None
+            if n_failed < _FAILED_CUTS:
+                passage = _cut_to(draft, counter, left, is_stale, cost)
+                n_failed += passage is None
         if passage is None:
             omitted.append(draft.omitted("budget"))
             continue
@@ -64,28 +70,33 @@ def fill(
 
 
 def _cut_to(draft: Draft, counter: TokenCounter, room: int, stale: bool, cost: Cost) -> Passage | None:
-    """The largest part of a draft around its match that costs at most `room`; None where no line fits."""
+    """The largest part of a draft around its match that costs at most `room`; None where no line fits.
+
+    Where the mark for what follows leaves no room for a line, the passage simply ends.
+    """
     order = draft.by_importance()
+    for keep_end in (True, False):
 
-    def part(n_lines: int) -> Passage:
-        return draft.keeping(order[:n_lines]).passage(counter, stale=stale)
+        def part(n_lines: int, keep_end: bool = keep_end) -> Passage:
+            return draft.keeping(order[:n_lines], keep_end=keep_end).passage(counter, stale=stale)
 
-    low, high = 0, len(order)  # the first `low` lines fit, the first `high` do not
-    best: Passage | None = None
-    while high - low > 1:
-        middle = (low + high) // 2
-        candidate = part(middle)
-        if cost(candidate) <= room:
-            low, best = middle, candidate
-        else:
-            high = middle
-    for n_lines in range(high, min(high + _MORE_LINES, len(order))):
-        candidate = part(n_lines)
-        if cost(candidate) <= room:
-            best = candidate
-    if best is None or not _shows_a_line(best):
-        return None
-    return best
+        best = part(1)
+        if cost(best) > room or not _shows_a_line(best):
+            continue
+        low, high = 1, len(order)  # the first `low` lines fit, the first `high` do not
+        while high - low > 1:
+            middle = (low + high) // 2
+            candidate = part(middle)
+            if cost(candidate) <= room:
+                low, best = middle, candidate
+            else:
+                high = middle
+        for n_lines in range(high, min(high + _MORE_LINES, len(order))):
+            candidate = part(n_lines)
+            if cost(candidate) <= room:
+                best = candidate
+        return best
+    return None
 
 
 def _shows_a_line(passage: Passage) -> bool:

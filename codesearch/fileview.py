@@ -127,6 +127,11 @@ class FileView:
             first -= 1
         return first
 
+    def symbol_below(self, first: int, last: int) -> SpanLines | None:
+        """The symbol whose comments and decorators above it the lines are part of."""
+        below = next((item for item in self.spans if last < item.first <= last + _MAX_LEAD_LINES), None)
+        return below if below is not None and self.lead(below) <= first else None
+
     def signature(self, item: SpanLines) -> LineRange:
         """The lines that name a symbol: up to where its body opens, a few at most."""
         last = item.first

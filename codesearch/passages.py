@@ -5,45 +5,29 @@ shown whole, with the comments directly above it; a long one keeps its signature
 around the match. Where there is no symbol, a window of lines around the match is shown. Passages of one
 file that overlap or touch are merged, near-duplicates are dropped, and no line is ever shown twice.
 
-Each run of lines left out inside a passage is one line there, `… 69 lines omitted (14-82) …`, and one pair
-in `omitted_lines`. A line of more than `max_line_chars` characters is left out in the same way, with an
-excerpt of it in the mark. Lines outside omitted ranges are the file's, to the byte.
-
-Ranking happened before; the token budget is `budget.py`'s. Called by `api.py`.
+Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.py`'s. Called by `api.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from codesearch.counting import TokenCounter
+from codesearch.drafts import (
+    DEFAULT_LIMITS,
+    Draft,
+    PassageLimits,
+    content,
+    merge,
+    ranges_of,
+    same_content,
+    settle,
+    touches,
+)
 from codesearch.fileview import FileView, LineRange, SpanLines
 from codesearch.findings import Omitted
-from indexer.records import Chunk, Evidence, Hit, Passage, Span
-
-
-@dataclass(frozen=True, slots=True)
-class PassageLimits:
-    """How large a passage is, and when two are the same."""
-
-    max_lines: int = 60
-    """Longer symbols are cut around the match."""
-    window_lines: int = 30
-    """Lines shown where no symbol holds the match."""
-    tiny_lines: int = 5
-    """A symbol shorter than this is shown within its parent, if that has at most `window_lines`."""
-    max_line_chars: int = 1000
-    excerpt_chars: int = 160
-    """How much of an over-long line its mark quotes."""
-    max_gap_lines: int = 2
-    """A gap this short is shown: a mark would cost as much."""
-    duplicate_share: float = 0.9
-    """Two passages are one when this share of their distinct lines is common."""
-
-
-DEFAULT_LIMITS = PassageLimits()
+from indexer.records import Chunk, Hit, Passage, Span
 
 
 class OutlineEntry(Protocol):
@@ -77,66 +61,6 @@ class PassageSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A passage before its tokens are counted: which lines of which file, and why."""
-
-    file: FileView
-    shown: tuple[LineRange, ...]
-    """Ascending, disjoint."""
-    first: int
-    last: int
-    focus: tuple[int, ...]
-    """Lines that matched, best hit first; a budget cuts the others away before these."""
-    symbol: SpanLines | None
-    hit: Hit
-    limits: PassageLimits
-
-    def passage(self, counter: TokenCounter, *, stale: bool = False) -> Passage:
-        """The finished passage, its tokens counted."""
-        text, omitted = _lines_and_marks(self)
-        inner = self.symbol.span if self.symbol else None
-        lined = (replace(match, line=self.file.line_of(match.start_char)) for match in self.hit.matches)
-        matches = tuple(match for match in lined if self._shows(match.line))
-        chain = self.file.enclosing(self.symbol.first, self.symbol.last) if self.symbol else []
-        return Passage(
-            path=self.file.path,
-            start_line=self.first,
-            end_line=self.last,
-            text=text,
-            language=self.file.language,
-            symbol=inner.name if inner else "",
-            kind=inner.kind if inner else "",
-            score=self.hit.score,
-            n_tokens=counter.count(text),
-            evidence=Evidence(self.hit.scores, matches, tuple(item.span.name for item in reversed(chain))),
-            omitted_lines=omitted,
-            stale=stale,
-            start_char=self.file.start_of(self.first),
-        )
-
-    def omitted(self, reason: str) -> Omitted:
-        """This passage as an entry of what was left out."""
-        name = self.symbol.span.name if self.symbol else ""
-        return Omitted(self.file.path, self.first, self.last, name, self.hit.score, reason)
-
-    def by_importance(self) -> list[int]:
-        """Shown lines: the best match outwards, the signature right after the match's first lines."""
-        lines = [number for first, last in self.shown for number in range(first, last + 1)]
-        centre = self.focus[0] if self.focus else lines[0]
-        near = sorted(lines, key=lambda number: (abs(number - centre), -number))
-        head = lines[:1]
-        return list(dict.fromkeys([*near[:3], *head, *near]))
-
-    def keeping(self, lines: Iterable[int]) -> Draft:
-        """This draft reduced to some of its lines. It starts with a kept one; a symbol keeps its end."""
-        shown = ranges_of(lines, max_gap=0)
-        return replace(self, shown=shown, first=shown[0][0], last=self.last if self.symbol else shown[-1][1])
-
-    def _shows(self, line: int) -> bool:
-        return any(first <= line <= last for first, last in self.shown)
-
-
-@dataclass(frozen=True, slots=True)
 class Drafts:
     """Best first, disjoint; and what was dropped as a duplicate."""
 
@@ -154,16 +78,24 @@ def draft_passages(
     kept: list[Draft] = []
     dropped: list[Omitted] = []
     views: dict[str, FileView | None] = {}
+    contents: dict[tuple[str, tuple[LineRange, ...]], frozenset[str]] = {}
+
+    def lines_of(draft: Draft) -> frozenset[str]:
+        key = draft.file.path, draft.shown
+        if key not in contents:
+            contents[key] = content(draft)
+        return contents[key]
+
     for hit in hits:
         view = _view(hit, source, views)
         if view is None or not view.n_lines:
             continue
         draft = cut(hit, view, limits)
-        touching = next((i for i, other in enumerate(kept) if _touches(other, draft)), None)
+        touching = next((i for i, other in enumerate(kept) if touches(other, draft)), None)
         if touching is not None:
-            kept[touching] = _merge(kept[touching], draft)
-            _settle(kept, touching)
-        elif any(_same_lines(other, draft) for other in kept):
+            kept[touching] = merge(kept[touching], draft)
+            settle(kept, touching)
+        elif any(same_content(lines_of(other), lines_of(draft), limits.duplicate_share) for other in kept):
             dropped.append(draft.omitted("duplicate"))
         elif len(kept) == k:
             break
@@ -175,6 +107,9 @@ def draft_passages(
 def cut(hit: Hit, view: FileView, limits: PassageLimits = DEFAULT_LIMITS) -> Draft:
     """The lines that one hit is shown as."""
     first, last = _match_lines(hit, view, limits.max_lines)
+    below = view.symbol_below(first, last)
+    if below is not None:
+        first = last = below.first
     container = next(iter(view.enclosing(first, last)), None)
     while container is None or container.n_lines > limits.max_lines:
         children = view.inside(first, last, container)
@@ -215,17 +150,6 @@ def split_lines(text: str) -> list[str]:
     return parts if parts[-1] else parts[:-1]
 
 
-def ranges_of(lines: Iterable[int], *, max_gap: int) -> tuple[LineRange, ...]:
-    """Line numbers as ascending ranges; gaps of at most `max_gap` lines are filled."""
-    ranges: list[LineRange] = []
-    for number in sorted(set(lines)):
-        if ranges and number - ranges[-1][1] <= max_gap + 1:
-            ranges[-1] = (ranges[-1][0], number)
-        else:
-            ranges.append((number, number))
-    return tuple(ranges)
-
-
 # --- cutting ---------------------------------------------------------------------------------
 
 
@@ -241,10 +165,10 @@ def _view(hit: Hit, source: PassageSource, views: dict[str, FileView | None]) ->
 def _match_lines(hit: Hit, view: FileView, max_lines: int) -> LineRange:
     """Lines of the match, narrowed to where its words lie thickest if they are too many."""
     part = view.text[hit.start_char : hit.end_char]
-    start = hit.start_char + len(part) - len(part.lstrip())
-    end = hit.start_char + max(1, len(part.rstrip()))
-    first, last = view.line_of(min(start, len(view.text) - 1)), view.line_of(min(end, len(view.text)) - 1)
-    last = max(first, last)
+    blank_before = len(part) - len(part.lstrip()) if part.strip() else 0
+    n_chars = len(part.rstrip()) or 1
+    first = view.line_of(min(hit.start_char + blank_before, len(view.text) - 1))
+    last = max(first, view.line_of(min(hit.start_char + n_chars, len(view.text)) - 1))
     if last - first < max_lines:
         return first, last
     weights: dict[int, float] = {}
@@ -305,102 +229,3 @@ def _window(view: FileView, match: LineRange, bounds: LineRange, n_lines: int) -
 
 def _has_parts(view: FileView, item: SpanLines) -> bool:
     return any(other is not item and item.holds(other.first, other.last) for other in view.spans)
-
-
-# --- merging ---------------------------------------------------------------------------------
-
-
-def _touches(a: Draft, b: Draft) -> bool:
-    """Whether two drafts share a line, or continue each other with nothing but blank lines between.
-
-    Neighbouring symbols that do not hold each other stay two passages: each is an answer by itself.
-    """
-    if a.file.path != b.file.path:
-        return False
-    left, right = (a, b) if a.first <= b.first else (b, a)
-    if right.first <= left.last:
-        return True
-    if a.symbol and b.symbol and not (_holds(a.symbol, b.symbol) or _holds(b.symbol, a.symbol)):
-        return False
-    if any(not a.file.is_blank(number) for number in range(left.last + 1, right.first)):
-        return False
-    return sum(last - first + 1 for d in (a, b) for first, last in d.shown) <= 2 * a.limits.max_lines
-
-
-def _holds(outer: SpanLines, inner: SpanLines) -> bool:
-    return outer.holds(inner.first, inner.last)
-
-
-def _merge(better: Draft, other: Draft) -> Draft:
-    """Both drafts' lines under the better one's name, score and place in the ranking."""
-    lines = {n for draft in (better, other) for first, last in draft.shown for n in range(first, last + 1)}
-    first, last = min(better.first, other.first), max(better.last, other.last)
-    matches = tuple(dict.fromkeys([*better.hit.matches, *other.hit.matches]))
-    lines.update(n for n in range(first, last + 1) if better.file.is_blank(n) and {n - 1, n + 1} <= lines)
-    return replace(
-        better,
-        shown=ranges_of(lines, max_gap=better.limits.max_gap_lines),
-        first=first,
-        last=last,
-        focus=tuple(dict.fromkeys([*better.focus, *other.focus])),
-        hit=replace(better.hit, matches=matches),
-    )
-
-
-def _settle(kept: list[Draft], grown: int) -> None:
-    """Merge whatever a draft that grew now touches, in place."""
-    while True:
-        other = next((i for i, d in enumerate(kept) if i != grown and _touches(kept[grown], d)), None)
-        if other is None:
-            return
-        first, second = min(grown, other), max(grown, other)
-        kept[first] = _merge(kept[first], kept[second])
-        del kept[second]
-        grown = first
-
-
-def _same_lines(a: Draft, b: Draft) -> bool:
-    """Whether two drafts show the same code, white space aside."""
-    left, right = _content(a), _content(b)
-    if not left or not right:
-        return left == right
-    return len(left & right) >= a.limits.duplicate_share * len(left | right)
-
-
-def _content(draft: Draft) -> frozenset[str]:
-    numbers = (n for first, last in draft.shown for n in range(first, last + 1))
-    return frozenset(" ".join(line.split()) for n in numbers if (line := draft.file.line(n)).strip())
-
-
-# --- text ------------------------------------------------------------------------------------
-
-
-def _lines_and_marks(draft: Draft) -> tuple[str, tuple[LineRange, ...]]:
-    """The passage's text and the ranges that marks stand for."""
-    parts: list[str] = []
-    omitted: list[LineRange] = []
-    expected = draft.first
-    for first, last in [*draft.shown, (draft.last + 1, draft.last)]:
-        if expected < first:
-            count = first - expected
-            parts.append(f"… {count} line{'s' * (count > 1)} omitted ({expected}-{first - 1}) …\n")
-            omitted.append((expected, first - 1))
-        for number in range(first, last + 1):
-            line = draft.file.line(number)
-            if len(line) > draft.limits.max_line_chars:
-                parts.append(_long_line_mark(draft, number, line))
-                omitted.append((number, number))
-            else:
-                parts.append(line)
-        expected = last + 1
-    return "".join(parts), tuple(omitted)
-
-
-def _long_line_mark(draft: Draft, number: int, line: str) -> str:
-    start = draft.file.start_of(number)
-    inside = [m.start_char - start for m in draft.hit.matches if 0 <= m.start_char - start < len(line)]
-    if not inside and 0 <= draft.hit.start_char - start < len(line):
-        inside = [draft.hit.start_char - start]
-    at = max(0, (inside[0] if inside else 0) - draft.limits.excerpt_chars // 4)
-    excerpt = " ".join(line[at : at + draft.limits.excerpt_chars].split())
-    return f"… line {number} has {len(line):,} characters: {excerpt} …\n"

@@ -1,0 +1,249 @@
+"""A small engine in memory, so that front ends are tested without a model."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from codesearch.api import CodeIndex
+from indexer.changes import StaleFiles
+from indexer.errors import InputError
+from indexer.records import Chunk, ComponentScores, Hit, SearchRequest, SkippedFile, Span, WordMatch
+from indexer.search import IndexStatus, OutlineEntry, SearchResult
+
+
+def python_spans(text: str) -> tuple[Span, ...]:
+    """Functions and classes of a Python file, as the engine's parser would name them."""
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+
+    def visit(node: ast.AST, outer: str, in_class: bool) -> list[Span]:
+        found = []
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                is_class = isinstance(child, ast.ClassDef)
+                kind = "class" if is_class else "method" if in_class else "function"
+                name = f"{outer}.{child.name}" if outer else child.name
+                first = min([child.lineno, *(d.lineno for d in child.decorator_list)])
+                start = starts[first - 1] + child.col_offset
+                end = starts[child.end_lineno - 1] + child.end_col_offset
+                found.append(Span(kind, name, start, end, first, child.end_lineno))
+                found.extend(visit(child, name, is_class))
+        return found
+
+    return tuple(visit(ast.parse(text), "", False))
+
+
+@dataclass
+class FakeSearcher:
+    """Answers with one hit for each symbol, or line where none is, that has a word of the query."""
+
+    files: Mapping[str, str]
+    languages: Mapping[str, str] = field(default_factory=dict)
+    hits: tuple[Hit, ...] | None = None
+    """Given: the answer to everything."""
+    stale: StaleFiles = field(default_factory=StaleFiles)
+    requests: list[SearchRequest] = field(default_factory=list)
+    closed: bool = False
+
+    def language(self, path: str) -> str:
+        return self.languages.get(path, "python" if path.endswith(".py") else "text")
+
+    def spans(self, path: str) -> tuple[Span, ...]:
+        return python_spans(self.files[path]) if path.endswith(".py") else ()
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        self.requests.append(request)
+        hits = self.hits if self.hits is not None else self._matching(request)
+        return SearchResult(tuple(hits[: request.k]), len(hits), 0.0, False)
+
+    def _matching(self, request: SearchRequest) -> tuple[Hit, ...]:
+        words = request.query.lower().split()
+        found: dict[tuple[int, int, int], Hit] = {}
+        for chunk_id, (path, text) in enumerate(self.files.items()):
+            if request.languages and self.language(path) not in request.languages:
+                continue
+            at = 0
+            for number, line in enumerate(text.split("\n"), 1):
+                places = {word: at + line.lower().index(word) for word in words if word in line.lower()}
+                matches = tuple(WordMatch(w, w, start, start + len(w), 1.0) for w, start in places.items())
+                if matches:
+                    spans = [s for s in self.spans(path) if s.start_line <= number <= s.end_line]
+                    inner = min(spans, key=lambda s: s.end_char - s.start_char, default=None)
+                    start, end = (inner.start_char, inner.end_char) if inner else (at, at + len(line))
+                    old = found.get((chunk_id, start, end))
+                    score = len(matches) + (old.score if old else 0.0)
+                    both = (*(old.matches if old else ()), *matches)
+                    scores = ComponentScores(score)
+                    found[chunk_id, start, end] = Hit(chunk_id, score, start, end, scores, both)
+                at += len(line) + 1
+        return tuple(sorted(found.values(), key=lambda hit: (-hit.score, hit.chunk_id, hit.start_char)))
+
+    def similar(self, path: str, line: int | None, k: int = 10) -> SearchResult:
+        if path not in self.files:
+            raise InputError(f"{path} is not in the index.")
+        return self.search(SearchRequest(query="def", k=k))
+
+    def chunk(self, chunk_id: int) -> Chunk:
+        path = list(self.files)[chunk_id]
+        text = self.files[path]
+        n_lines = text.count("\n") + (not text.endswith("\n"))
+        language, spans = self.language(path), self.spans(path)
+        return Chunk(chunk_id, path, "0" * 64, language, text, 0, len(text), 1, n_lines, 10, spans, path)
+
+    def file_text(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def outline(self, path_prefix: str = "") -> tuple[OutlineEntry, ...]:
+        return tuple(
+            OutlineEntry(path, span)
+            for path in sorted(self.files)
+            if path.startswith(path_prefix)
+            for span in self.spans(path)
+        )
+
+    def paths(self) -> tuple[str, ...]:
+        return tuple(sorted(self.files))
+
+    def freshness(self, budget_seconds: float = 0.5) -> StaleFiles:
+        return self.stale
+
+    def status(self, budget_seconds: float = 5.0) -> IndexStatus:
+        return IndexStatus(
+            root=Path("/repo"),
+            model="codesearch-edge",
+            commit="0123456789abcdef0123456789abcdef01234567",
+            branch="main",
+            n_files=len(self.files),
+            n_chunks=len(self.files),
+            n_spans=sum(len(self.spans(path)) for path in self.files),
+            n_tokens=1234,
+            n_rows=1000,
+            n_bytes_on_disk=2_500_000,
+            built_at=1_700_000_000.0,
+            skipped=(SkippedFile("logo.png", "binary", "Has a NUL byte."),),
+            problems=(),
+            stale=self.stale,
+            settings={"max_tokens": "8192"},
+            languages={"python": len(self.files)},
+        )
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __enter__(self) -> FakeSearcher:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+@dataclass
+class Words:
+    """A counter that can be checked by eye: words and line ends."""
+
+    name: str = "words"
+
+    def count(self, text: str) -> int:
+        return len(text.split()) + text.count("\n")
+
+
+SHAPES = '''"""Areas of shapes."""
+
+import math
+
+
+class Circle:
+    """A round shape."""
+
+    def __init__(self, radius):
+        self.radius = radius
+
+    def area(self):
+        """How much plane it covers."""
+        return math.pi * self.radius**2
+
+    def scale(self, factor):
+        """A larger or smaller one."""
+        if factor <= 0:
+            raise ValueError("the factor must be positive")
+        return Circle(self.radius * factor)
+
+
+# The measure of everything
+# that has four equal sides.
+def square_area(side):
+    return side * side
+'''
+
+_STEPS = "".join(f"    step_{n} = start + {n}\n" for n in range(200))
+LONG = f"def steps(\n    start,\n):\n{_STEPS}    return start\n"
+
+
+@pytest.fixture
+def words() -> Words:
+    return Words()
+
+
+@pytest.fixture
+def fake() -> type[FakeSearcher]:
+    return FakeSearcher
+
+
+@pytest.fixture
+def shapes() -> FakeSearcher:
+    return FakeSearcher({"shapes.py": SHAPES, "long.py": LONG, "notes.txt": "alpha\nbeta\n\ngamma ray\n"})
+
+
+@pytest.fixture
+def index(shapes: FakeSearcher, tmp_path: Path) -> CodeIndex:
+    return CodeIndex(tmp_path, shapes)
+
+
+@pytest.fixture
+def make_hit():
+    """Hit on the n-th file at the first place where a text stands."""
+
+    def make(searcher: FakeSearcher, path: str, needle: str, score: float = 1.0, **changes: object) -> Hit:
+        start = searcher.files[path].index(needle)
+        chunk_id = list(searcher.files).index(path)
+        return replace(Hit(chunk_id, score, start, start + len(needle), ComponentScores()), **changes)
+
+    return make
+
+
+@pytest.fixture
+def random_repository():
+    """A seeded repository of plain functions, and hits on all of them in random order."""
+
+    def make(rng: random.Random, n_files: int = 12) -> tuple[FakeSearcher, list[Hit]]:
+        files = {}
+        for f in range(n_files):
+            functions = []
+            for g in range(rng.randint(1, 6)):
+                names = [f"{rng.choice(_NOUNS)}_{rng.randint(0, 999)}" for _ in range(rng.randint(2, 70))]
+                lines = [f"    {a} = {b}.{rng.choice(_VERBS)}({a!r})\n" for a, b in pairwise(names)]
+                head = f"def {rng.choice(_VERBS)}_{f}_{g}(request):\n"
+                functions.append(f"{head}{''.join(lines)}    return request\n\n\n")
+            files[f"pkg/mod_{f}.py"] = "".join(functions)
+        searcher = FakeSearcher(files)
+        hits = []
+        for chunk_id, path in enumerate(files):
+            for span in searcher.spans(path):
+                start = rng.randint(span.start_char, span.end_char - 1)
+                end = min(span.end_char, start + rng.randint(1, 300))
+                hits.append(Hit(chunk_id, rng.random(), start, end, ComponentScores()))
+        return searcher, sorted(hits, key=lambda hit: -hit.score)
+
+    return make
+
+
+_NOUNS = ("route", "handler", "payload", "session", "cursor", "invoice", "worker", "retry", "token", "bucket")
+_VERBS = ("parse", "store", "resolve", "render", "commit", "encode", "collect", "merge", "cancel", "publish")
