@@ -97,17 +97,18 @@ def list_files(folder: Path, repository: Repository) -> list[GitFile]:
 
 def is_ignored(folder: Path, repository: Repository) -> bool:
     """Tell whether the repository's own rules exclude the whole of `folder`."""
-    if folder.resolve() == repository.top:
+    path = folder.resolve().relative_to(repository.top)
+    if not path.parts:
         return False
     try:
-        _run(folder, repository, "check-ignore", "-q", ".")
+        _run(repository.top, repository, "check-ignore", "-q", "--no-index", f"{path}/")
     except GitError:
         return False
     return True
 
 
 def _run(folder: Path, repository: Repository, *arguments: str) -> bytes:
-    command = ["git", "--no-pager", "--no-optional-locks", "--literal-pathspecs"]
+    command = ["git", "--no-pager", "--no-optional-locks"]
     for override in (*_OVERRIDES, f"core.excludesFile={_user_excludes()}"):
         command += ["-c", override]
     environment = _environment()

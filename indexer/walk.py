@@ -123,12 +123,16 @@ class _Walk:
             return
         repository = find_repository(folder)
         try:
-            if repository is not None and repository.top == folder.resolve() and depth < _MAX_NESTED:
+            if repository is not None and repository.top != folder.resolve():
+                repository = None  # a submodule that was never checked out
+            if repository is not None and depth < _MAX_NESTED:
                 self.add_listed(list_files(folder, repository), path + "/", depth + 1)
                 return
         except GitError:
             pass
-        self.add_folders(path)
+        # A tracked name that is a folder now, and no repository: git lists its files one by one.
+        if not is_tracked or repository is not None:
+            self.add_folders(path)
 
     def add_folders(self, start: str) -> None:
         """Add what lies below `start`, obeying .gitignore without git; skipped folders are not entered."""
@@ -226,7 +230,9 @@ class _Walk:
             mode = os.lstat(f"{self.root_text}/{path}").st_mode
         except OSError:
             return _GONE
-        if not stat.S_ISDIR(mode):  # git may still track files behind what is a link now
+        if stat.S_ISREG(mode):
+            return _GONE  # git still tracks files of what was a folder
+        if not stat.S_ISDIR(mode):
             self.entries.append(_not_regular(self.root, path, mode))
             return _SKIPPED
         verdict = None if self.rules.is_empty else self.rules.verdict(path, is_folder=True)
