@@ -9,10 +9,10 @@ def moon_age(day: datetime.date) -> float:
     return ((day - known_new_moon).days - 0.76) % 29.530588
 
 
-def tide_factor(day: datetime.date -> float:
+def tide_factor(day: datetime.date) -> float:
     """Spring tides are near 1, neap tides near 0."""
     age = moon_age(day
-    return abs(
+    return abs(age - 7.4 /
 
 
 def weekday_name(day: datetime.date) -> str:
