@@ -1,0 +1,94 @@
+"""What names say."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer import path_roles
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env", ".env.production", "prod.env", "server.pem", "tls.key", "id_rsa", "id_ed25519", "store.jks",
+        "ca.crt", "cert.p12", ".netrc", ".npmrc", "credentials.json", "client_secret_1.json", "secrets.yaml",
+        "terraform.tfstate", "SERVER.PEM",
+    ],
+)  # fmt: skip
+def test_secret_names(name: str) -> None:
+    assert path_roles.is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["env.py", "key.py", "id_rsa.pub", "environment.md", "keys.go", "secrets.py", "pem.c"]
+)
+def test_names_that_only_sound_secret(name: str) -> None:
+    assert not path_roles.is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.min.js", "style.min.css", "app.js.map", "app.bundle.js", "jquery-min.js"]
+)
+def test_minified_names(name: str) -> None:
+    assert path_roles.is_minified_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["api_pb2.py", "api.pb.go", "x.g.dart", "Form.Designer.cs", "zz_generated.deepcopy.go"]
+)
+def test_generated_names(name: str) -> None:
+    assert path_roles.is_generated_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["min.js", "admin.js", "generate.py", "generator.go", "mapping.js", "map.ts"]
+)
+def test_names_that_people_write(name: str) -> None:
+    assert not path_roles.is_minified_name(name)
+    assert not path_roles.is_generated_name(name)
+
+
+def test_lock_binary_and_document_names() -> None:
+    assert path_roles.is_lock_file("Cargo.lock")
+    assert path_roles.is_lock_file("package-lock.json")
+    assert not path_roles.is_lock_file("lock.py")
+    assert path_roles.is_binary_name("logo.PNG")
+    assert path_roles.is_binary_name("lib.tar.gz")
+    assert not path_roles.is_binary_name("png")
+    assert not path_roles.is_binary_name(".png")
+    assert path_roles.is_document_name("Manual.PDF")
+    assert not path_roles.is_document_name("pdf.py")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("vendor/x/y.go", True),
+        ("a/node_modules/b/c.js", True),
+        ("Third_Party/z.c", True),
+        ("src/vendor.py", False),
+        ("vendor", False),
+    ],
+)
+def test_vendored_paths(path: str, expected: bool) -> None:
+    assert path_roles.is_vendored(path) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests/test_a.py", True),
+        ("pkg/router_test.go", True),
+        ("src/app.spec.ts", True),
+        ("src/test/java/RouterTest.java", True),
+        ("spec/models/user_spec.rb", True),
+        ("conftest.py", True),
+        ("src/__tests__/a.js", True),
+        ("src/contest.py", False),
+        ("src/latest/a.py", False),
+        ("src/attest.go", False),
+        ("testimony.py", False),
+    ],
+)
+def test_test_paths(path: str, expected: bool) -> None:
+    assert path_roles.is_test(path) is expected
