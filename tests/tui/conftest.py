@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from textual.message import Message
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.worker import WorkerCancelled
 
-from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError, InputError
+from indexer.errors import IndexMissingError, InputError
 from indexer.records import (
     BuildProgress,
     BuildReport,
@@ -24,7 +28,11 @@ from indexer.records import (
     WordMatch,
 )
 from tui.app import CodesearchApp
-from tui.session import Found, RepositoryStatus
+from tui.session import Found, RepositoryStatus, Result
+from tui.widgets.passage_view import PassageView
+from tui.widgets.query_bar import QueryBar
+from tui.widgets.result_list import ResultList
+from tui.widgets.title_line import TitleLine
 
 DATA = Path(__file__).parent / "data"
 
@@ -195,18 +203,7 @@ def lighthouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("lighthouse")
 
 
-class Recorder:
-    """Collects every message that a widget or screen handles."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-
-    def __call__(self, message: Message) -> None:
-        self.messages.append(message)
-
-    def of(self, kind: type[Message]) -> list[Message]:
-        return [message for message in self.messages if type(message) is kind]
-
+QUERY = "try again when a lamp fails"
 
 MakeApp = Callable[..., CodesearchApp]
 
@@ -228,4 +225,93 @@ def make_app(engine: FakeEngine, lighthouse: Path, tmp_path: Path) -> MakeApp:
     return make
 
 
-__all__ = ["CodesearchError", "IndexCorruptError"]
+@dataclass
+class Driver:
+    """A running application, its keyboard, and every message that was handled."""
+
+    app: CodesearchApp
+    pilot: Pilot[None]
+    messages: list[Message]
+
+    async def settle(self) -> None:
+        """Until no worker runs and every message is handled."""
+        await self.pilot.pause()
+        while any(not worker.is_finished for worker in self.app.workers):
+            with suppress(WorkerCancelled):
+                await self.app.workers.wait_for_complete()
+            await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def ask(self, query: str = QUERY, focus: str = "") -> None:
+        """Put a query into the bar, wait for the answer, and move the focus."""
+        self.query.set_query(query)
+        await self.settle()
+        if focus:
+            self.app.search_screen.query_one(f"#{focus}").focus()
+            await self.pilot.pause()
+
+    def seen(self, kind: type[Message]) -> list[Message]:
+        """The handled messages of this class, each once however many handled it."""
+        found = {id(message): message for message in self.messages if type(message) is kind}
+        return list(found.values())
+
+    @property
+    def focus(self) -> str:
+        focused = self.app.focused
+        return (focused.id or type(focused).__name__) if isinstance(focused, Widget) else ""
+
+    @property
+    def query(self) -> QueryBar:
+        return self.app.search_screen.query_one(QueryBar)
+
+    @property
+    def results(self) -> ResultList:
+        return self.app.search_screen.query_one(ResultList)
+
+    @property
+    def passage(self) -> PassageView:
+        return self.app.search_screen.query_one(PassageView)
+
+    @property
+    def current(self) -> Result:
+        current = self.results.current
+        assert current is not None
+        return current
+
+    @property
+    def title(self) -> TitleLine:
+        return self.app.search_screen.query_one("#title", TitleLine)
+
+    @property
+    def notices(self) -> list[str]:
+        return [notification.message for notification in self.app._notifications]
+
+    def text_of(self, widget: Widget) -> str:
+        """What a widget draws, without its styles."""
+        lines = widget.render_lines(widget.size.region)
+        return "\n".join(strip.text.rstrip() for strip in lines)
+
+
+Drive = Callable[..., "asynccontextmanager[Driver]"]  # type: ignore[type-arg]
+
+
+@pytest.fixture
+def drive(make_app: MakeApp) -> Drive:
+    """`async with drive() as driver:` a running application, settled."""
+
+    @asynccontextmanager
+    async def start(
+        size: tuple[int, int] = (100, 30), settled: bool = True, **settings: object
+    ) -> AsyncIterator[Driver]:
+        app = make_app(**settings)
+        messages: list[Message] = []
+        async with app.run_test(size=size, message_hook=messages.append) as pilot:
+            driver = Driver(app, pilot, messages)
+            if settled:
+                await driver.settle()
+            yield driver
+
+    return start
