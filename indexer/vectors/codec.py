@@ -11,7 +11,7 @@ back in the model's own space.
 `int4` is a random rotation and then a fixed 16-level quantiser for each number, the idea of
 TurboQuant (arXiv 2504.19874) and RaBitQ (arXiv 2409.09913) without their residual stages: after the
 rotation the numbers of a unit row are close to Gaussian with variance 1/D whatever the model, for
-which the best 16 levels are known. Rows carry a 2-byte scale that makes inner products unbiased.
+which the best 16 levels are known. A 2-byte scale gives each decoded row its unit norm back.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ DEFAULT_CODEC = "int4"
 
 # Lloyd-Max levels of a 16-level quantiser for the unit Gaussian, positive half (Max 1960, table I).
 _GAUSSIAN_LEVELS = (0.1284, 0.3881, 0.6568, 0.9424, 1.2562, 1.6181, 2.0690, 2.7326)
+_STRETCHES = (0.85, 0.95, 1.05, 1.15)
 
 
 class RowCodec(Protocol):
@@ -146,20 +147,23 @@ class Int4Codec:
 
     def encode(self, rows: Float32Array) -> UInt8Array:
         """Rows (n, D) as codes (n, D / 2 + 2)."""
-        rotated = self.rotate(np.asarray(rows, dtype=np.float32))
-        levels = _levels()
-        borders = ((levels[1:] + levels[:-1]) / 2 / np.sqrt(self.dim)).astype(np.float32)  # (15,)
+        rotated = self.rotate(np.asarray(rows, dtype=np.float32)) * np.float32(np.sqrt(self.dim))
+        best = np.full(len(rows), -np.inf, dtype=np.float32)
         nibbles = np.zeros(rotated.shape, dtype=np.uint8)
-        for border in borders:  # fifteen vectorised comparisons take a tenth of a binary search's time
-            nibbles += rotated > border
-        coarse = levels[nibbles]  # (n, D)
-        # <x, scale * coarse> = <x, x>: an inner product with the row's own direction comes out exact.
-        norm = np.einsum("nd,nd->n", rotated, rotated)
-        overlap = np.einsum("nd,nd->n", rotated, coarse)
-        scale = np.divide(norm, overlap, out=np.zeros_like(norm), where=overlap > 0).astype(np.float16)
+        scale = np.zeros(len(rows), dtype=np.float32)
+        # A row is not quite Gaussian: of four stretches, each row takes the one that points most like it.
+        for stretch in _STRETCHES:
+            tried = _nearest_levels(rotated * np.float32(stretch))
+            coarse = _levels()[tried]
+            norm = np.linalg.norm(coarse, axis=1)
+            overlap = np.einsum("nd,nd->n", rotated, coarse) / norm
+            better = overlap > best
+            nibbles[better], best[better] = tried[better], overlap[better]
+            scale[better] = 1 / norm[better]  # a decoded row has unit norm, as the row it stands for
+        scale[best <= 0] = 0
         codes = np.empty((len(rows), self.bytes_per_row), dtype=np.uint8)
         np.bitwise_or(nibbles[:, 0::2], nibbles[:, 1::2] << 4, out=codes[:, : self.dim // 2])
-        codes[:, self.dim // 2 :] = _scale_bytes(scale)
+        codes[:, self.dim // 2 :] = _scale_bytes(scale.astype(np.float16))
         return codes
 
     def decode(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
@@ -218,6 +222,15 @@ def _scale_bytes(scale: NDArray[np.float16]) -> UInt8Array:
 def _read_scale(codes: UInt8Array, column: int) -> Float32Array:
     """The (n,) scales that stand in two bytes from `column` on."""
     return np.ascontiguousarray(codes[:, column : column + 2]).view("<f2").ravel().astype(np.float32)
+
+
+def _nearest_levels(numbers: Float32Array) -> UInt8Array:
+    """The number (0 to 15) of the level nearest to each."""
+    levels = _levels()
+    found = np.zeros(numbers.shape, dtype=np.uint8)
+    for border in (levels[1:] + levels[:-1]) / 2:  # faster than a binary search, for it vectorises
+        found += numbers > border
+    return found
 
 
 @cache
