@@ -34,6 +34,8 @@ CHUNK_CHARS = 1500
 """BM25's small chunks: about 40 lines."""
 DENSE_CHUNK_CHARS = 900
 """About the 256 word pieces that MiniLM reads."""
+DENSE_BLOCK = 256
+"""Chunks that are encoded and kept together."""
 K1 = 1.5
 B = 0.75
 
@@ -193,14 +195,8 @@ class MiniLm:
     def __init__(self, collection: Collection, pieces: Sequence[Piece], count: Callable[[str], int]):
         self._pieces = Pieces(pieces, count)
         documents = self._pieces.documents()
-        digest = hashlib.sha256("\0".join(documents).encode()).hexdigest()[:16]
-        path = CACHE / "minilm" / f"{collection.name}-{digest}.npy"
-        if path.is_file():
-            self._vectors = np.load(path, allow_pickle=False)  # (pieces, 384)
-            return
-        self._vectors = _minilm_encode(documents)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, self._vectors)
+        blocks = [documents[i : i + DENSE_BLOCK] for i in range(0, len(documents), DENSE_BLOCK)]
+        self._vectors = np.concatenate([_kept_vectors(collection.name, block) for block in blocks])
 
     def search(self, query: str, depth: int) -> list[Returned]:
         """Chunks by cosine."""
@@ -217,6 +213,20 @@ def _minilm():
     from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(str(Path(found.origin).parent / "model"), device="cpu")
+
+
+def _kept_vectors(name: str, documents: list[str]) -> NDArray[np.float32]:
+    """Vectors of one block, (documents, 384); encoding takes minutes, and a killed run keeps its blocks."""
+    digest = hashlib.sha256("\0".join(documents).encode()).hexdigest()[:16]
+    path = CACHE / "minilm" / f"{name}-{digest}.npy"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(path.name + ".new")
+        with unfinished.open("wb") as file:
+            np.save(file, _minilm_encode(documents))
+        unfinished.rename(path)
+    vectors: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    return vectors
 
 
 def _minilm_encode(texts: list[str]) -> NDArray[np.float32]:
