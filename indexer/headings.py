@@ -59,44 +59,34 @@ def markdown_headings(text: str) -> Iterator[Heading]:
             yield Heading(1 if match["line"][0] == "=" else 2, match["underlined"].strip(), match.start())
 
 
-_RST = re.compile(
-    r"^(?:(?P<over>(?P<o>[!-/:-@\[-`{-~])(?P=o){2,})[ \t]*\r?\n)?"
-    r"(?P<title>[^\n]*\S[^\n]*)\n(?P<under>(?P<u>[!-/:-@\[-`{-~])(?P=u)+)[ \t]*\r?$",
-    re.MULTILINE,
-)
+_ADORNMENT = re.compile(r"^([!-/:-@\[-`{-~])\1++[ \t]*+\r?$", re.MULTILINE)
+_MAX_TITLE_CHARS = 300
 
 
 def rst_headings(text: str) -> Iterator[Heading]:
     """Yield the headings of a reStructuredText in order; levels by the order in which styles appear."""
     styles: list[tuple[str, bool]] = []
-    position = 0
-    while True:
-        match = _RST.search(text, position)
-        if match is None:
-            return
-        title = match["title"].rstrip()
-        over, under = match["over"] or "", match["under"]
-        if over and (over[0] != under[0] or len(over) != len(under)):
-            over = ""
-        is_heading = (
-            len(under) >= min(len(title), 4)
-            and len(under) + 1 >= len(title.strip())
-            and (bool(over) or not title[0].isspace())
-            and not _is_adornment(title)
-        )
-        if not is_heading:
-            position = text.find("\n", match.start()) + 1 or len(text)
+    """Character, and whether there is a line above too."""
+    for match in _ADORNMENT.finditer(text):
+        title_start = _line_start(text, match.start() - 1)
+        title = text[title_start : match.start()].rstrip()
+        under = match[0].rstrip()
+        if not title.strip() or len(title) > _MAX_TITLE_CHARS or _ADORNMENT.match(text, title_start):
             continue
-        position = match.end()
-        style = (under[0], bool(over))
+        above_start = _line_start(text, title_start - 1)
+        has_above = text[above_start:title_start].rstrip() == under
+        is_wide_enough = len(under) >= len(title.strip()) or (has_above and len(under) >= 3)
+        if not is_wide_enough or (title[0].isspace() and not has_above):
+            continue
+        style = (under[0], has_above)
         if style not in styles:
             styles.append(style)
-        start = match.start() if over or not match["over"] else text.index("\n", match.start()) + 1
-        yield Heading(styles.index(style) + 1, title.strip(), start)
+        yield Heading(styles.index(style) + 1, title.strip(), above_start if has_above else title_start)
 
 
-def _is_adornment(line: str) -> bool:
-    return not line.strip()[0].isalnum() and len(set(line.strip())) == 1
+def _line_start(text: str, char: int) -> int:
+    """Return the start of the line that ends before or at `char`; of the first line, before it."""
+    return text.rfind("\n", 0, max(char, 0)) + 1
 
 
 STYLES: dict[str, Callable[[str], Iterator[Heading]]] = {"markdown": markdown_headings, "rst": rst_headings}
