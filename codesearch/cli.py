@@ -18,7 +18,7 @@ from codesearch import __version__
 from codesearch.commands.indexing import index_command
 from codesearch.commands.searching import search_command
 from codesearch.commands.status import status_command
-from codesearch.console import encode_safely, say
+from codesearch.console import ReaderGoneError, encode_safely, say
 from indexer.errors import BuildInterruptedError, CodesearchError
 
 NOTHING_FOUND = 1
@@ -51,7 +51,7 @@ class Commands(click.Group):
         except CodesearchError as error:
             say(f"codesearch: {error}")
             code = FAILED
-        except BrokenPipeError:
+        except ReaderGoneError:
             code = _closed_pipe()
         except OSError as error:
             code = _os_error(error)

@@ -11,7 +11,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from codesearch.render import gutter_lines, heading
 from codesearch.sanitize import visible
 
 if TYPE_CHECKING:
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 _REDRAW_SECONDS = 0.1
 
 
+class ReaderGoneError(Exception):
+    """Whoever read stdout has closed it, having seen enough."""
+
+
 def say(sentence: str) -> None:
     """One line of talk."""
     print(visible(sentence), file=sys.stderr)
@@ -30,8 +33,11 @@ def say(sentence: str) -> None:
 
 def put(text: str) -> None:
     """A result, exactly as it is."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderGoneError from None
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -60,6 +66,8 @@ def put_colour(findings: Findings) -> None:
 
 def _coloured(passage: Passage) -> Text:
     from rich.text import Text
+
+    from codesearch.render import gutter_lines, heading
 
     text = Text(no_wrap=True)
     text.append(heading(passage), style="bold cyan")

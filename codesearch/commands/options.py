@@ -12,10 +12,10 @@ import click
 
 from codesearch.config import Config, load_config
 from codesearch.console import is_terminal, put, put_colour, say
-from codesearch.findings import Findings
 
 if TYPE_CHECKING:
     from codesearch.api import CodeIndex
+    from codesearch.findings import Findings
 
 MODES = ("hybrid", "single", "colbert", "lexical")
 Command = TypeVar("Command", bound=Callable[..., Any])

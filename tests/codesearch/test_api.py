@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+import codesearch
+from codesearch.api import CodeIndex
+from codesearch.building import find_root
+from indexer.changes import StaleFiles
+from indexer.errors import IndexMissingError, InputError
+
+
+def test_the_public_names():
+    assert sorted(codesearch.__all__) == codesearch.__all__
+    for name in codesearch.__all__:
+        assert getattr(codesearch, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = codesearch.nonsense
+
+
+def test_search_is_find_without_its_surroundings(index):
+    findings = index.find("plane sides", k=2)
+    assert index.search("plane sides", k=2) == list(findings.passages)
+    assert [p.symbol for p in findings.passages] == ["Circle.area", "square_area"]
+    assert findings.n_tokens == sum(p.n_tokens for p in findings.passages)
+    assert (findings.index.n_files, findings.index.n_skipped) == (3, 1)
+
+
+def test_more_hits_are_asked_for_until_k_passages_stand(fake, tmp_path):
+    searcher = fake({"log.txt": "needle\n" * 300, "other.txt": "one needle\n"})
+    findings = CodeIndex(tmp_path, searcher).find("needle", k=2)
+    assert [p.path for p in findings.passages] == ["log.txt", "other.txt"]
+    assert [request.k for request in searcher.requests] == [8, 32, 128, 400]
+
+
+def test_a_budget_that_fits_nothing_says_so(index, words):
+    findings = index.find("plane", budget_tokens=1, tokenizer=words)
+    assert findings.passages == ()
+    assert findings.notes == ("No passage fits into 1 tokens; raise the budget.",)
+
+
+def test_similar_needs_an_indexed_file(index):
+    assert index.similar("shapes.py", 12, k=2).query == "shapes.py:12"
+    with pytest.raises(InputError):
+        index.similar("nowhere.py")
+
+
+def test_files_are_ranked_once_each(index):
+    assert [file.path for file in index.files("plane sides alpha")] == ["shapes.py", "notes.txt"]
+    assert [file.path for file in index.files("plane sides alpha", k=1)] == ["shapes.py"]
+
+
+def test_outline_of_a_file_and_of_all(index):
+    assert [entry.span.name for entry in index.outline("shapes.py")][:2] == ["Circle", "Circle.__init__"]
+    assert {entry.path for entry in index.outline()} == {"shapes.py", "long.py"}
+    assert index.outline("shape") == []
+
+
+def test_read_gives_indexed_lines(index):
+    assert index.read("notes.txt", 2, 4) == "beta\n\ngamma ray\n"
+    assert index.read("notes.txt") == "alpha\nbeta\n\ngamma ray\n"
+    assert index.read("notes.txt", 4, 99) == "gamma ray\n"
+    for path, start, end in [
+        ("nowhere", 1, 1),
+        ("../notes.txt", 1, 1),
+        ("notes.txt", 5, 9),
+        ("notes.txt", 3, 2),
+    ]:
+        with pytest.raises(InputError):
+            index.read(path, start, end)
+
+
+def test_what_is_stale_is_marked_and_noted(shapes, tmp_path):
+    shapes.stale = StaleFiles(changed=("shapes.py",), added=("new.py",), complete=False)
+    findings = CodeIndex(tmp_path, shapes).find("plane alpha")
+    assert [(p.path, p.stale) for p in findings.passages] == [("shapes.py", True), ("notes.txt", False)]
+    assert findings.notes[-1].startswith(
+        "The index is behind the disk by at least 2 files (1 changed, 1 added);"
+    )
+
+
+def test_an_empty_index_says_so(fake, tmp_path):
+    findings = CodeIndex(tmp_path, fake({})).find("x")
+    assert findings.notes == (
+        "The index is empty: no file was indexed; `codesearch status --skipped` says why.",
+    )
+
+
+def test_a_closed_index_says_so(shapes, tmp_path):
+    with CodeIndex(tmp_path, shapes) as index:
+        pass
+    assert shapes.closed
+    with pytest.raises(InputError, match="This index is closed"):
+        index.search("x")
+    index.close()
+
+
+def test_threads_take_turns(index):
+    expected = index.search("plane sides")
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(index.search("plane sides"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [expected] * 8
+
+
+def test_the_nearest_index_above_is_found(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    with pytest.raises(IndexMissingError):
+        find_root(tmp_path / "a" / "b")
+    for folder in (tmp_path, tmp_path / "a"):
+        (folder / ".codesearch").mkdir()
+        (folder / ".codesearch" / "manifest.json").write_text("{}")
+    assert find_root(tmp_path / "a" / "b") == tmp_path / "a"
+    assert find_root(tmp_path) == tmp_path
+
+
+def test_scores_and_places_do_not_depend_on_the_counter(index, words):
+    plain = index.search("plane sides alpha")
+    counted = index.search("plane sides alpha", tokenizer=words)
+    assert [replace(p, n_tokens=0) for p in plain] == [replace(p, n_tokens=0) for p in counted]
