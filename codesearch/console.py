@@ -6,6 +6,7 @@ Colour, highlights and progress bars appear only where the stream is a terminal.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from types import TracebackType
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from indexer.records import BuildProgress, Passage
 
 _REDRAW_SECONDS = 0.1
+_HIGHLIGHT_FROM = 0.5
+"""Similarity from which a matched word is worth a colour."""
 
 
 class ReaderGoneError(Exception):
@@ -73,7 +76,7 @@ def _coloured(passage: Passage) -> Text:
     text.append(heading(passage), style="bold cyan")
     words: dict[int, set[str]] = {}
     for match in passage.evidence.matches:
-        if match.similarity > 0:
+        if match.similarity >= _HIGHLIGHT_FROM:
             words.setdefault(match.line, set()).add(match.code_word)
     for gutter, line, number in gutter_lines(passage):
         found = words.get(number or 0, set())
@@ -81,7 +84,7 @@ def _coloured(passage: Passage) -> Text:
         body = Text(line, style="" if number else "dim")
         for word in found:
             if word.strip():
-                body.highlight_words([word], style="bold yellow")
+                body.highlight_regex(rf"(?<!\w){re.escape(word)}(?!\w)", style="bold yellow")
         text.append_text(body)
     return text
 
@@ -105,7 +108,7 @@ class ProgressBar:
             TextColumn("{task.fields[stage]:<7}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("files  {task.fields[speed]}"),
+            TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
@@ -134,5 +137,5 @@ class ProgressBar:
             stage=event.stage,
             completed=event.done,
             total=event.total or None,
-            speed=f"{speed:,.0f} tokens/s" if event.n_tokens else "",
+            speed=f"files  {speed:,.0f} tokens/s" if event.n_tokens and event.stage == "encode" else "",
         )
