@@ -102,7 +102,8 @@ def read_architecture(config: Mapping[str, Any], where: str) -> Architecture:
     model_type = config.get("model_type")
     if model_type != "modernbert":
         raise CheckpointError(
-            f"{where} is a {model_type or 'model of unstated type'}, not ModernBERT; name a ModernBERT checkpoint."
+            f"{where} is a {model_type or 'model of unstated type'}, not ModernBERT; name a ModernBERT"
+            " checkpoint."
         )
     values = {
         **_TRANSFORMERS_DEFAULTS,
@@ -116,8 +117,8 @@ def read_architecture(config: Mapping[str, Any], where: str) -> Architecture:
             or (values["hidden_size"] // n_heads) % 2
         ):
             raise CheckpointError(
-                f"{where}: config.json asks for {n_heads} heads in a hidden size of {values['hidden_size']}, which"
-                " does not divide into heads of even size; the file is damaged."
+                f"{where}: config.json asks for {n_heads} heads in a hidden size of {values['hidden_size']},"
+                " which does not divide into heads of even size; the file is damaged."
             )
         return Architecture(
             vocab_size=int(values["vocab_size"]),

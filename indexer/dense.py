@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.checkpoint import DenseLayer
+from indexer.heads import DenseLayer
 from indexer.records import Float32Array
 from indexer.weights import TensorFiles
 
@@ -63,16 +63,19 @@ def apply_dense(vectors: Float32Array, layers: Sequence[LoadedDense]) -> Float32
 
 def activate(values: Float32Array, name: str) -> Float32Array:
     """An activation by the names of `DenseLayer` and `Architecture`, elementwise, float32."""
+    out: Float32Array = values
     if name == "gelu":
-        return (values * np.float32(0.5)) * (1 + erf(values * np.float32(math.sqrt(0.5))))
-    if name == "gelu_tanh":
+        out = (values * np.float32(0.5)) * (1 + erf(values * np.float32(math.sqrt(0.5))))
+    elif name == "gelu_tanh":
         inner = np.float32(math.sqrt(2 / math.pi)) * (values + np.float32(0.044715) * values**3)
-        return (values * np.float32(0.5)) * (1 + np.tanh(inner))
-    if name == "silu":
-        return values / (1 + np.exp(-values))
-    if name == "relu":
-        return np.maximum(values, np.float32(0))
-    return np.tanh(values) if name == "tanh" else values
+        out = (values * np.float32(0.5)) * (1 + np.tanh(inner))
+    elif name == "silu":
+        out = values / (1 + np.exp(-values))
+    elif name == "relu":
+        out = np.maximum(values, np.float32(0))
+    elif name == "tanh":
+        out = np.tanh(values)
+    return out
 
 
 def erf(values: Float32Array) -> Float32Array:
@@ -83,4 +86,5 @@ def erf(values: Float32Array) -> Float32Array:
     series = np.zeros_like(t)
     for c in coefficients:
         series = (series + np.float32(c)) * t
-    return np.copysign(1 - series * np.exp(-a * a), values)
+    out: Float32Array = np.copysign(1 - series * np.exp(-a * a), values)
+    return out

@@ -6,6 +6,7 @@ lies in the folder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -34,14 +35,14 @@ def find_folder(name_or_folder: str) -> Path:
     if hub_name is None:
         known = ", ".join(["codesearch-edge", *(model.name for model in KNOWN_MODELS if "/" in model.name)])
         raise CheckpointError(
-            f"There is no model or folder named {name_or_folder}; known are {known}, and any folder or hub name of a"
-            " ModernBERT checkpoint."
+            f"There is no model or folder named {name_or_folder}; known are {known}, and any folder or hub"
+            " name of a ModernBERT checkpoint."
         )
     cached = cached_folder(hub_name)
     if cached is None:
         raise CheckpointError(
-            f"{hub_name} is not on this machine: run `codesearch models pull {hub_name}` where there is a network, or"
-            " copy the model here and give its folder as --model."
+            f"{hub_name} is not on this machine: run `codesearch models pull {hub_name}` where there is a"
+            " network, or copy the model here and give its folder as --model."
         )
     return cached
 
@@ -59,10 +60,8 @@ def cached_folder(hub_name: str) -> Path | None:
     folder = hub_cache() / ("models--" + hub_name.replace("/", "--"))
     snapshots = folder / "snapshots"
     candidates = []
-    try:
+    with contextlib.suppress(OSError, ValueError):
         candidates.append(snapshots / (folder / "refs" / "main").read_text(encoding="ascii").strip())
-    except OSError:
-        pass
     if not candidates and snapshots.is_dir():
         candidates = sorted(snapshots.iterdir())
     for candidate in candidates:
@@ -102,8 +101,8 @@ def pull(name: str) -> Path:
     except Exception as error:  # the library raises a dozen unrelated types: HTTP, OS, validation
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
-            f"{hub_name} could not be pulled ({first_line}); check the name and the network, or copy the model here"
-            " and give its folder as --model."
+            f"{hub_name} could not be pulled ({first_line}); check the name and the network, or copy the"
+            " model here and give its folder as --model."
         ) from error
 
 

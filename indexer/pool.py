@@ -93,4 +93,5 @@ def finish_single(pooled: Float32Array, dense: tuple[LoadedDense, ...], dim: int
 def normalize_rows(vectors: Float32Array) -> Float32Array:
     """Unit norm along the last axis; a zero vector stays zero."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32, copy=False)
+    out: Float32Array = (vectors / np.maximum(norms, 1e-12)).astype(np.float32, copy=False)
+    return out

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.checkpoint import Checkpoint
 from indexer.dense import activate, apply_dense, load_dense
@@ -128,7 +129,7 @@ def _rotate(x: Float32Array, rotation: Float32Array) -> Float32Array:
     return np.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
 
 
-def _softmax(scores: Float32Array, mask: np.ndarray) -> Float32Array:  # type: ignore[type-arg]
+def _softmax(scores: Float32Array, mask: NDArray[np.bool_]) -> Float32Array:
     """Over the last axis where `mask` (n, n) allows; a row that sees nothing is all zeros."""
     scores = np.where(mask, scores, np.float32(-np.inf))
     top = np.maximum(scores.max(axis=-1, keepdims=True), np.float32(-1e30))

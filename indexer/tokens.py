@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Tokenizer  # type: ignore[import-untyped]
 
 from indexer.checkpoint import Checkpoint
 from indexer.errors import CheckpointError
@@ -199,7 +199,8 @@ class ChunkTokenizer:
         token_id = self._tokenizer.token_to_id(prefix)
         if token_id is None:
             raise CheckpointError(
-                f"{self._checkpoint.name}: its prefix {prefix!r} is not in its tokenizer; save the model again from PyLate."
+                f"{self._checkpoint.name}: its prefix {prefix!r} is not in its tokenizer; save the model"
+                " again from PyLate."
             )
         return np.array([token_id], np.int32)
 

@@ -35,7 +35,9 @@ def _digest(file: Path, name: str) -> str:
     status = file.stat()
     if status.st_size < _REMEMBERED_BYTES:
         return _check_and_hash(file, name)
-    record = _cache_folder() / (hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:32] + ".json")
+    record = (
+        cache_folder() / "weights" / (hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:32] + ".json")
+    )
     stamp = [status.st_size, status.st_mtime_ns]
     try:
         remembered = json.loads(record.read_text(encoding="ascii"))
@@ -57,13 +59,14 @@ def _check_and_hash(file: Path, name: str) -> str:
         damaged = TensorFiles([file]).find_not_finite()
         if damaged:
             raise CheckpointError(
-                f"{name}: tensor {damaged} holds values that are not numbers (NaN or infinity); the weights are damaged,"
-                " download or save them again."
+                f"{name}: tensor {damaged} holds values that are not numbers (NaN or infinity); the weights"
+                " are damaged, download or save them again."
             )
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """The user's cache folder for facts about models; it may not exist yet."""
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "codesearch" / "weights"
+    return (Path(home) if home else Path.home() / ".cache") / "codesearch"

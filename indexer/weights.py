@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from indexer.errors import CheckpointError
 from indexer.records import Float32Array
 
-_NUMPY_TYPES = {
+_NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
     "F64": np.dtype("<f8"),
@@ -55,17 +56,19 @@ class TensorFiles:
         entry = self.entries.get(name)
         return None if entry is None else entry.shape
 
-    def stored(self, name: str) -> NDArray[np.generic]:
+    def stored(self, name: str) -> NDArray[Any]:
         """A read-only view of the file; bfloat16 comes as the uint16 that holds its bits."""
         entry = self.entries[name]
         if entry.dtype not in _NUMPY_TYPES:
             raise CheckpointError(
-                f"Tensor {name} in {entry.file} has type {entry.dtype}; save the model as float32, float16 or bfloat16."
+                f"Tensor {name} in {entry.file} has type {entry.dtype}; save the model as float32, float16 or"
+                " bfloat16."
             )
         if entry.file not in self._maps:
             self._maps[entry.file] = np.memmap(entry.file, dtype=np.uint8, mode="r")
         data = self._maps[entry.file][entry.start_byte : entry.end_byte]
-        return data.view(_NUMPY_TYPES[entry.dtype]).reshape(entry.shape)
+        typed: NDArray[Any] = data.view(_NUMPY_TYPES[entry.dtype])
+        return typed.reshape(entry.shape)
 
     def float32(self, name: str) -> Float32Array:
         """The tensor as float32; a copy unless it is stored so."""
@@ -87,16 +90,16 @@ class TensorFiles:
         return ""
 
 
-def _all_finite(values: NDArray[np.generic], dtype: str) -> bool:
+def _all_finite(values: NDArray[Any], dtype: str) -> bool:
     # Half types are compared as integers: an exponent of all ones is infinity or NaN.
     if dtype == "F16":
         return not bool(((values.view(np.uint16) & 0x7C00) == 0x7C00).any())
     if dtype == "BF16":
         return not bool(((values.view(np.uint16) & 0x7F80) == 0x7F80).any())
-    return bool(np.isfinite(values).all())  # type: ignore[call-overload]
+    return bool(np.isfinite(values).all())
 
 
-def _to_float32(values: NDArray[np.generic], dtype: str) -> Float32Array:
+def _to_float32(values: NDArray[Any], dtype: str) -> Float32Array:
     if dtype == "BF16":
         return (values.astype(np.uint32) << 16).view(np.float32)
     return values.astype(np.float32, copy=False)

@@ -1,0 +1,91 @@
+"""How much memory a batch takes, so that a limit on a build's memory becomes a number of tokens.
+
+A model of what the backbones allocate, checked against the measured peak by its test. Only the
+encoder's part: the rest of a build streams and is small beside it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+
+import torch
+
+from indexer.architecture import Architecture
+from indexer.checkpoint import Checkpoint
+from indexer.errors import InputError
+
+_CPU_BATCH_TOKENS = 8192
+"""More tokens make no CPU faster: the weights are read once a batch either way, the rest leaves the cache."""
+_GPU_BATCH_TOKENS = 262_144
+_RESERVED_BYTES = 200_000_000
+"""Left to the other stages: file texts, offsets, vectors on their way to disk, SQLite's cache."""
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # mallopt's names for them, from malloc.h
+
+
+def batch_tokens_within(
+    checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, max_memory_bytes: int
+) -> int:
+    """Tokens that a batch may have, at least one window; call it when the weights are loaded.
+
+    Raises InputError where not even one window fits.
+    """
+    per_token = bytes_per_token(
+        checkpoint.architecture, dtype.itemsize, 0 if checkpoint.rows is None else checkpoint.rows.dim
+    )
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        tokens = min(int(0.8 * free) // per_token, _GPU_BATCH_TOKENS)
+        return max(tokens, checkpoint.window_tokens)
+    left = max_memory_bytes - resident_bytes() - _RESERVED_BYTES - piece_bytes(checkpoint.window_tokens)
+    if left < per_token * checkpoint.window_tokens:
+        needed = max_memory_bytes - left + per_token * checkpoint.window_tokens
+        raise InputError(
+            f"{checkpoint.name} needs {needed / 1e9:.1f} GB of memory to read {checkpoint.window_tokens}"
+            f" tokens at once, and the limit is {max_memory_bytes / 1e9:.1f} GB; raise --max-memory."
+        )
+    return max(checkpoint.window_tokens, min(left // per_token, _CPU_BATCH_TOKENS))
+
+
+def bytes_per_token(architecture: Architecture, itemsize: int, row_dim: int) -> int:
+    """Bytes that a forward pass holds at its peak for each token of a batch."""
+    hidden, inner = architecture.hidden_size, architecture.intermediate_size
+    stream = 4 * hidden  # the residual stream, float32
+    attention = (
+        4 * hidden + itemsize * hidden + itemsize * 3 * hidden + 4 * 2 * hidden + itemsize * 4 * hidden
+    )
+    feed_forward = 4 * hidden + itemsize * hidden + itemsize * 2 * inner + itemsize * hidden
+    results = 4 * hidden + 8 * row_dim
+    # The local layers' mask and scores: 3 * half_window values a token, several at a time.
+    local = 3 * architecture.half_window * (4 + 2 * itemsize + 4 + 8)
+    return stream + max(attention, feed_forward) + results + local
+
+
+def piece_bytes(window_tokens: int) -> int:
+    """Bytes that a global layer's scores take at their peak, whatever the batch."""
+    return 64_000_000 + 4 * 128 * window_tokens * torch.get_num_threads()
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return pages * 4096
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep freed blocks: batches ask for the same sizes, and fresh pages cost 4 % of time."""
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    mallopt(_MMAP_THRESHOLD, 256_000_000)
+    mallopt(_TRIM_THRESHOLD, 512_000_000)
