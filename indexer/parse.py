@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _STRETCH_BYTES = 1 << 18
 """What is read and queried between two looks at the clock."""
 _MAX_NAME_CHARS = 200
+_MAX_CHAIN_CHARS = 600
+"""Of a name with all its owners; the innermost are kept."""
+_LINE_BYTES = 200
+"""A comment that starts further into its line than this does not count as standing on its own line."""
 _OWNERS = frozenset({"class", "interface", "struct", "trait", "impl", "enum"})
 """Kinds whose functions are methods."""
 _CLAUSE = ".clause"
@@ -99,7 +103,7 @@ def _symbol_spans(text: str, grammar: str, seconds: float) -> Iterator[Span]:
             open_symbols.pop()
         if open_symbols:
             owner = open_symbols[-1]
-            symbol.name = f"{owner.name}.{symbol.name}"
+            symbol.name = f"{owner.name}.{symbol.name}"[-_MAX_CHAIN_CHARS:]
             if symbol.kind == "function" and owner.kind in _OWNERS:
                 symbol.kind = "method"
         open_symbols.append(symbol)
@@ -163,11 +167,19 @@ def _symbol(content: bytes, pattern: int, capture: str, captures: dict[str, list
         kind=capture.removesuffix(_CLAUSE),
         name=name[:_MAX_NAME_CHARS],
         start=node.start_byte,
-        end=node.start_byte + len(content[node.start_byte : node.end_byte].rstrip()),
+        end=_without_space(content, node),
         name_start=name_node.start_byte,
         pattern=pattern,
         is_clause=capture.endswith(_CLAUSE),
     )
+
+
+def _without_space(content: bytes, node: Node) -> int:
+    """Return where the node ends; some grammars count the line end, and blank lines, to it."""
+    end = node.end_byte
+    while end > node.start_byte and content[end - 1] in b" \t\r\n\f":
+        end -= 1
+    return end
 
 
 def _text(content: bytes, node: Node) -> str:
@@ -191,16 +203,27 @@ def _plain_name(written: str) -> str:
 
 
 def _deduplicate(found: _Found) -> list[_Symbol]:
-    """Of the symbols that one name was captured for, keep the widest, then the earliest pattern's."""
+    """Of the symbols that one name was captured for, keep the widest, then the earliest pattern's.
+
+    Constants that are declared in one statement are one symbol, by the first name.
+    """
     best: dict[int, _Symbol] = {}
     for symbol in found.symbols:
-        if found.replaced.get((symbol.start, symbol.end), symbol.pattern) != symbol.pattern:
-            continue
-        best.setdefault(symbol.name_start, symbol)
-        other = best[symbol.name_start]
-        if (symbol.start - symbol.end, symbol.pattern) < (other.start - other.end, other.pattern):
-            best[symbol.name_start] = symbol
-    return list(best.values())
+        if found.replaced.get((symbol.start, symbol.end), symbol.pattern) == symbol.pattern:
+            other = best.setdefault(symbol.name_start, symbol)
+            if (symbol.start - symbol.end, symbol.pattern) < (other.start - other.end, other.pattern):
+                best[symbol.name_start] = symbol
+    first_names: dict[int, int] = {}
+    for symbol in best.values():
+        if symbol.kind == "constant":
+            first_names[symbol.start] = min(
+                symbol.name_start, first_names.get(symbol.start, symbol.name_start)
+            )
+    return [
+        symbol
+        for symbol in best.values()
+        if symbol.kind != "constant" or symbol.name_start == first_names[symbol.start]
+    ]
 
 
 _GAP = re.compile(rb"[ \t\r\f]*(?:\n[ \t\r\f]*)?")
@@ -217,8 +240,8 @@ def _with_docs(symbols: list[_Symbol], docs: list[tuple[int, int]], content: byt
         following = gap.end() if gap else end
         run_start = above.get(start)
         if run_start is None:
-            line_start = content.rfind(b"\n", 0, start) + 1
-            if content[line_start:start].strip():
+            before = content[max(0, start - _LINE_BYTES) : start].rpartition(b"\n")
+            if before[2].strip() or (not before[1] and start > _LINE_BYTES):
                 continue  # behind code on the same line: it speaks of that
             run_start = start
         above[following] = run_start

@@ -17,8 +17,9 @@
 (type_declaration "(" (type_spec name: (_) @name type: (struct_type)) @struct)
 (type_declaration "(" (type_spec name: (_) @name type: (interface_type)) @interface)
 (type_declaration "(" (type_spec name: (_) @name) @type)
+(type_declaration "(" (type_alias name: (_) @name) @type)
 
 ; A group of constants counts by its first name.
-(source_file (const_declaration . (const_spec name: (identifier) @name)) @constant)
-(source_file (var_declaration . (var_spec name: (identifier) @name)) @constant)
-(source_file (var_declaration (var_spec_list . (var_spec name: (identifier) @name))) @constant)
+(source_file (const_declaration (const_spec name: (identifier) @name)) @constant)
+(source_file (var_declaration (var_spec name: (identifier) @name)) @constant)
+(source_file (var_declaration (var_spec_list (var_spec name: (identifier) @name))) @constant)
