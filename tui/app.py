@@ -326,7 +326,7 @@ class CodesearchApp(Errands, App[None]):
         self._cancel_build.set()
 
     def _build(self, root: Path) -> None:
-        limiter = Limiter(self.clock)
+        limiter = Limiter()
 
         def advance(progress: BuildProgress) -> None:
             if self._cancel_build.is_set():

@@ -189,6 +189,7 @@ class IndexScreen(Screen[None]):
         else:
             title_state, tone = _condition(state)
         title.show(about=f"index of {state.name}" if state else "index", state=title_state, tone=tone)
+        self.refresh_bindings()
         self.query_one(BuildProgressView).display = self.building is not None
         self.query_one("#details-text", Static).update(self._details(state) if state else Text(""))
 
@@ -202,7 +203,7 @@ class IndexScreen(Screen[None]):
             if self.building == state.root:
                 text.append("The first build is running. Meanwhile esc lets you search the files as text.\n")
             else:
-                text.append("This folder has no index yet.\n\n", styles.strong)
+                text.append("There is no usable index here.\n\n", styles.strong)
                 text.append(f"{safe_line(str(state.root))}\n{safe_line(state.problem)}\n\n", styles.quiet)
                 text.append("b", styles.accent)
                 text.append("    builds it, on this machine; nothing leaves it\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexer.records import BuildProgress
@@ -71,17 +70,21 @@ def duration(seconds: float) -> str:
 
 
 class Limiter:
-    """Lets some progress events through: each new stage's first, then a few a second."""
+    """Lets some progress events through: each new stage's first, its last, and a few a second between."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._stage = ""
-        self._at = 0.0
+        self._at_seconds = 0.0
 
     def lets_pass(self, progress: BuildProgress) -> bool:
         """Whether the screens should hear of this one."""
-        now = self._clock()
-        if progress.stage == self._stage and now - self._at < 1 / PROGRESS_EVENTS_A_SECOND:
+        elapsed = progress.elapsed_seconds
+        is_last = progress.total > 0 and progress.done == progress.total
+        if (
+            progress.stage == self._stage
+            and not is_last
+            and elapsed - self._at_seconds < 1 / PROGRESS_EVENTS_A_SECOND
+        ):
             return False
-        self._stage, self._at = progress.stage, now
+        self._stage, self._at_seconds = progress.stage, elapsed
         return True

@@ -119,9 +119,7 @@ class FakeRepository:
         return Found([p for p in lighthouse_passages(self.root) if p.symbol.split(".")[-1] == word])
 
     def status(self, looks_at_disk: bool) -> RepositoryStatus:
-        return replace(
-            self.engine.status, stale=self.engine.status.stale if looks_at_disk else ()
-        )
+        return replace(self.engine.status, stale=self.engine.status.stale if looks_at_disk else ())
 
     def close(self) -> None:
         self.engine.closed.append(self.root)
@@ -176,10 +174,10 @@ class FakeEngine:
         progress(BuildProgress("walk", 0, 0, 0.1))
         progress(BuildProgress("read", 1, 4, 0.4, 0, "keeper.py"))
         progress(BuildProgress("encode", 0, 4, 1.0, 0, "keeper.py"))
-        progress(BuildProgress("write", 1, 4, 3.0, 5200, "lamps.py"))
+        progress(BuildProgress("encode", 0, 4, 1.01, 100, "keeper.py"))
         progress(BuildProgress("encode", 3, 4, 5.0, 15600, "docs/failures.md"))
         assert self.build_gate.wait(10), "a test left the build gate closed"
-        progress(BuildProgress("finish", 4, 4, 6.0, 20000))
+        progress(BuildProgress("write", 0, 1, 6.0, 20000))
         if self.build_fails_with is not None:
             raise self.build_fails_with
         self.indexed = True

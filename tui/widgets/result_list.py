@@ -193,7 +193,7 @@ class ResultList(ScrollView, can_focus=True):
         rest = width - place_width - symbol_width - language_width - len(score)
         return [
             *self._place_segments(result, place_width),
-            Segment(fitted(safe_line(passage.symbol), symbol_width), styles.strong),
+            Segment(fitted(safe_line(passage.symbol), symbol_width - 1) + " ", styles.strong),
             Segment(fitted(passage.language, language_width), styles.quiet),
             Segment(fitted(_first_line(passage.text), rest), styles.quiet),
             Segment(score, styles.accent),

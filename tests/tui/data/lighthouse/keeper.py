@@ -2,7 +2,7 @@
 
 import time
 
-from lamps import Lamp, LampFault
+from lamps import LampFault
 
 MAX_ATTEMPTS = 3
 PAUSE_SECONDS = 0.5
