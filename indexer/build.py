@@ -46,6 +46,7 @@ from indexer.tables import make_tables, save_tables
 from indexer.vectors.codec import DEFAULT_CODEC
 from indexer.walk import walk
 
+
 def build(
     root: Path, settings: BuildSettings, progress: ProgressCallback | None = None, *, rebuild: bool = False
 ) -> BuildReport:
@@ -105,7 +106,9 @@ class _Build:
         create_tables(store.connection)
         layout = row_layout(self.checkpoint, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
-            ingest = Ingest(self.root, self.settings, self.checkpoint, wanted, store, embeddings, layout.codec)
+            ingest = Ingest(
+                self.root, self.settings, self.checkpoint, wanted, store, embeddings, layout.codec
+            )
             for path in changes.deleted:
                 ingest.remove(before.files[path])
             skips = ingest.add([*changes.suspect, *changes.added], before.files, self._ingested)
@@ -170,7 +173,9 @@ class _Build:
     def _nothing_to_index(self, skips: Sequence[SkippedFile]) -> NothingToIndexError:
         if not skips:
             return NothingToIndexError(f"{self.root} holds no files; there is nothing to index.")
-        reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(s.reason for s in skips).most_common(4))
+        reasons = ", ".join(
+            f"{count} {reason}" for reason, count in Counter(s.reason for s in skips).most_common(4)
+        )
         return NothingToIndexError(f"{self.root} holds no file that can be indexed (skipped: {reasons}).")
 
     def _report_of(self, totals: dict[str, int], n_skipped: int) -> BuildReport:

@@ -66,7 +66,9 @@ class CandidateGatherer:
         self._codec = codec
         self._singles = singles
 
-    def gather(self, words: Sequence[str], vectors: QueryVectors | None, mode: Mode, filters: Filters) -> Gathered:
+    def gather(
+        self, words: Sequence[str], vectors: QueryVectors | None, mode: Mode, filters: Filters
+    ) -> Gathered:
         """Candidates for a query; `vectors` is None in lexical mode."""
         tables = self._tables
         lexical_regions: dict[int, float] = {}
@@ -75,7 +77,11 @@ class CandidateGatherer:
             query = self._store.query
             lexical_regions = search_rows(query, "lexical_regions", words, REGION_WEIGHTS, _LEXICAL_REGIONS)
             lexical_files = search_rows(query, "lexical_files", words, FILE_WEIGHTS, _LEXICAL_FILES)
-        single = vectors.single if vectors is not None and mode in (Mode.HYBRID, Mode.SINGLE, Mode.COLBERT) else None
+        single = (
+            vectors.single
+            if vectors is not None and mode in (Mode.HYBRID, Mode.SINGLE, Mode.COLBERT)
+            else None
+        )
         near = self._singles.search(single, _SINGLE_ROWS) if single is not None else None
         multi = vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
@@ -89,10 +95,7 @@ class CandidateGatherer:
         counts = tables.n_regions[chunks]
         chunk = np.repeat(chunks, counts)
         region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
-        if filters.regions is not None:
-            allowed = filters.regions[region]
-        else:
-            allowed = np.ones(len(region), bool)
+        allowed = np.ones(len(region), bool) if filters.regions is None else filters.regions[region]
 
         lexical_region = _looked_up((tables.chunk_id[chunk] << REGION_BITS) + _ramp(counts), lexical_regions)
         lexical_file = _looked_up(tables.file_id[chunk], lexical_files)
@@ -185,7 +188,12 @@ class CandidateGatherer:
         similarities = self._codec.rotate(query) @ self._codec.decode_rotated(codes).T  # (Q, rows)
         first_rows = np.concatenate([[0], np.cumsum(tables.n_rows[chunks])])[:-1]
         headers = tables.n_header_rows[chunks]
-        ends = np.concatenate([tables.regions[int(tables.region_start[c]) :][: int(n), 2] for c, n in zip(chunks, counts, strict=True)])
+        ends = np.concatenate(
+            [
+                tables.regions[int(tables.region_start[c]) :][: int(n), 2]
+                for c, n in zip(chunks, counts, strict=True)
+            ]
+        )
         ends = ends + np.repeat(first_rows, counts)
         is_first = _ramp(counts) == 0
         starts = np.empty_like(ends)

@@ -60,7 +60,9 @@ def compare(
     for file in found:
         row = known.get(file.path)
         if row is not None:
-            same = row.n_bytes == file.n_bytes and row.mtime_ns == file.mtime_ns and file.mtime_ns < racy_after
+            same = (
+                row.n_bytes == file.n_bytes and row.mtime_ns == file.mtime_ns and file.mtime_ns < racy_after
+            )
             (unchanged.append(file.path) if same else suspect.append(file))
             continue
         skip = skipped.get(file.path)

@@ -103,7 +103,9 @@ class EmbeddingStore:
         self.folder = folder
         self._row_bytes = {"single": 2 * layout.single_dim, "rows": layout.n_row_bytes}
         try:
-            self._db = sqlite3.connect(folder / "embeddings.db", isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                folder / "embeddings.db", isolation_level=None, check_same_thread=False
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(_TABLE)
@@ -132,7 +134,9 @@ class EmbeddingStore:
         for at in range(0, len(ordered), 500):
             part = ordered[at : at + 500]
             marks = ",".join("?" * len(part))
-            found |= {k for (k,) in self._db.execute(f"SELECT key FROM embeddings WHERE key IN ({marks})", part)}  # noqa: S608
+            found |= {
+                k for (k,) in self._db.execute(f"SELECT key FROM embeddings WHERE key IN ({marks})", part)
+            }
         return found
 
     def add(self, new: NewEmbedding) -> None:
@@ -192,7 +196,9 @@ class EmbeddingStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         if kind is None:
             self.close()
         else:
@@ -208,7 +214,7 @@ def load_all(folder: Path, keys: Iterable[str]) -> dict[str, StoredEmbedding]:
         for at in range(0, len(ordered), 500):
             part = ordered[at : at + 500]
             marks = ",".join("?" * len(part))
-            for row in db.execute(f"SELECT * FROM embeddings WHERE key IN ({marks})", part):  # noqa: S608
+            for row in db.execute(f"SELECT * FROM embeddings WHERE key IN ({marks})", part):
                 key, segment, single_start, n_single, rows_start, n_rows, regions, wide, n_header_rows = row
                 found[key] = StoredEmbedding(
                     segment, single_start, n_single, rows_start, n_rows,

@@ -60,7 +60,9 @@ def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> 
     """Masks over chunks and regions for a checked request."""
     if not (request.languages or request.paths or request.kinds or request.regex):
         return Filters(None, None)
-    rows = store.query("SELECT chunk_id, path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id")
+    rows = store.query(
+        "SELECT chunk_id, path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id"
+    )
     passing = np.ones(tables.n_chunks, bool)
     wanted = {canonical(language) for language in request.languages}
     docs_only = "docs" in request.kinds and "code" not in request.kinds and len(request.kinds) == 1
@@ -98,7 +100,9 @@ class _Globs:
         self._exclude = pathspec.GitIgnoreSpec.from_lines(exclude)
 
     def __call__(self, path: str) -> bool:
-        return (self._include is None or self._include.match_file(path)) and not self._exclude.match_file(path)
+        return (self._include is None or self._include.match_file(path)) and not self._exclude.match_file(
+            path
+        )
 
 
 def _globs(patterns: tuple[str, ...]) -> _Globs | None:
@@ -111,7 +115,7 @@ def _of_kinds(kinds: set[str], store: StoreReader, tables: Tables) -> NDArray[np
     marks = ",".join("?" * len(kinds))
     rows = store.query(
         "SELECT spans.chunk_id, spans.start_char - chunks.start_char, spans.end_char - chunks.start_char"
-        f" FROM spans JOIN chunks USING (chunk_id) WHERE kind IN ({marks})",  # noqa: S608
+        f" FROM spans JOIN chunks USING (chunk_id) WHERE kind IN ({marks})",
         sorted(kinds),
     )
     if not rows:

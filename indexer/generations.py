@@ -47,7 +47,8 @@ def prepare_state(root: Path) -> Path:
             folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"The index cannot be written to {state} ({error.strerror}); check the permissions and the space left."
+            f"The index cannot be written to {state} ({error.strerror}); check the permissions and the space"
+            " left."
         ) from error
     return state
 

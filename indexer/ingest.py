@@ -26,7 +26,16 @@ from indexer.pack import pack, split_vectors
 from indexer.parse import parse
 from indexer.pool import pool_chunk, pool_recipe
 from indexer.prefetch import prefetch
-from indexer.records import Chunk, FoundFile, SequenceVectors, SkippedFile, SourceFile, Span, TokenizedChunk, Window
+from indexer.records import (
+    Chunk,
+    FoundFile,
+    SequenceVectors,
+    SkippedFile,
+    SourceFile,
+    Span,
+    TokenizedChunk,
+    Window,
+)
 from indexer.regions import Regions, cut_regions
 from indexer.settings import BuildSettings
 from indexer.store import FileRow, SkippedRow, StoreWriter
@@ -186,7 +195,9 @@ class Ingest:
             chunk = replace(prepared.chunk, chunk_id=self._store.next_chunk_id)
             self._store.add_chunk(file_id, chunk, prepared.key)
             add_rows(
-                connection, "lexical_regions", region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS)
+                connection,
+                "lexical_regions",
+                region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS),
             )
             if prepared.key not in known and prepared.key not in self._queued:
                 self._queue.append(prepared)
@@ -202,11 +213,15 @@ class Ingest:
         checkpoint = self._checkpoint
         if self._encoder is None:
             self._encoder = Encoder(checkpoint, max_memory_bytes=self._settings.max_memory_bytes)
-            self._recipe = pool_recipe(checkpoint, self._tokenizer.skip_ids(), self._tokenizer.n_document_prompt)
+            self._recipe = pool_recipe(
+                checkpoint, self._tokenizer.skip_ids(), self._tokenizer.n_document_prompt
+            )
         windows: list[Window] = []
         owners: list[int] = []
         for at, prepared in enumerate(self._queue):
-            cut = cut_windows(prepared.tokenized, checkpoint.window_tokens, checkpoint.overlap_tokens, len(windows))
+            cut = cut_windows(
+                prepared.tokenized, checkpoint.window_tokens, checkpoint.overlap_tokens, len(windows)
+            )
             windows += cut
             owners += [at] * len(cut)
         groups: list[list[Window]] = [[] for _ in self._queue]
@@ -217,7 +232,9 @@ class Ingest:
             for part in split_vectors(self._encoder.encode(batch)):
                 parts[part.sequence_id] = part
         for prepared, group in zip(self._queue, groups, strict=True):
-            joined = join_windows(prepared.chunk.chunk_id, group, [parts.pop(window.window_id) for window in group])
+            joined = join_windows(
+                prepared.chunk.chunk_id, group, [parts.pop(window.window_id) for window in group]
+            )
             self._embeddings.add(self._pooled(prepared, joined))
             self.n_encoded_chunks += 1
             self.n_encoded_tokens += len(prepared.tokenized.input_ids)

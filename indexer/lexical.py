@@ -60,7 +60,9 @@ def create_tables(connection: sqlite3.Connection) -> None:
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5(path, symbol, body, content='',"
             " tokenize='porter unicode61 remove_diacritics 2')"
         )
-        connection.execute(f"CREATE VIRTUAL TABLE IF NOT EXISTS {table}_terms USING fts5vocab('{table}', 'row')")
+        connection.execute(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {table}_terms USING fts5vocab('{table}', 'row')"
+        )
 
 
 def _split(row: LexicalRow) -> tuple[int, str, str, str]:
@@ -70,7 +72,7 @@ def _split(row: LexicalRow) -> tuple[int, str, str, str]:
 def add_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalRow]) -> None:
     """Index rows."""
     connection.executemany(
-        f"INSERT INTO {table}(rowid, path, symbol, body) VALUES (?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO {table}(rowid, path, symbol, body) VALUES (?, ?, ?, ?)",
         [_split(row) for row in rows],
     )
 
@@ -78,7 +80,7 @@ def add_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalR
 def remove_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalRow]) -> None:
     """Take rows out again; they must be what was added, to the letter."""
     connection.executemany(
-        f"INSERT INTO {table}({table}, rowid, path, symbol, body) VALUES ('delete', ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO {table}({table}, rowid, path, symbol, body) VALUES ('delete', ?, ?, ?, ?)",
         [_split(row) for row in rows],
     )
 
@@ -92,7 +94,7 @@ def search_rows(
     path, symbol, body = weights
     match = " OR ".join('"' + word.replace('"', '""') + '"' for word in query_words)
     rows = query(
-        f"SELECT rowid, -bm25({table}, {path}, {symbol}, {body}) AS score FROM {table}"  # noqa: S608
+        f"SELECT rowid, -bm25({table}, {path}, {symbol}, {body}) AS score FROM {table}"
         f" WHERE {table} MATCH ? ORDER BY score DESC LIMIT ?",
         (match, limit),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -63,14 +64,15 @@ def read_manifest(state: Path) -> Manifest:
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if version != FORMAT_VERSION:
         raise IndexMismatchError(
-            f"The index in {state.parent} has format_version {version}, this codesearch reads {FORMAT_VERSION};"
-            f" rebuild with `codesearch index --rebuild {state.parent}`."
+            f"The index in {state.parent} has format_version {version}, this codesearch reads"
+            f" {FORMAT_VERSION}; rebuild with `codesearch index --rebuild {state.parent}`."
         )
     known = {field.name for field in fields(Manifest)}
     if set(raw) != known:
         odd = ", ".join(sorted(set(raw) ^ known))
         raise IndexCorruptError(
-            f"{path} has missing or unknown fields ({odd}); rebuild with `codesearch index --rebuild {state.parent}`."
+            f"{path} has missing or unknown fields ({odd}); rebuild with"
+            f" `codesearch index --rebuild {state.parent}`."
         )
     if "/" in str(raw["generation"]) or str(raw["generation"]).startswith("."):
         raise IndexCorruptError(f"{path} names a generation outside the index; rebuild with `--rebuild`.")
@@ -84,7 +86,7 @@ def write_manifest(state: Path, manifest: Manifest) -> None:
         json.dump(asdict(manifest), file, indent=1, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, state / _NAME)
+    temporary.replace(state / _NAME)
     sync_folder(state)
 
 
@@ -106,10 +108,12 @@ def check_agrees(found: Manifest, wanted: Manifest, root: Path) -> None:
         if was != now:
             raise IndexMismatchError(
                 f"The index in {root} was built with {field.name} {_short(was)}, now it is {_short(now)};"
-                f" replace it with `codesearch index --rebuild {root}`, or use the settings it was built with."
+                f" replace it with `codesearch index --rebuild {root}`, or use the settings it was built"
+                " with."
             )
 
 
 def _short(value: object) -> str:
+    """A fingerprint by its first digits, anything else whole."""
     text = str(value)
-    return text[:12] + "…" if len(text) > 40 else text
+    return text[:12] + "…" if re.fullmatch("[0-9a-f]{64}", text) else text

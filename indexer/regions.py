@@ -8,6 +8,7 @@ between functions can be found too. A span longer than a region gets a row of it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def cut_regions(
         borders.add(_line_start(text, start))
         borders.add(_next_line(text, end))
     ordered = sorted(borders)
-    pieces = list(zip(ordered, ordered[1:], strict=False))
+    pieces = list(pairwise(ordered))
 
     joined: list[tuple[int, int]] = []
     counts: list[int] = []
@@ -70,7 +71,9 @@ def cut_regions(
 
     regions: list[tuple[int, int]] = []
     for (start, end), count in zip(joined, counts, strict=True):
-        regions += [(start, end)] if count <= max_tokens else _split(text, start, end, token_starts, max_tokens)
+        regions += (
+            [(start, end)] if count <= max_tokens else _split(text, start, end, token_starts, max_tokens)
+        )
     region_starts = np.array([start for start, _ in regions])
     wide = [
         (start, end)

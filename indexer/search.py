@@ -28,7 +28,17 @@ from indexer.generations import DATABASE, EMBEDDINGS, generation_folder
 from indexer.manifest import Manifest, read_manifest, state_folder
 from indexer.query_encoder import QueryEncoder
 from indexer.ranking import Candidates, rank
-from indexer.records import Chunk, ComponentScores, Hit, Mode, QueryVectors, SearchRequest, SkippedFile, Span, WordMatch
+from indexer.records import (
+    Chunk,
+    ComponentScores,
+    Hit,
+    Mode,
+    QueryVectors,
+    SearchRequest,
+    SkippedFile,
+    Span,
+    WordMatch,
+)
 from indexer.single_vectors import SingleVectors
 from indexer.staleness import find_stale
 from indexer.store import StoreReader
@@ -145,7 +155,9 @@ class Searcher:
     @cached_property
     def _gatherer(self) -> CandidateGatherer:
         codec = row_layout(self._checkpoint, self.manifest.codec).codec
-        return CandidateGatherer(self._store, self._tables, self._segments, codec, SingleVectors(self._folder))
+        return CandidateGatherer(
+            self._store, self._tables, self._segments, codec, SingleVectors(self._folder)
+        )
 
     @cached_property
     def _kept_ids(self) -> np.ndarray:  # type: ignore[type-arg]
@@ -218,7 +230,9 @@ class Searcher:
                         single=_number(c.single_region[at]),
                         colbert=_number(c.colbert_region[at]),
                     ),
-                    matches=self._evidence(request.query, vectors, chunk, int(g.chunk[at]), int(g.region[at])),
+                    matches=self._evidence(
+                        request.query, vectors, chunk, int(g.chunk[at]), int(g.region[at])
+                    ),
                 )
             )
         return tuple(hits)
@@ -346,7 +360,9 @@ class Searcher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -28,7 +28,9 @@ class SingleVectors:
 
     def __init__(self, folder: Path) -> None:
         path = folder / "single.npy"
-        self._rows = np.load(path, mmap_mode="r", allow_pickle=False).astype(np.float32) if path.exists() else None
+        self._rows = (
+            np.load(path, mmap_mode="r", allow_pickle=False).astype(np.float32) if path.exists() else None
+        )
 
     def search(self, query: Float32Array, k: int) -> tuple[NDArray[np.int64], Float32Array] | None:
         """The k nearest rows and their cosines, best first; None without single vectors."""

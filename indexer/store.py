@@ -141,7 +141,7 @@ class StoreWriter:
         self._next_span_id = self._next("spans", "span_id")
 
     def _next(self, table: str, column: str) -> int:
-        (highest,) = self.connection.execute(f"SELECT max({column}) FROM {table}").fetchone()  # noqa: S608
+        (highest,) = self.connection.execute(f"SELECT max({column}) FROM {table}").fetchone()
         return (highest or 0) + 1
 
     def files(self) -> dict[str, FileRow]:
@@ -217,7 +217,9 @@ class StoreWriter:
     def remove_file(self, file_id: int) -> None:
         """Delete a file with its chunks and spans."""
         execute = self.connection.execute
-        execute("DELETE FROM spans WHERE chunk_id IN (SELECT chunk_id FROM chunks WHERE file_id = ?)", (file_id,))
+        execute(
+            "DELETE FROM spans WHERE chunk_id IN (SELECT chunk_id FROM chunks WHERE file_id = ?)", (file_id,)
+        )
         execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
         execute("DELETE FROM files WHERE file_id = ?", (file_id,))
 
@@ -267,7 +269,7 @@ def _chunks(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -
     marks = ",".join("?" * len(ids))
     for chunk_id, *span in connection.execute(
         "SELECT chunk_id, kind, name, start_char, end_char, start_line, end_line FROM spans"
-        f" WHERE chunk_id IN ({marks}) ORDER BY span_id",  # noqa: S608
+        f" WHERE chunk_id IN ({marks}) ORDER BY span_id",
         ids,
     ):
         spans[chunk_id].append(Span(*span))
@@ -287,7 +289,8 @@ class StoreReader:
             (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.DatabaseError as error:
             raise IndexCorruptError(
-                f"The index database {path.name} is damaged ({error}); rebuild it with `codesearch index --rebuild`."
+                f"The index database {path.name} is damaged ({error}); rebuild it with"
+                " `codesearch index --rebuild`."
             ) from error
         self.schema_version = int(version)
 

@@ -21,7 +21,17 @@ from indexer.store import ChunkKey
 REGION_BITS = 12
 """A region's lexical row is `chunk_id << REGION_BITS | ordinal`."""
 
-_COLUMNS = ("chunk_id", "file_id", "segment", "single_start", "n_single", "rows_start", "n_rows", "n_regions", "n_header_rows")
+_COLUMNS = (
+    "chunk_id",
+    "file_id",
+    "segment",
+    "single_start",
+    "n_single",
+    "rows_start",
+    "n_rows",
+    "n_regions",
+    "n_header_rows",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,8 @@ def make_tables(chunk_keys: list[ChunkKey], stored: dict[str, StoredEmbedding]) 
     for at, row in enumerate(chunk_keys):
         e = stored[row.embedding_key]
         columns[at] = (
-            row.chunk_id, row.file_id, e.segment, e.single_start, e.n_single, e.rows_start, e.n_rows, len(e.regions), e.n_header_rows,
+            row.chunk_id, row.file_id, e.segment, e.single_start, e.n_single, e.rows_start, e.n_rows,
+            len(e.regions), e.n_header_rows,
         )  # fmt: skip
         regions.append(e.regions)
         wide.append(e.wide)
@@ -107,12 +118,14 @@ def load_tables(folder: Path) -> Tables:
     """Map the arrays of a generation. Raises IndexCorruptError."""
     try:
         columns, regions, wide = (
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("chunks", "regions", "wide")
+            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("chunks", "regions", "wide")
         )
         if columns.shape[1:] != (len(_COLUMNS),) or regions.shape[1:] != (3,) or wide.shape[1:] != (2,):
             raise ValueError("unexpected shape")
     except (OSError, ValueError, EOFError) as error:
         raise IndexCorruptError(
-            f"The tables of the index in {folder} cannot be read ({error}); rebuild with `codesearch index --rebuild`."
+            f"The tables of the index in {folder} cannot be read ({error}); rebuild with"
+            " `codesearch index --rebuild`."
         ) from error
     return _from_columns(columns, regions, wide)

@@ -59,11 +59,12 @@ def words(text: str) -> list[str]:
 
 
 STOP_WORDS = frozenset(
-    """a about all also am an and any are as at be been being but by can could did do does doing for from
-    get gets had has have having he her here him his how i if in into is it its just like make makes me my no
-    not of on or our out over she should so some such than that the their them then there these they this those
-    through to up us use used uses using via was we were what when where which while who whom whose why will with
-    within would you your code find show implement implemented implementation handle handled handles
+    """a about all also am an and any are as at be been being but by can could did do does doing for
+    from get gets had has have having he her here him his how i if in into is it its just like make
+    makes me my no not of on or our out over she should so some such than that the their them then
+    there these they this those through to up us use used uses using via was we were what when where
+    which while who whom whose why will with within would you your code find show implement
+    implemented implementation handle handled handles
     """.split()
 )
 """Words that ask rather than tell. Dropped from a query only while other words are left."""
