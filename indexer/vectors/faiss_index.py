@@ -6,26 +6,36 @@ rows are float16, as they come from the embedding store, so a flat search is an 
 a folder of their own and never touch another's files; a killed build leaves the index in use as it was.
 Called by `build.py` and `search.py`.
 
-Both FAISS wheels install the same package, and whichever came last wins: nothing here needs one of
-them by name. With a GPU build and a GPU, k-means runs there; lists are searched on the CPU, for they
+FAISS's CPU and GPU wheels install the same package over each other: either will do, both are refused.
+With a GPU build and a GPU, k-means runs there; lists are searched on the CPU, for they
 are mapped and a query visits a few of them.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import IndexCorruptError, InputError
+from indexer.errors import InputError, MissingExtraError
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours
 from indexer.vectors.codec import float16_to_float32
+from indexer.vectors.index_files import (
+    IndexFacts,
+    checked_ids,
+    corrupt,
+    load_facts,
+    load_ids,
+    save_facts,
+    save_ids,
+)
 
 FORMAT_VERSION = 1
 MAX_FLAT_ROWS = 50_000
@@ -41,23 +51,22 @@ _PROBE_QUERIES = 128
 _TILE_ROWS = 16_384
 _INDEX, _IDS, _FACTS = "single.faiss", "single_ids.npy", "single.json"
 
+_WHEELS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12")
+
 Pieces = Sequence[NDArray[np.floating]]
 """Rows (n, D) float16 or float32 in order, one array or many, views of mapped files or not."""
 
 
 @dataclass(frozen=True, slots=True)
-class FaissFacts:
-    """What a FAISS index on disk is; stored beside it as JSON."""
+class FaissFacts(IndexFacts):
+    """What a FAISS index on disk is."""
 
-    format_version: int
-    n_rows: int
-    dim: int
     n_lists: int
     """Inverted lists; 0 for a flat index."""
     n_probes: int
     """Lists that a query visits."""
-    n_trained_rows: int
-    """Rows there were when the lists were trained."""
+    n_trained: int
+    """Rows there were when the lists were fitted."""
 
 
 class FaissIndex:
@@ -67,7 +76,7 @@ class FaissIndex:
         """Open the index in a folder. Raises IndexCorruptError."""
         faiss = _faiss()
 
-        self.facts = _read_facts(folder)
+        self.facts = load_facts(folder / _FACTS, FaissFacts, FORMAT_VERSION)
         # Lists are mapped as lists; a flat index has one array of codes, mapped through the other flag.
         flags = faiss.IO_FLAG_MMAP if self.facts.n_lists else faiss.IO_FLAG_MMAP_IFC
         self._index = _read_index(folder, flags | faiss.IO_FLAG_READ_ONLY, self.facts)
@@ -76,12 +85,12 @@ class FaissIndex:
             # Threads that read ahead cost more than the reads of a query that visits a few lists.
             faiss.downcast_InvertedLists(self._index.invlists).prefetch_nthread = 0
         else:
-            self._ids = _read_ids(folder, self.facts)
+            self._ids = load_ids(folder / _IDS, self.facts.n_stored)
 
     @property
     def n_rows(self) -> int:
         """Vectors stored."""
-        return self.facts.n_rows
+        return self.facts.n_stored
 
     def search(self, query: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
         """The k nearest to a query (D,), among the ids in `allowed` where that is given.
@@ -119,7 +128,7 @@ def build_faiss(folder: Path, ids: Int64Array, pieces: Pieces, seed: int = 0) ->
     """
     faiss = _faiss()
 
-    ids = _checked_ids(ids, sum(len(piece) for piece in pieces))
+    ids = checked_ids(ids, sum(len(piece) for piece in pieces))
     dim = int(pieces[0].shape[1])
     if len(ids) <= MAX_FLAT_ROWS:
         index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
@@ -146,26 +155,24 @@ def update_faiss(
     """
     faiss = _faiss()
 
-    facts = _read_facts(old)
+    facts = load_facts(old / _FACTS, FaissFacts, FORMAT_VERSION)
     index = _read_index(old, 0, facts)
     n_added = sum(len(piece) for piece in added)
-    added_ids = _checked_ids(added_ids, n_added) if n_added else np.empty(0, np.int64)
-    ids = _read_ids(old, facts)
+    added_ids = checked_ids(added_ids, n_added) if n_added else np.empty(0, np.int64)
+    ids = load_ids(old / _IDS, facts.n_stored)
     kept = np.flatnonzero(~np.isin(ids, removed))
     if np.isin(added_ids, ids[kept]).any():
         raise InputError("An id to add is in the index already; remove it in the same step.")
     n_rows = len(kept) + n_added
     needs_lists = n_rows > MAX_FLAT_ROWS
-    outgrown = n_rows > MAX_GROWTH * facts.n_trained_rows or MAX_GROWTH * n_rows < facts.n_trained_rows
+    outgrown = n_rows > MAX_GROWTH * facts.n_trained or MAX_GROWTH * n_rows < facts.n_trained
     if n_rows == 0 or needs_lists != bool(facts.n_lists) or (facts.n_lists and outgrown):
         return None
     if len(kept) < len(ids):
         gone = np.setdiff1d(np.arange(len(ids)), kept, assume_unique=True)
         index.remove_ids(faiss.IDSelectorBatch(ids[gone] if facts.n_lists else gone))
     _add(index, added_ids if facts.n_lists else None, added)
-    changed = FaissFacts(
-        FORMAT_VERSION, n_rows, facts.dim, facts.n_lists, facts.n_probes, facts.n_trained_rows
-    )
+    changed = FaissFacts(FORMAT_VERSION, n_rows, facts.dim, facts.n_lists, facts.n_probes, facts.n_trained)
     _write(new, index, np.concatenate([ids[kept], added_ids]), changed)
     return changed
 
@@ -199,13 +206,6 @@ def _trained(pieces: Pieces, n_rows: int, dim: int, n_lists: int, seed: int) -> 
     if on_gpu is not None:
         index.clustering_index = None
     return index
-
-
-def _faiss() -> Any:
-    """The module, loaded on first use; its stubs leave out parts of what it offers."""
-    import faiss
-
-    return faiss
 
 
 def _has_gpu() -> bool:
@@ -304,65 +304,50 @@ def _gather(pieces: Pieces, rows: Int64Array) -> Float32Array:
     return np.concatenate(parts)
 
 
-def _checked_ids(ids: Int64Array, n_rows: int) -> Int64Array:
-    """The ids as int64; InputError unless there is one for each row, 0 or more, and no two are equal."""
-    ids = np.ascontiguousarray(ids, dtype=np.int64)
-    if n_rows == 0 or len(ids) != n_rows or ids.min() < 0 or len(np.unique(ids)) != n_rows:
-        raise InputError(f"{n_rows} vectors need as many ids, at least one, each 0 or more and used once.")
-    return ids
-
-
 def _write(folder: Path, index: Any, ids: Int64Array, facts: FaissFacts) -> None:
     """Write an index's files, the facts last."""
-    faiss = _faiss()
-
-    faiss.write_index(index, str(folder / _INDEX))
-    np.save(folder / _IDS, ids, allow_pickle=False)
-    (folder / _FACTS).write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
-
-
-def _corrupt(folder: Path, why: object) -> IndexCorruptError:
-    return IndexCorruptError(
-        f"The FAISS index in {folder} cannot be read ({why}); rebuild with `codesearch index --rebuild`."
-    )
-
-
-def _read_facts(folder: Path) -> FaissFacts:
-    try:
-        raw = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        if set(raw) != {field.name for field in fields(FaissFacts)}:
-            raise ValueError("unexpected fields")
-        facts = FaissFacts(**{name: int(value) for name, value in raw.items()})
-    except (OSError, ValueError, TypeError) as error:
-        raise _corrupt(folder, error) from error
-    if facts.format_version != FORMAT_VERSION:
-        raise _corrupt(
-            folder, f"format_version {facts.format_version}, this codesearch reads {FORMAT_VERSION}"
-        )
-    return facts
+    _faiss().write_index(index, str(folder / _INDEX))
+    save_ids(folder / _IDS, ids)
+    save_facts(folder / _FACTS, facts)
 
 
 def _read_index(folder: Path, flags: int, facts: FaissFacts) -> Any:
+    """FAISS's own file, held against the facts. Raises IndexCorruptError."""
     faiss = _faiss()
-
     try:
         index = faiss.read_index(str(folder / _INDEX), flags)
     except RuntimeError as error:
-        raise _corrupt(folder, str(error).splitlines()[0]) from error
+        raise corrupt(folder, str(error).splitlines()[0]) from error
     wanted = faiss.IndexIVFScalarQuantizer if facts.n_lists else faiss.IndexScalarQuantizer
-    if type(index) is not wanted or index.ntotal != facts.n_rows or index.d != facts.dim:
-        raise _corrupt(folder, "it is not what its facts say")
+    if type(index) is not wanted or index.ntotal != facts.n_stored or index.d != facts.dim:
+        raise corrupt(folder, "it is not what its facts say")
     if facts.n_lists and (index.nlist != facts.n_lists or not 0 < facts.n_probes <= facts.n_lists):
-        raise _corrupt(folder, "its lists are not what its facts say")
+        raise corrupt(folder, "its lists are not what its facts say")
     return index
 
 
-def _read_ids(folder: Path, facts: FaissFacts) -> Int64Array:
-    """(n_rows,) ids in order of addition, mapped."""
+@cache
+def _faiss() -> Any:
+    """The module, loaded on first use. Raises MissingExtraError where it is absent or there twice."""
     try:
-        ids = np.load(folder / _IDS, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _corrupt(folder, error) from error
-    if ids.shape != (facts.n_rows,) or ids.dtype != np.int64:
-        raise _corrupt(folder, "its ids are not one for each row")
-    return np.asarray(ids)
+        import faiss
+    except ImportError as error:
+        raise MissingExtraError(
+            f"FAISS cannot be imported ({error}); install it with `pip install faiss-cpu`, or index with"
+            " --vectors exact."
+        ) from error
+    wheels = [name for name in _WHEELS if _is_installed(name)]
+    if len(wheels) > 1:
+        raise MissingExtraError(
+            f"{' and '.join(wheels)} are both installed and overwrite each other's files; uninstall both,"
+            " then install the one you want."
+        )
+    return faiss
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

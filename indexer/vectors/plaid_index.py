@@ -23,21 +23,29 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
-import json
 import logging
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from indexer.errors import IndexCorruptError, InputError, MissingExtraError
+from indexer.errors import InputError, MissingExtraError
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours, top_k
+from indexer.vectors.index_files import (
+    IndexFacts,
+    checked_ids,
+    corrupt,
+    load_facts,
+    load_ids,
+    save_facts,
+    save_ids,
+)
 
 FORMAT_VERSION = 1
 N_BITS = 4
@@ -61,14 +69,11 @@ Documents = Sequence[Float32Array]
 
 
 @dataclass(frozen=True, slots=True)
-class PlaidFacts:
-    """What a PLAID index on disk is; stored beside it as JSON."""
+class PlaidFacts(IndexFacts):
+    """What a PLAID index on disk is."""
 
-    format_version: int
-    n_documents: int
-    dim: int
     n_bits: int
-    n_trained_documents: int
+    n_trained: int
     """Documents there were when the centroids were fitted."""
 
 
@@ -77,8 +82,8 @@ class PlaidIndex:
 
     def __init__(self, folder: Path, n_probes: int = N_PROBES, n_full_scores: int = N_FULL_SCORES) -> None:
         """Open the index in a folder. Raises IndexCorruptError, or MissingExtraError without PyLate."""
-        self.facts = _read_facts(folder)
-        self._ids = _read_ids(folder, self.facts)
+        self.facts = load_facts(folder / _FACTS, PlaidFacts, FORMAT_VERSION)
+        self._ids = load_ids(folder / _IDS, self.facts.n_stored)
         self._index = _open(folder, self._ids, n_probes, n_full_scores)
         from pylate.retrieve import ColBERT
 
@@ -87,7 +92,7 @@ class PlaidIndex:
     @property
     def n_documents(self) -> int:
         """Documents stored."""
-        return self.facts.n_documents
+        return self.facts.n_stored
 
     def search(self, query_rows: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
         """The k documents nearest to query rows (Q, D); only those in `allowed` where that is given."""
@@ -107,7 +112,7 @@ def build_plaid(folder: Path, ids: Int64Array, documents: Documents, seed: int =
     `ids` (N,) are unique and 0 or more. Raises InputError where they are not, where there is no
     document or one has no rows, and MissingExtraError without PyLate.
     """
-    ids = _checked_ids(ids, documents)
+    ids = checked_ids(ids, len(documents))
     # Centroids are fitted to the first batch: it must be a fair sample, so documents go in shuffled.
     order = np.random.default_rng(seed).permutation(len(ids))
     index = _open(folder, np.empty(0, np.int64), N_PROBES, N_FULL_SCORES, seed)
@@ -132,14 +137,14 @@ def update_plaid(
     built anew: nothing would be left, or it has doubled since its centroids were fitted. Ids to remove
     that are not stored are ignored. Raises InputError where an added id is stored already.
     """
-    facts = _read_facts(old)
-    ids = _read_ids(old, facts)
-    added_ids = _checked_ids(added_ids, added) if len(added) else np.empty(0, np.int64)
+    facts = load_facts(old / _FACTS, PlaidFacts, FORMAT_VERSION)
+    ids = load_ids(old / _IDS, facts.n_stored)
+    added_ids = checked_ids(added_ids, len(added)) if len(added) else np.empty(0, np.int64)
     kept = ids[~np.isin(ids, removed)]
     if np.isin(added_ids, kept).any():
         raise InputError("An id to add is in the index already; remove it in the same step.")
     n_documents = len(kept) + len(added_ids)
-    if not len(kept) or n_documents > 2 * facts.n_trained_documents:
+    if not len(kept) or n_documents > 2 * facts.n_trained:
         return None
     _check_files(old)
     shutil.copytree(old / _NAME, new / _NAME, ignore=shutil.ignore_patterns("merged_*", "*.lock"))
@@ -150,7 +155,7 @@ def update_plaid(
         for batch in _batches(np.arange(len(added_ids)), added):
             rows = [np.asarray(added[i], dtype=np.float16) for i in batch.tolist()]
             index.add_documents(added_ids[batch].tolist(), rows)
-    changed = PlaidFacts(FORMAT_VERSION, n_documents, facts.dim, facts.n_bits, facts.n_trained_documents)
+    changed = PlaidFacts(FORMAT_VERSION, n_documents, facts.dim, facts.n_bits, facts.n_trained)
     _finish(new, index, changed)
     return changed
 
@@ -277,7 +282,7 @@ def _open(folder: Path, ids: Int64Array, n_probes: int, n_full_scores: int, seed
             device="cpu",
         )
     if len(ids) and not index.backend.is_open():
-        raise _corrupt(folder, said.getvalue().strip() or "fast-plaid cannot load it")
+        raise corrupt(folder, said.getvalue().strip() or "fast-plaid cannot load it")
     return index
 
 
@@ -319,58 +324,17 @@ def _batches(order: Int64Array, documents: Documents) -> Iterator[Int64Array]:
         yield np.array(batch)
 
 
-def _checked_ids(ids: Int64Array, documents: Documents) -> Int64Array:
-    """The ids as int64; InputError unless each document has one of its own and at least one row."""
-    ids = np.ascontiguousarray(ids, dtype=np.int64)
-    n = len(documents)
-    if n == 0 or len(ids) != n or ids.min() < 0 or len(np.unique(ids)) != n:
-        raise InputError(f"{n} documents need as many ids, at least one, each 0 or more and used once.")
-    return ids
-
-
 def _finish(folder: Path, index: Any, facts: PlaidFacts) -> None:
     """Write ids and facts, the facts last."""
-    np.save(folder / _IDS, index.backend.ids(), allow_pickle=False)
-    (folder / _FACTS).write_text(json.dumps(asdict(facts), indent=1), encoding="utf-8")
-
-
-def _corrupt(folder: Path, why: object) -> IndexCorruptError:
-    return IndexCorruptError(
-        f"The PLAID index in {folder} cannot be read ({why}); rebuild with `codesearch index --rebuild`."
-    )
+    save_ids(folder / _IDS, index.backend.ids())
+    save_facts(folder / _FACTS, facts)
 
 
 def _check_files(folder: Path) -> None:
     """Raise IndexCorruptError for a file that fast-plaid might read and this module did not write."""
     top, inner = folder / _NAME, folder / _NAME / "fast_plaid_index"
     if top.is_symlink() or not top.is_dir() or [path.name for path in top.iterdir()] != [inner.name]:
-        raise _corrupt(folder, f"{top.name} holds something else than an index")
+        raise corrupt(folder, f"{top.name} holds something else than an index")
     for path in inner.iterdir():
         if path.is_symlink() or not path.is_file() or not _KNOWN_FILES.fullmatch(path.name):
-            raise _corrupt(folder, f"{path.name} does not belong there")
-
-
-def _read_facts(folder: Path) -> PlaidFacts:
-    try:
-        raw = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        if set(raw) != {field.name for field in fields(PlaidFacts)}:
-            raise ValueError("unexpected fields")
-        facts = PlaidFacts(**{name: int(value) for name, value in raw.items()})
-    except (OSError, ValueError, TypeError) as error:
-        raise _corrupt(folder, error) from error
-    if facts.format_version != FORMAT_VERSION:
-        raise _corrupt(
-            folder, f"format_version {facts.format_version}, this codesearch reads {FORMAT_VERSION}"
-        )
-    return facts
-
-
-def _read_ids(folder: Path, facts: PlaidFacts) -> Int64Array:
-    """(n_documents,) ids by position."""
-    try:
-        ids = np.load(folder / _IDS, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _corrupt(folder, error) from error
-    if ids.shape != (facts.n_documents,) or ids.dtype != np.int64 or len(np.unique(ids)) != len(ids):
-        raise _corrupt(folder, "its ids are not one for each document")
-    return np.asarray(ids)
+            raise corrupt(folder, f"{path.name} does not belong there")

@@ -111,11 +111,3 @@ def test_exact_index_ranks_ties_by_id_and_obeys_the_filter() -> None:
     assert index.search(query, 2, np.array([], np.int64)).ids.tolist() == []
     assert ExactIndex(rows).search(query, 2).ids.tolist() == [0, 2]
     np.testing.assert_allclose(index.search(query, 4).scores, [1, 1, 0.6, 0])
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(-3, 3), max_size=30), st.integers(0, 35))
-def test_top_k_is_a_stable_sort(scores: list[int], k: int) -> None:
-    array = np.array(scores, np.float32)
-    want = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:k]
-    assert exact.top_k(array, k).tolist() == want

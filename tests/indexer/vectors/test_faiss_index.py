@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from indexer.errors import IndexCorruptError, InputError
+from indexer.errors import IndexCorruptError, InputError, MissingExtraError
 from indexer.vectors import faiss_index
 from indexer.vectors.exact import ExactIndex
 from indexer.vectors.faiss_index import FaissIndex, build_faiss, lists_for, update_faiss
@@ -40,7 +41,7 @@ def recall(index: FaissIndex, oracle: ExactIndex, queries: np.ndarray, k: int = 
 def test_flat_equals_exact(tmp_path: Path) -> None:
     rows, ids = clustered_rows(300), np.arange(300) * 7 + 2**41
     facts = build_faiss(tmp_path, ids, [rows[:100], rows[100:101], rows[101:]])
-    assert (facts.n_lists, facts.n_rows, facts.dim) == (0, 300, 32)
+    assert (facts.n_lists, facts.n_stored, facts.dim) == (0, 300, 32)
     index, oracle = FaissIndex(tmp_path), ExactIndex(rows, ids)
     for query in clustered_rows(20, seed=1).astype(np.float32):
         for allowed in (None, ids[::3]):
@@ -83,7 +84,7 @@ def test_rows_are_removed_and_added(tmp_path: Path, n: int) -> None:
     removed = np.array([0, 7, n - 1, 77_777])
     facts = update_faiss(old, new, removed, more_ids, [more[:4], more[4:]])
     assert facts is not None
-    assert facts.n_rows == n + 7
+    assert facts.n_stored == n + 7
     assert {path.name: path.read_bytes() for path in old.iterdir()} == before
     index = FaissIndex(new)
     for i, row in zip(more_ids, more.astype(np.float32), strict=True):
@@ -177,3 +178,23 @@ def test_a_later_format_is_refused_by_name(tmp_path: Path) -> None:
 )
 def test_lists_for(n: int, lists: int) -> None:
     assert lists_for(n) == lists
+
+
+def test_two_faiss_wheels_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faiss_index, "_WHEELS", ("numpy", "hypothesis", "no-such-package"))
+    faiss_index._faiss.cache_clear()
+    try:
+        with pytest.raises(MissingExtraError, match="numpy and hypothesis are both installed"):
+            build_faiss(tmp_path, np.arange(2), [clustered_rows(2)])
+    finally:
+        faiss_index._faiss.cache_clear()
+
+
+def test_without_faiss_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    faiss_index._faiss.cache_clear()
+    try:
+        with pytest.raises(MissingExtraError, match="pip install faiss-cpu"):
+            build_faiss(tmp_path, np.arange(2), [clustered_rows(2)])
+    finally:
+        faiss_index._faiss.cache_clear()

@@ -119,7 +119,7 @@ def test_documents_are_removed_added_and_found_after_reopening(tmp_path: Path) -
     first = PlaidIndex(old).search(query_for(documents[7]), 5)
     facts = update_plaid(old, new, np.array([5, 6, 40, 999]), np.arange(12) + 500, more)
     assert facts is not None
-    assert facts.n_documents == 60 - 3 + 12
+    assert facts.n_stored == 60 - 3 + 12
     index = PlaidIndex(new)
     for i, document in enumerate(more):
         assert index.search(query_for(document), 1).ids.tolist() == [500 + i]
@@ -163,7 +163,7 @@ def test_a_build_in_batches_finds_as_much(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(plaid_index, "BATCH_ROWS", 500)
     documents = make_documents(80)
     facts = build_plaid(tmp_path, np.arange(80), documents)
-    assert facts.n_trained_documents < 40
+    assert facts.n_trained < 40
     index = PlaidIndex(tmp_path)
     found = [index.search(query_for(document), 1).ids.tolist() for document in documents]
     assert found == [[i] for i in range(80)]
