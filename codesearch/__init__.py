@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codesearch.api import CodeIndex
     from codesearch.context import Context
-    from codesearch.findings import Findings, Omitted
+    from codesearch.findings import Findings, Omitted, RankedFile, RankedFiles
+    from codesearch.seen import Seen
     from indexer.errors import (
         BuildInterruptedError,
         CheckpointError,
@@ -40,6 +41,9 @@ _HOMES = {
     "Context": "codesearch.context",
     "Findings": "codesearch.findings",
     "Omitted": "codesearch.findings",
+    "RankedFile": "codesearch.findings",
+    "RankedFiles": "codesearch.findings",
+    "Seen": "codesearch.seen",
     "BuildProgress": "indexer.records",
     "BuildReport": "indexer.records",
     "Evidence": "indexer.records",
@@ -81,6 +85,9 @@ __all__ = [
     "NothingToIndexError",
     "Omitted",
     "Passage",
+    "RankedFile",
+    "RankedFiles",
+    "Seen",
     "StorageError",
     "WalkSettings",
     "__version__",

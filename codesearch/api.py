@@ -11,50 +11,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from codesearch.budget import fill
+from codesearch import answering
+from codesearch.answering import MOST_HITS, Question, index_state
 from codesearch.building import build_index, find_root, settings_of
-from codesearch.context import Context, build_context, render_context
+from codesearch.context import Context, render_context
 from codesearch.counting import Tokenizer, counter_for
 from codesearch.drafts import Draft
-from codesearch.explain import explain_empty, stale_note
-from codesearch.findings import Filters, Findings, IndexState, Omitted
-from codesearch.passages import Drafts, draft_passages
-from codesearch.request import check_budget, check_k, make_request
+from codesearch.findings import Findings, IndexState, RankedFile, RankedFiles
+from codesearch.request import check_budget, check_k, check_offset, make_request
+from codesearch.seen import Seen
 from indexer.errors import InputError
 from indexer.records import BuildReport, Mode, Passage, ProgressCallback, SearchRequest
 from indexer.settings import BuildSettings
 
 if TYPE_CHECKING:
-    from indexer.search import IndexStatus, OutlineEntry, Searcher, SearchResult
+    from indexer.search import IndexStatus, OutlineEntry, Searcher
 
-CONTEXT_HITS = 40
-_MOST_HITS = 400
 _FRESHNESS_SECONDS = 0.2
 """How long one look at the disk for stale files may take."""
 _FRESHNESS_KEPT_SECONDS = 3.0
 """Searches within this time share one look at the disk."""
 REFRESH_FILES = 50
 """With more stale files than this, a search does not bring the index up to date by itself."""
-
-_Ask = Callable[[int], "SearchResult"]
-"""The engine's answer for a number of hits."""
-
-
-@dataclass(frozen=True, slots=True)
-class RankedFile:
-    """A file as an answer."""
-
-    path: str
-    score: float
-    language: str
-    best: Passage
-    """Its best passage."""
 
 
 class CodeIndex:
@@ -154,15 +137,17 @@ class CodeIndex:
         budget_tokens: int | None = None,
         *,
         tokenizer: Tokenizer = None,
+        seen: Seen | None = None,
     ) -> list[Passage]:
         """The best passages for a question, best first; `find` gives the same with all that surrounds it.
 
         At most `k` passages, of at most `budget_tokens` tokens together as `tokenizer` counts them (see
         `codesearch.counting`). `paths` are globs in .gitignore syntax, a leading `!` excludes. Filters are
-        conjunctive. Raises InputError for a request that cannot be served.
+        conjunctive. `seen` leaves out what it has been shown, and remembers this answer. Raises InputError
+        for a request that cannot be served.
         """
         findings = self.find(
-            query, k, mode, languages, paths, regex, kinds, budget_tokens, tokenizer=tokenizer
+            query, k, mode, languages, paths, regex, kinds, budget_tokens, tokenizer=tokenizer, seen=seen
         )
         return list(findings.passages)
 
@@ -178,12 +163,21 @@ class CodeIndex:
         budget_tokens: int | None = None,
         *,
         tokenizer: Tokenizer = None,
+        seen: Seen | None = None,
+        offset: int = 0,
     ) -> Findings:
-        """As `search`, with the state of the index, what was left out, and why nothing was found."""
+        """As `search`, with the state of the index, what was left out, and why nothing was found.
+
+        `offset` passages are passed over, for the next page of an answer.
+        """
+        check_budget(budget_tokens)
         request = make_request(
             query, k=k, mode=mode, languages=languages, paths=paths, regex=regex, kinds=kinds
         )
-        return self._findings(request, lambda n: self._search(request, n), budget_tokens, tokenizer)
+        counter = counter_for(tokenizer)
+        with self._lock:
+            question = Question(request, self.engine, self.state(), seen=seen)
+            return answering.find(question, counter, budget_tokens, check_offset(offset))
 
     def similar(
         self,
@@ -193,17 +187,23 @@ class CodeIndex:
         budget_tokens: int | None = None,
         *,
         tokenizer: Tokenizer = None,
+        seen: Seen | None = None,
+        offset: int = 0,
     ) -> Findings:
         """Code like the symbol at `line` of an indexed file, or like the whole file without a line.
 
         `path` is relative to the index. Raises InputError for a file or line that is not indexed.
         """
-        check_k(k)
+        check_budget(budget_tokens)
         where = PurePosixPath(path).as_posix()
-        request = SearchRequest(query=where if line is None else f"{where}:{line}", k=k)
-        return self._findings(
-            request, lambda n: self.engine.similar(where, line, n), budget_tokens, tokenizer
-        )
+        request = SearchRequest(query=where if line is None else f"{where}:{line}", k=check_k(k))
+        counter = counter_for(tokenizer)
+        with self._lock:
+            searcher = self.engine
+            question = Question(
+                request, searcher, self.state(), ask=lambda n: searcher.similar(where, line, n), seen=seen
+            )
+            return answering.find(question, counter, budget_tokens, check_offset(offset))
 
     def context(
         self,
@@ -217,6 +217,7 @@ class CodeIndex:
         paths: Iterable[str] = (),
         regex: str | None = None,
         kinds: Iterable[str] = (),
+        seen: Seen | None = None,
     ) -> Context:
         """A block of cited passages for a prompt; its text has at most `budget_tokens` tokens.
 
@@ -225,27 +226,12 @@ class CodeIndex:
         check_budget(budget_tokens)
         render_context(format, query, ())
         request = make_request(
-            query, k=CONTEXT_HITS, mode=mode, languages=languages, paths=paths, regex=regex, kinds=kinds
+            query, k=1, mode=mode, languages=languages, paths=paths, regex=regex, kinds=kinds
         )
         counter = counter_for(tokenizer)
         with self._lock:
-            state = self.state()
-            drafts = self._enough_drafts(
-                lambda n: self._search(request, n),
-                CONTEXT_HITS,
-                lambda kept: sum(draft.passage(counter).n_tokens for draft in kept) < budget_tokens,
-            )
-            notes = self._notes(request, state, bool(drafts.kept))
-        context = build_context(
-            request.query,
-            drafts.kept,
-            counter,
-            budget_tokens,
-            form=format,
-            stale=set(state.changed) | set(state.deleted),
-            notes=notes,
-        )
-        return replace(context, omitted=(*context.omitted, *drafts.dropped))
+            question = Question(request, self.engine, self.state(), seen=seen)
+            return answering.make_context(question, counter, budget_tokens, format)
 
     def files(
         self,
@@ -256,23 +242,24 @@ class CodeIndex:
         paths: Iterable[str] = (),
         regex: str | None = None,
         kinds: Iterable[str] = (),
-    ) -> list[RankedFile]:
+    ) -> RankedFiles:
         """The best files for a question, each once, best first."""
         request = make_request(
             query, k=k, mode=mode, languages=languages, paths=paths, regex=regex, kinds=kinds
         )
         counter = counter_for(None)
         with self._lock:
-            drafts = self._enough_drafts(
-                lambda n: self._search(request, n), _MOST_HITS, lambda kept: _n_files(kept) < k, first=4 * k
-            )
+            question = Question(request, self.engine, self.state())
+            drafts = question.drafts(MOST_HITS, lambda kept: _n_files(kept) < k, first=4 * k)
+            notes = question.notes(drafts)
         best: dict[str, Draft] = {}
         for draft in drafts.kept:
             best.setdefault(draft.file.path, draft)
-        return [
+        files = tuple(
             RankedFile(path, draft.hit.score, draft.file.language, draft.passage(counter))
             for path, draft in list(best.items())[:k]
-        ]
+        )
+        return RankedFiles(request.query, request.mode, files, question.state, notes)
 
     # --- looking things up ---
 
@@ -285,18 +272,7 @@ class CodeIndex:
         """The short form of `status` that every answer carries; a look at the disk is kept for seconds."""
         with self._lock:
             if self._state is None or time.monotonic() - self._state_at > _FRESHNESS_KEPT_SECONDS:
-                status = self.engine.status(_FRESHNESS_SECONDS)
-                stale = status.stale
-                self._state = IndexState(
-                    commit=status.commit or None,
-                    n_files=status.n_files,
-                    n_chunks=status.n_chunks,
-                    changed=tuple(stale.changed),
-                    added=tuple(stale.added),
-                    deleted=tuple(stale.deleted),
-                    n_skipped=len(status.skipped),
-                    complete=stale.complete,
-                )
+                self._state = index_state(self.engine.status(_FRESHNESS_SECONDS))
                 self._state_at = time.monotonic()
             return self._state
 
@@ -308,6 +284,11 @@ class CodeIndex:
             entries = self.engine.outline(prefix)
         inside = prefix + "/"
         return [e for e in entries if not prefix or e.path == prefix or e.path.startswith(inside)]
+
+    def paths(self) -> tuple[str, ...]:
+        """Every indexed file."""
+        with self._lock:
+            return tuple(self.engine.paths())
 
     def read(self, path: str, start_line: int = 1, end_line: int | None = None) -> str:
         """Lines of an indexed file, as indexed; the disk is not touched.
@@ -325,56 +306,6 @@ class CodeIndex:
         if start_line < 1 or start_line > last:
             raise InputError(f"{path} has lines 1 to {len(lines)}; {start_line} to {last} is none of it.")
         return "".join(lines[start_line - 1 : last])
-
-    # --- inside ---
-
-    def _search(self, request: SearchRequest, n_hits: int) -> SearchResult:
-        return self.engine.search(replace(request, k=n_hits))
-
-    def _findings(
-        self, request: SearchRequest, ask: _Ask, budget_tokens: int | None, tokenizer: Tokenizer
-    ) -> Findings:
-        started = time.monotonic()
-        check_budget(budget_tokens)
-        counter = counter_for(tokenizer)
-        with self._lock:
-            state = self.state()
-            drafts = self._enough_drafts(ask, request.k, lambda kept: len(kept) < request.k)
-            stale = set(state.changed) | set(state.deleted)
-            filled = fill(drafts.kept, counter, budget_tokens, stale=stale)
-            notes = self._notes(request, state, bool(drafts.kept))
-        if drafts.kept and not filled.passages:
-            notes = (*notes, f"No passage fits into {budget_tokens} tokens; raise the budget.")
-        omitted: tuple[Omitted, ...] = (*filled.omitted, *drafts.dropped)
-        return Findings(
-            query=request.query,
-            mode=request.mode,
-            passages=filled.passages,
-            index=state,
-            tokenizer=counter.name,
-            filters=Filters(request.languages, request.paths, request.regex, request.kinds),
-            budget_tokens=budget_tokens,
-            omitted=omitted,
-            notes=notes,
-            elapsed_seconds=time.monotonic() - started,
-        )
-
-    def _enough_drafts(
-        self, ask: _Ask, k: int, wants_more: Callable[[Sequence[Draft]], bool], *, first: int | None = None
-    ) -> Drafts:
-        """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
-        n_hits = first or (k + k // 2 + 5)
-        while True:
-            n_hits = min(n_hits, _MOST_HITS)
-            result = ask(n_hits)
-            drafts = draft_passages(result.hits, self.engine, k=k)
-            if not wants_more(drafts.kept) or len(result.hits) < n_hits or n_hits == _MOST_HITS:
-                return drafts
-            n_hits *= 4
-
-    def _notes(self, request: SearchRequest, state: IndexState, found: bool) -> tuple[str, ...]:
-        notes = [] if found else explain_empty(request, state, self.engine.paths())
-        return (*notes, *stale_note(state))
 
 
 def _n_files(drafts: Sequence[Draft]) -> int:

@@ -15,8 +15,10 @@ from typing import Any
 import click
 
 from codesearch import __version__
+from codesearch.commands.context import context_command, outline_command
 from codesearch.commands.indexing import index_command
-from codesearch.commands.searching import search_command
+from codesearch.commands.models import models_command
+from codesearch.commands.searching import files_command, search_command, similar_command
 from codesearch.commands.status import status_command
 from codesearch.console import ReaderGoneError, encode_safely, say
 from indexer.errors import BuildInterruptedError, CodesearchError
@@ -94,9 +96,17 @@ def cli() -> None:
     """Semantic code search on your own machine: index a folder once, then ask it in words."""
 
 
-cli.add_command(index_command)
-cli.add_command(search_command)
-cli.add_command(status_command)
+for command in (
+    index_command,
+    search_command,
+    context_command,
+    files_command,
+    similar_command,
+    outline_command,
+    status_command,
+    models_command,
+):
+    cli.add_command(command)
 
 
 def main() -> None:

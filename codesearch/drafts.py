@@ -9,7 +9,7 @@ Which lines a hit is shown as is decided in `passages.py`; `budget.py` shortens 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from codesearch.counting import TokenCounter
@@ -86,10 +86,22 @@ class Draft:
     def by_importance(self) -> list[int]:
         """Shown lines: the best match outwards, the signature right after the match's first lines."""
         lines = [number for first, last in self.shown for number in range(first, last + 1)]
-        centre = self.focus[0] if self.focus else lines[0]
+        centre = self._best_line(lines)
         near = sorted(lines, key=lambda number: (abs(number - centre), -number))
         head = lines[:1]
         return list(dict.fromkeys([*near[:3], *head, *near]))
+
+    def _best_line(self, shown: Sequence[int]) -> int:
+        """The shown line on which most of the query was found; else the first that matched."""
+        weights = dict.fromkeys(shown, 0.0)
+        for match in self.hit.matches:
+            line = self.file.line_of(match.start_char)
+            if line in weights:
+                weights[line] += max(0.0, match.similarity)
+        best = max(shown, key=lambda line: weights[line])
+        if weights[best] > 0:
+            return best
+        return next((line for line in self.focus if line in weights), shown[0])
 
     def keeping(self, lines: Iterable[int], *, keep_end: bool) -> Draft:
         """This draft reduced to some of its lines; it starts with a kept one.

@@ -79,3 +79,25 @@ class Findings:
     def n_tokens(self) -> int:
         """Tokens of all passages together."""
         return sum(passage.n_tokens for passage in self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFile:
+    """A file as an answer."""
+
+    path: str
+    score: float
+    language: str
+    best: Passage
+    """Its best passage."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFiles:
+    """The best files for a question, each once, best first."""
+
+    query: str
+    mode: Mode
+    files: tuple[RankedFile, ...]
+    index: IndexState
+    notes: tuple[str, ...] = ()

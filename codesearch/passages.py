@@ -10,7 +10,7 @@ Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,18 +62,24 @@ class PassageSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """Best first, disjoint; and what was dropped as a duplicate."""
+    """Best first, disjoint; and what was dropped as a duplicate or as seen."""
 
     kept: tuple[Draft, ...]
     dropped: tuple[Omitted, ...]
 
 
 def draft_passages(
-    hits: Iterable[Hit], source: PassageSource, *, k: int, limits: PassageLimits = DEFAULT_LIMITS
+    hits: Iterable[Hit],
+    source: PassageSource,
+    *,
+    k: int,
+    limits: PassageLimits = DEFAULT_LIMITS,
+    skip: Callable[[Draft], bool] | None = None,
 ) -> Drafts:
     """Cut, merge and deduplicate until `k` passages stand; hits come best first.
 
     A hit that falls into or beside a passage already there widens that one and costs nothing of `k`.
+    `skip` says which were shown before; they are dropped.
     """
     kept: list[Draft] = []
     dropped: list[Omitted] = []
@@ -91,6 +97,9 @@ def draft_passages(
         if view is None or not view.n_lines:
             continue
         draft = cut(hit, view, limits)
+        if skip is not None and skip(draft):
+            dropped.append(draft.omitted("seen"))
+            continue
         touching = next((i for i, other in enumerate(kept) if touches(other, draft)), None)
         if touching is not None:
             kept[touching] = merge(kept[touching], draft)
@@ -106,29 +115,28 @@ def draft_passages(
 
 def cut(hit: Hit, view: FileView, limits: PassageLimits = DEFAULT_LIMITS) -> Draft:
     """The lines that one hit is shown as."""
-    first, last = _match_lines(hit, view, limits.max_lines)
+    weights = _line_weights(hit, view)
+    first, last = _match_lines(hit, view, weights, limits.max_lines)
     below = view.symbol_below(first, last)
     if below is not None:
         first = last = below.first
-    container = next(iter(view.enclosing(first, last)), None)
-    while container is None or container.n_lines > limits.max_lines:
-        children = view.inside(first, last, container)
-        low, high = min([first, *(c.first for c in children)]), max([last, *(c.last for c in children)])
-        if not children or high - low < limits.max_lines:
-            break
-        # The match runs over several long symbols: the one with most of it stands for it.
-        best = max(children, key=lambda child: min(child.last, last) - max(child.first, first))
-        first, last = max(first, best.first), min(last, best.last)
+    while True:
         container = next(iter(view.enclosing(first, last)), None)
-    else:
-        return _whole(hit, view, container, (first, last), limits)
-    window = (low, high)
-    symbol = max(children, key=lambda c: min(c.last, last) - max(c.first, first), default=container)
+        if container is not None and container.n_lines <= limits.max_lines:
+            return _whole(hit, view, container, (first, last), limits)
+        children = view.inside(first, last, container)
+        if all(first <= child.first and child.last <= last for child in children):
+            break
+        # A symbol begins or ends outside the match: the part with most of it stands for it.
+        first, last = _heaviest_part(children, (first, last), weights)
+    focus = tuple(range(first, last + 1))
     if container is not None and (container.is_callable or not _has_parts(view, container)):
-        return _around(hit, view, container, window, (first, last), limits)
-    if not children:
-        window = _window(view, (first, last), view.gap(first, container), limits.window_lines)
-    return Draft(view, (window,), *window, tuple(range(first, last + 1)), symbol, hit, limits)
+        return _around(hit, view, container, (first, last), focus, limits)
+    if children:
+        symbol = max(children, key=lambda child: (_weight(weights, child.first, child.last), child.n_lines))
+        return Draft(view, ((first, last),), first, last, focus, symbol, hit, limits)
+    window = _window(view, (first, last), view.gap(first, container), limits.window_lines)
+    return Draft(view, (window,), *window, focus, container, hit, limits)
 
 
 def numbered_lines(passage: Passage) -> Iterator[tuple[int | None, str]]:
@@ -162,7 +170,20 @@ def _view(hit: Hit, source: PassageSource, views: dict[str, FileView | None]) ->
     return views[chunk.path]
 
 
-def _match_lines(hit: Hit, view: FileView, max_lines: int) -> LineRange:
+def _line_weights(hit: Hit, view: FileView) -> dict[int, float]:
+    """How much of the query each line of a file answers: similarities of the words found on it."""
+    weights: dict[int, float] = {}
+    for match in hit.matches:
+        line = view.line_of(match.start_char)
+        weights[line] = weights.get(line, 0.0) + max(0.0, match.similarity)
+    return weights
+
+
+def _weight(weights: dict[int, float], first: int, last: int) -> float:
+    return sum(weight for line, weight in weights.items() if first <= line <= last)
+
+
+def _match_lines(hit: Hit, view: FileView, weights: dict[int, float], max_lines: int) -> LineRange:
     """Lines of the match, narrowed to where its words lie thickest if they are too many."""
     part = view.text[hit.start_char : hit.end_char]
     blank_before = len(part) - len(part.lstrip()) if part.strip() else 0
@@ -171,16 +192,27 @@ def _match_lines(hit: Hit, view: FileView, max_lines: int) -> LineRange:
     last = max(first, view.line_of(min(hit.start_char + n_chars, len(view.text)) - 1))
     if last - first < max_lines:
         return first, last
-    weights: dict[int, float] = {}
-    for match in hit.matches:
-        line = view.line_of(match.start_char)
-        if first <= line <= last:
-            weights[line] = weights.get(line, 0.0) + max(0.0, match.similarity)
-    if not weights:
+    inside = sorted(line for line in weights if first <= line <= last)
+    if not inside:
         return first, first + max_lines // 2 - 1
     reach = max_lines // 4
-    best = max(sorted(weights), key=lambda at: sum(w for n, w in weights.items() if abs(n - at) <= reach))
+    best = max(inside, key=lambda line: _weight(weights, max(first, line - reach), min(last, line + reach)))
     return max(first, best - reach), min(last, best + reach)
+
+
+def _heaviest_part(children: Sequence[SpanLines], match: LineRange, weights: dict[int, float]) -> LineRange:
+    """The match narrowed to one of the symbols that it touches, or to its best line between them."""
+    parts = [(max(match[0], child.first), min(match[1], child.last)) for child in children]
+    best = max(parts, key=lambda part: (_weight(weights, *part), part[1] - part[0]))
+    between = [
+        line
+        for line in range(match[0], match[1] + 1)
+        if weights.get(line) and not any(first <= line <= last for first, last in parts)
+    ]
+    if sum(weights[line] for line in between) > _weight(weights, *best):
+        line = max(between, key=lambda number: weights[number])
+        return line, line
+    return best
 
 
 def _whole(hit: Hit, view: FileView, symbol: SpanLines, focus: LineRange, limits: PassageLimits) -> Draft:
@@ -194,7 +226,12 @@ def _whole(hit: Hit, view: FileView, symbol: SpanLines, focus: LineRange, limits
 
 
 def _around(
-    hit: Hit, view: FileView, symbol: SpanLines, window: LineRange, focus: LineRange, limits: PassageLimits
+    hit: Hit,
+    view: FileView,
+    symbol: SpanLines,
+    window: LineRange,
+    focus: tuple[int, ...],
+    limits: PassageLimits,
 ) -> Draft:
     """A long symbol: its signature and the lines around the match."""
     signature = view.signature(symbol)
@@ -204,8 +241,7 @@ def _around(
     if symbol.last - body[1] <= limits.max_gap_lines:
         lines.extend(range(body[1] + 1, symbol.last + 1))
     shown = ranges_of(lines, max_gap=limits.max_gap_lines)
-    kept = tuple(range(focus[0], focus[1] + 1))
-    return Draft(view, shown, symbol.first, symbol.last, kept, symbol, hit, limits)
+    return Draft(view, shown, symbol.first, symbol.last, focus, symbol, hit, limits)
 
 
 def _window(view: FileView, match: LineRange, bounds: LineRange, n_lines: int) -> LineRange:

@@ -87,16 +87,16 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
         "symbol": passage.symbol,
         "kind": passage.kind,
         "language": passage.language,
-        "score": _figure(passage.score),
+        "score": figure(passage.score),
         "n_tokens": passage.n_tokens,
         "stale": passage.stale,
         "omitted_lines": [list(pair) for pair in passage.omitted_lines],
         "text": passage.text,
         "evidence": {
             "scores": {
-                "lexical": _figure(scores.lexical),
-                "single": _figure(scores.single),
-                "colbert": _figure(scores.colbert),
+                "lexical": figure(scores.lexical),
+                "single": figure(scores.single),
+                "colbert": figure(scores.colbert),
             },
             "symbols": list(passage.evidence.symbols),
             "matches": [
@@ -104,7 +104,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
                     "query_word": match.query_word,
                     "code_word": match.code_word,
                     "line": match.line,
-                    "similarity": _figure(match.similarity),
+                    "similarity": figure(match.similarity),
                 }
                 for match in passage.evidence.matches
             ],
@@ -112,7 +112,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
     }
 
 
-def _figure(value: float | None) -> float | None:
+def figure(value: float | None) -> float | None:
     """Six decimals, so that the last bits of a sum do not change the bytes."""
     return None if value is None else round(float(value), 6)
 
@@ -123,7 +123,7 @@ def _omitted_dict(omitted: Omitted) -> dict[str, Any]:
         "start_line": omitted.start_line,
         "end_line": omitted.end_line,
         "symbol": omitted.symbol,
-        "score": _figure(omitted.score),
+        "score": figure(omitted.score),
         "reason": omitted.reason,
     }
 

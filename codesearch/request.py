@@ -68,6 +68,13 @@ def check_k(k: int) -> int:
     return k
 
 
+def check_offset(offset: int) -> int:
+    """How many passages an answer passes over."""
+    if not 0 <= offset <= MAX_K:
+        raise InputError(f"The offset must be from 0 to {MAX_K:,}, not {offset}.")
+    return offset
+
+
 def check_mode(mode: str | Mode) -> Mode:
     """The mode by name."""
     try:

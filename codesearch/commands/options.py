@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,7 @@ from codesearch.console import is_terminal, put, put_colour, say
 if TYPE_CHECKING:
     from codesearch.api import CodeIndex
     from codesearch.findings import Findings
+    from codesearch.seen import Seen
 
 MODES = ("hybrid", "single", "colbert", "lexical")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -52,6 +54,30 @@ def refresh_option(command: Command) -> Command:
     )(command)
 
 
+def seen_option(command: Command) -> Command:
+    """--seen."""
+    return click.option(
+        "--seen",
+        "seen_file",
+        metavar="FILE",
+        help="Leave out what earlier commands with this file showed, and remember this answer.",
+    )(command)
+
+
+@contextmanager
+def remembering(seen_file: str | None) -> Iterator[Seen | None]:
+    """The memory in a file, written back when the answer is made; None without a file."""
+    if seen_file is None:
+        yield None
+        return
+    from codesearch.seen import Seen
+
+    path = Path(seen_file).expanduser()
+    seen = Seen.load(path)
+    yield seen
+    seen.save(path)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An index, ready to ask, and the settings in force."""
@@ -60,6 +86,18 @@ class Opened:
     config: Config
     folder: str
     """Repo-relative folder that the person named below the index's root; empty for all of it."""
+
+    def within(self, path: str) -> str:
+        """A path of a person's, as the index knows it. Raises InputError for one outside."""
+        from indexer.errors import InputError
+
+        if path in ("", "."):
+            return self.folder
+        try:
+            relative = Path(path).expanduser().resolve().relative_to(self.index.root).as_posix()
+        except ValueError:
+            raise InputError(f"{path} is outside the indexed folder {self.index.root}.") from None
+        return "" if relative == "." else relative
 
     def globs(self, paths: tuple[str, ...]) -> tuple[str, ...]:
         """Path patterns as they were typed, relative to `folder`, as patterns of the index."""

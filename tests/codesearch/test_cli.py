@@ -382,3 +382,67 @@ def test_a_planted_configuration_changes_nothing_that_matters(repository, tmp_pa
     assert result.stdout.count("│") > 0
     assert "'model' in the repository's codesearch.toml is ignored" in result.stderr
     assert "'chat_base_url' in the repository's codesearch.toml is ignored" in result.stderr
+
+
+# --- the other verbs --------------------------------------------------------------------------------
+
+
+def test_context_prints_what_was_counted(repository):
+    from codesearch.counting import counter_for
+
+    for form in ("text", "markdown", "xml", "json", "messages"):
+        result = run("context", "wait before trying again", repository, "--budget", 200, "--format", form)
+        assert result.exit_code == 0
+        assert "retry.py" in result.stdout
+        assert counter_for(None).count(result.stdout) <= 200
+    small = run("context", "server", repository, "--budget", 60)
+    assert small.stderr.startswith("2 more passages did not fit into 60 tokens (")
+    none = run("context", "server", repository, "--budget", 5)
+    assert (none.exit_code, none.stdout) == (1, "")
+    assert "raise --budget" in none.stderr
+
+
+def test_similar(repository):
+    result = run("similar", f"{repository}/retry.py:5", "--format", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["query"] == "retry.py:5"
+    assert "retry.py has lines 1 to 6" in one_sentence(run("similar", f"{repository}/retry.py:99"))
+    assert "nowhere.py is not in the index" in one_sentence(run("similar", repository / "nowhere.py"))
+    assert "There is no such file" in one_sentence(run("similar", repository / "no" / "where.py"))
+
+
+def test_files(repository):
+    result = run("files", "wait before trying again", repository, "-k", 1)
+    assert result.stdout == "retry.py:1-6  pause_after\n"
+    value = json.loads(run("files", "wait before trying again", repository, "--format", "json").stdout)
+    assert value["files"][0]["path"] == "retry.py"
+    assert len({file["path"] for file in value["files"]}) == len(value["files"]) == 3
+
+
+def test_outline(repository, monkeypatch):
+    result = run("outline", repository / "retry.py")
+    assert result.stdout == "retry.py\n  4-6 function pause_after\n"
+    everything = json.loads(run("outline", repository, "--format", "json").stdout)
+    assert [s["name"] for s in everything["symbols"] if s["path"] == "router.py"] == ["add_route"]
+    monkeypatch.chdir(repository / "docs")
+    assert run("outline", ".").stdout.startswith("docs/guide.md\n")
+    missing = run("outline", repository / "nowhere.py")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert "is not in the index" in missing.stderr
+    outside = run("outline", repository / ".." / "elsewhere.py")
+    assert outside.exit_code == 2
+
+
+def test_seen_files(repository, tmp_path):
+    memory = tmp_path / "seen.json"
+    first = run("search", "server", repository, "-k", 1, "--seen", memory)
+    second = run("search", "server", repository, "-k", 1, "--seen", memory)
+    assert first.exit_code == second.exit_code == 0
+    assert first.stdout.split(":")[0] != second.stdout.split(":")[0]
+
+
+def test_models(monkeypatch):
+    assert "codesearch-edge" in run("models").stdout
+    value = json.loads(run("models", "--json").stdout)
+    assert value["models"][0]["name"] == "codesearch-edge"
+    assert "is not a hub name" in one_sentence(run("models", "pull", "not a name"))
