@@ -69,7 +69,8 @@ class Encoder:
         torch_dtype = DTYPES[self.dtype_name]
         attention = make_attention(self.device, torch_dtype, checkpoint.architecture.half_window)
         self._backbone: Backbone
-        if self.device.type == "cpu":
+        self._is_gpu = self.device.type == "cuda"
+        if not self._is_gpu:
             keep_freed_memory()
             self._backbone = CpuBackbone(checkpoint, torch_dtype, attention)
         else:
@@ -90,7 +91,7 @@ class Encoder:
         try:
             return self._compute(batch)
         except torch.OutOfMemoryError:
-            if self.device.type == "cpu":
+            if not self._is_gpu:
                 raise
         # Out of the handler, so that the failed attempt's tensors are gone.
         torch.cuda.empty_cache()

@@ -56,7 +56,13 @@ class ChunkTokenizer:
     @property
     def n_document_prompt(self) -> int:
         """Leading tokens of specials, prefix and prompt in every document."""
-        return self._n_lead + len(self._document_prefix) + self.count(self._checkpoint.document_prompt)
+        return (
+            self._n_lead + len(self._document_prefix) + self._count_prompt(self._checkpoint.document_prompt)
+        )
+
+    def _count_prompt(self, prompt: str) -> int:
+        # By itself and stripped, as sentence-transformers measures it.
+        return self.count(prompt.strip() if self._checkpoint.strip_text else prompt)
 
     def skip_ids(self) -> Int32Array:
         """Sorted ids of the tokens that get no row in a document.
@@ -177,9 +183,7 @@ class ChunkTokenizer:
             all_ids = np.concatenate([all_ids, np.full(n_more, self._expansion_id(), np.int32)])
             tokens += [_NO_TOKEN] * n_more
             n_seen = len(all_ids) if checkpoint.rows.attend_to_expansion else n_seen
-        n_prompt = (
-            lead + len(prefix) + int((chars[lead:stop, 1] + moved <= len(prompt)).sum() if prompt else 0)
-        )
+        n_prompt = lead + len(prefix) + self._count_prompt(prompt)
         return TokenizedQuery(all_ids, n_seen, n_prompt, tuple(tokens))
 
     def _lower(self, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 WORDS = (
     "def route handle request response parse query path open close read write index search token vector "
     "Router registers a callback for each method and raises when the name is taken getUserName snake_case "
-    "import numpy as np return self.value[0] = {'key': 12, \"other\": 3.5} // comment /* more */ #!:;,.()<>+-*%&|^~"
+    "import numpy as np return self.value[0] = {'key': 12, \"other\": 3.5} // comment /* more */ "
+    "#!:;,.()<>+-*%&|^~"
 )
 
 
@@ -59,7 +60,7 @@ def tiny_tokenizer() -> Any:
 
 
 def tiny_config(**changes: Any) -> Any:
-    """A ModernBERT of four layers; its weights are drawn wider than a trained model's, so that errors show."""
+    """A ModernBERT of four layers, its weights drawn wider than a trained model's so that errors show."""
     from transformers import ModernBertConfig
 
     values = {
@@ -90,6 +91,12 @@ def save_backbone(folder: Path, **changes: Any) -> Path:
         ModernBertModel(tiny_config(**changes)).save_pretrained(folder)
         tiny_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def save_tiny() -> Callable[..., Path]:
+    """`save_tiny(folder, **changes)`: a seeded random backbone of a changed `tiny_config`."""
+    return save_backbone
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,8 +49,8 @@ def test_unpack_is_the_inverse_and_no_batch_is_overfull(lengths: list[int], batc
         assert len(batch.input_ids) == batch.cu_seqlens[-1] <= batch_tokens
         assert batch.max_seqlen == np.diff(batch.cu_seqlens).max()
         assert (np.diff(np.diff(batch.cu_seqlens)) <= 0).all()
-    again = pack(windows, batch_tokens)
-    assert [batch.sequence_ids.tolist() for batch in again] == [batch.sequence_ids.tolist() for batch in batches]
+    again = [batch.sequence_ids.tolist() for batch in pack(windows, batch_tokens)]
+    assert again == [batch.sequence_ids.tolist() for batch in batches]
 
 
 def test_full_batches_are_nearly_full() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,7 +56,7 @@ def test_kept_tokens_tile_the_chunk(
 @given(n_tokens=st.integers(300, 3000), overlap_tokens=st.integers(2, 60))
 def test_kept_tokens_have_context_on_both_sides(n_tokens: int, overlap_tokens: int) -> None:
     windows = cut_windows(chunk_of(n_tokens), 256, overlap_tokens, 0)
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in itertools.pairwise(windows):
         assert len(before.input_ids) - 1 - before.kept_end >= overlap_tokens // 2
         assert after.kept_start - 3 >= overlap_tokens // 2
 
@@ -62,9 +64,8 @@ def test_kept_tokens_have_context_on_both_sides(n_tokens: int, overlap_tokens: i
 def test_join_restores_the_chunk_order() -> None:
     chunk = chunk_of(100)
     windows = cut_windows(chunk, 40, 8, 0)
-    parts = [
-        SequenceVectors(window.window_id, window.input_ids[:, None].astype(np.float32), None) for window in windows
-    ]
+    vectors = [window.input_ids[:, None].astype(np.float32) for window in windows]
+    parts = [SequenceVectors(i, hidden, None) for i, hidden in enumerate(vectors)]
     joined = join_windows(5, windows, parts)
     assert joined.sequence_id == 5
     assert joined.hidden[:, 0].tolist() == list(range(100))
