@@ -19,8 +19,8 @@ from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours, top_k
 from indexer.vectors.codec import RowCodec, UInt8Array, float16_to_float32
 
-TILE_ROWS = 4096
-"""Rows decoded at once: 1 MB as float32 at D = 64, which stays in a core's cache."""
+TILE_BYTES = 1 << 20
+"""Size of the rows decoded at once, as float32: they stay in a core's cache until they are scored."""
 
 NOTHING = -1.0
 """The maximum over no rows: the least that a cosine can be."""
@@ -78,9 +78,10 @@ def similarities(query_rows: Float32Array, codes: UInt8Array, codec: RowCodec) -
 def inner_products(rows: NDArray[np.floating], query: Float32Array) -> Float32Array:
     """Inner products of rows (n, D), float16 or float32, with a query (D,): (n,) float32."""
     scores = np.empty(len(rows), dtype=np.float32)
-    buffer = np.empty((min(TILE_ROWS, len(rows)), rows.shape[1]), dtype=np.float32)
-    for start in range(0, len(rows), TILE_ROWS):
-        tile = rows[start : start + TILE_ROWS]
+    n_tile = _tile_rows(rows.shape[1])
+    buffer = np.empty((min(n_tile, len(rows)), rows.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), n_tile):
+        tile = rows[start : start + n_tile]
         if tile.dtype == np.float16:
             tile = float16_to_float32(np.ascontiguousarray(tile), buffer[: len(tile)])
         np.matmul(tile, query, out=scores[start : start + len(tile)])
@@ -123,12 +124,13 @@ class _ScoredTile:
 def _scored_tiles(
     query_rows: Float32Array, pieces: Sequence[UInt8Array], codec: RowCodec
 ) -> Iterator[_ScoredTile]:
-    """Scores of all rows in order, at most TILE_ROWS at a time."""
+    """Scores of all rows in order, one tile at a time."""
+    n_tile = _tile_rows(codec.dim)
     queries = np.ascontiguousarray(codec.rotate(query_rows).T)  # (D, Q)
-    decoded = np.empty((TILE_ROWS, codec.dim), dtype=np.float32)
-    scores = np.empty((TILE_ROWS, len(query_rows)), dtype=np.float32)
+    decoded = np.empty((n_tile, codec.dim), dtype=np.float32)
+    scores = np.empty((n_tile, len(query_rows)), dtype=np.float32)
     first_row = 0
-    for codes in _tiles(pieces, codec.bytes_per_row):
+    for codes in _tiles(pieces, n_tile, codec.bytes_per_row):
         n = len(codes)
         codec.decode_rotated(codes, decoded[:n])
         np.matmul(decoded[:n], queries, out=scores[:n])
@@ -136,17 +138,22 @@ def _scored_tiles(
         first_row += n
 
 
-def _tiles(pieces: Sequence[UInt8Array], n_bytes: int) -> Iterator[UInt8Array]:
-    """The pieces' rows in order, TILE_ROWS at a time (the last fewer), overwritten by the next tile."""
-    buffer = np.empty((TILE_ROWS, n_bytes), dtype=np.uint8)
+def _tile_rows(dim: int) -> int:
+    """Rows in a tile."""
+    return max(1, TILE_BYTES // (4 * dim))
+
+
+def _tiles(pieces: Sequence[UInt8Array], n_tile: int, n_bytes: int) -> Iterator[UInt8Array]:
+    """The pieces' rows in order, n_tile at a time (the last fewer), overwritten by the next tile."""
+    buffer = np.empty((n_tile, n_bytes), dtype=np.uint8)
     filled = 0
     for piece in pieces:
         taken = 0
         while taken < len(piece):
-            n = min(TILE_ROWS - filled, len(piece) - taken)
+            n = min(n_tile - filled, len(piece) - taken)
             buffer[filled : filled + n] = piece[taken : taken + n]
             filled, taken = filled + n, taken + n
-            if filled == TILE_ROWS:
+            if filled == n_tile:
                 yield buffer
                 filled = 0
     if filled:

@@ -60,7 +60,7 @@ def test_tiles_and_pieces_do_not_change_the_maxima(data: st.DataObject) -> None:
     stored = np.concatenate([codec.decode_rotated(piece) for piece in pieces])
     scores = codec.rotate(query_rows) @ stored.T
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "TILE_ROWS", data.draw(st.integers(1, 70)))
+        patch.setattr(exact, "TILE_BYTES", 32 * data.draw(st.integers(1, 70)))
         found = run_maxima(query_rows, pieces, codec, starts, ends)
     for i, (a, b) in enumerate(zip(starts, ends, strict=True)):
         want = scores[:, a:b].max(axis=1) if b > a else np.full(3, -1.0)
@@ -95,7 +95,7 @@ def test_similarities_are_all_of_them() -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("n", [0, 1, 70])
 def test_inner_products(dtype: type, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "TILE_ROWS", 32)
+    monkeypatch.setattr(exact, "TILE_BYTES", 32 * 24 * 4)
     rows, query = unit_rows(n, 24).astype(dtype), unit_rows(1, 24, 3)[0]
     np.testing.assert_allclose(inner_products(rows, query), rows.astype(np.float32) @ query, atol=1e-6)
 
