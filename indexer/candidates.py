@@ -1,7 +1,7 @@
 """Which regions may answer, and what each ranker says of them: the first half of a search.
 
-Lexical and single-vector search name chunks; MaxSim is then computed for every region of those, or
-of the whole index while that is small enough to read. Composed by `search.py`; ranks nothing.
+Full text, symbol names and single vectors name chunks; MaxSim is then computed for every region of
+those, or of the whole index while that is small enough to read. Composed by `search.py`; ranks nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from indexer.embedding_store import SegmentReader
 from indexer.filters import Filters
-from indexer.lexical import FILE_WEIGHTS, REGION_WEIGHTS, search_rows
-from indexer.records import Float32Array, Mode, QueryVectors
+from indexer.lexical import LexicalMatches, search_regions, search_symbols
+from indexer.query_shape import QueryShape
+from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
 from indexer.single_vectors import SingleVectors
 from indexer.store import StoreReader
 from indexer.tables import REGION_BITS, Tables
@@ -26,27 +27,48 @@ FULL_SCAN_ROWS = 150_000
 MAX_CHUNKS = 256
 """Chunks scored by MaxSim in a larger one."""
 _LEXICAL_REGIONS = 400
-_LEXICAL_FILES = 200
+_SYMBOLS = 200
+_DEFINITIONS = 200
 _SINGLE_ROWS = 400
+
+_DEFINITION_WEIGHT = {"function": 0.7, "macro": 0.7, "method": 0.4, "constant": 0.4, "section": 0.4}
+"""How much of a definition a span of a kind is; kinds that are not listed count whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """N candidate regions in order of chunk, with every score; NaN: not run, or not found."""
+    """N candidate regions in order of chunk, with every score; 0: not found, or that ranker did not run."""
 
-    region: NDArray[np.int64]
+    region: Int64Array
     """(N,) positions in the region table."""
-    chunk: NDArray[np.int64]
+    chunk: Int64Array
     """(N,) positions in the chunk table."""
-    lexical_region: Float32Array
-    lexical_file: Float32Array
-    single_region: Float32Array
+    lexical: Float32Array
+    """(N,) BM25 over path, symbols and body."""
+    lexical_body: Float32Array
+    """(N,) BM25 over the body alone."""
+    symbol: Float32Array
+    """(N,) BM25 of the best symbol that the region shows a part of."""
+    definition: Float32Array
+    """(N,) 0..1: the region begins the definition of an identifier of the query."""
+    single: Float32Array
+    """(N,) cosine of the region's row, or nearly that of a wide span around it."""
     single_chunk: Float32Array
-    """(N,) each."""
+    """(N,) cosine of the chunk's row."""
     maxima: Float32Array | None
     """(Q, N): for each query row, the best cosine within the region; None where MaxSim did not run."""
     header_maxima: Float32Array | None
     """(Q, N): the same over the header rows (the path) of the region's chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Spans that a query names, as places in the region table."""
+
+    region: Int64Array
+    """(M,)"""
+    score: Float32Array
+    """(M,)"""
 
 
 class CandidateGatherer:
@@ -57,7 +79,7 @@ class CandidateGatherer:
         store: StoreReader,
         tables: Tables,
         segments: SegmentReader,
-        codec: RowCodec,
+        codec: RowCodec | None,
         singles: SingleVectors,
     ) -> None:
         self._store = store
@@ -67,72 +89,115 @@ class CandidateGatherer:
         self._singles = singles
 
     def gather(
-        self, words: Sequence[str], vectors: QueryVectors | None, mode: Mode, filters: Filters
+        self, shape: QueryShape, vectors: QueryVectors | None, mode: Mode, filters: Filters
     ) -> Gathered:
         """Candidates for a query; `vectors` is None in lexical mode."""
         tables = self._tables
-        lexical_regions: dict[int, float] = {}
-        lexical_files: dict[int, float] = {}
-        if mode in (Mode.HYBRID, Mode.LEXICAL):
-            query = self._store.query
-            lexical_regions = search_rows(query, "lexical_regions", words, REGION_WEIGHTS, _LEXICAL_REGIONS)
-            lexical_files = search_rows(query, "lexical_files", words, FILE_WEIGHTS, _LEXICAL_FILES)
-        single = (
-            vectors.single
-            if vectors is not None and mode in (Mode.HYBRID, Mode.SINGLE, Mode.COLBERT)
-            else None
-        )
+        by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
+        words = shape.words if by_words else ()
+        found = search_regions(self._store.query, words, _LEXICAL_REGIONS)
+        symbols = self._symbols(words)
+        definitions = self._definitions(shape) if by_words else _no_places()
+        single = vectors.single if vectors is not None else None
         near = self._singles.search(single, _SINGLE_ROWS) if single is not None else None
         multi = vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
-        everything = multi is not None and int(tables.n_rows.sum()) <= FULL_SCAN_ROWS
-        if everything:
+        if multi is not None and int(tables.n_rows.sum()) <= FULL_SCAN_ROWS:
             chunks = np.arange(tables.n_chunks)
             if filters.chunks is not None:
                 chunks = chunks[filters.chunks]
         else:
-            chunks = self._choose_chunks(lexical_regions, lexical_files, near, filters)
+            chunks = self._choose_chunks(found, symbols, definitions, near, filters)
         counts = tables.n_regions[chunks]
-        chunk = np.repeat(chunks, counts)
         region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
-        allowed = np.ones(len(region), bool) if filters.regions is None else filters.regions[region]
-
-        lexical_region = _looked_up((tables.chunk_id[chunk] << REGION_BITS) + _ramp(counts), lexical_regions)
-        lexical_file = _looked_up(tables.file_id[chunk], lexical_files)
-        single_region = np.full(len(region), np.nan, np.float32)
-        single_chunk = np.full(len(region), np.nan, np.float32)
-        if single is not None and mode is not Mode.COLBERT and len(chunks):
-            self._score_single(single, chunks, counts, single_region, single_chunk)
+        n = len(region)
+        columns = {
+            name: np.zeros(n, np.float32)
+            for name in ("lexical", "body", "symbol", "definition", "single", "whole")
+        }
+        lexical_at = self._region_positions(found.row_ids)
+        _scatter(columns["lexical"], region, lexical_at, found.scores)
+        _scatter(columns["body"], region, lexical_at, found.body_scores)
+        _scatter(columns["symbol"], region, symbols.region, symbols.score)
+        _scatter(columns["definition"], region, definitions.region, definitions.score)
+        if single is not None and mode in (Mode.HYBRID, Mode.SINGLE) and len(chunks):
+            self._score_single(single, chunks, counts, columns["single"], columns["whole"])
         maxima = header = None
         if multi is not None and len(chunks):
             maxima, header = self._score_multi(multi, chunks, counts)
-        keep = np.flatnonzero(allowed)
+        keep = np.arange(n) if filters.regions is None else np.flatnonzero(filters.regions[region])
         return Gathered(
-            region[keep], chunk[keep], lexical_region[keep], lexical_file[keep], single_region[keep],
-            single_chunk[keep],
-            None if maxima is None else maxima[:, keep],
-            None if header is None else header[:, keep],
-        )  # fmt: skip
+            region=region[keep],
+            chunk=np.repeat(chunks, counts)[keep],
+            lexical=columns["lexical"][keep],
+            lexical_body=columns["body"][keep],
+            symbol=columns["symbol"][keep],
+            definition=columns["definition"][keep],
+            single=columns["single"][keep],
+            single_chunk=columns["whole"][keep],
+            maxima=None if maxima is None else maxima[:, keep],
+            header_maxima=None if header is None else header[:, keep],
+        )
+
+    def _symbols(self, words: Sequence[str]) -> _Places:
+        found = search_symbols(self._store.query, words, _SYMBOLS)
+        if not len(found.row_ids):
+            return _no_places()
+        marks = ",".join("?" * len(found.row_ids))
+        rows = self._store.query(
+            "SELECT span_id, spans.chunk_id, spans.start_char - chunks.start_char"
+            f" FROM spans JOIN chunks USING (chunk_id) WHERE span_id IN ({marks})",
+            found.row_ids.tolist(),
+        )
+        scores = dict(zip(found.row_ids.tolist(), found.scores.tolist(), strict=True))
+        return self._places([(chunk_id, start, scores[span_id]) for span_id, chunk_id, start in rows])
+
+    def _definitions(self, shape: QueryShape) -> _Places:
+        names = sorted(shape.identifiers)[:32]
+        if not names:
+            return _no_places()
+        marks = ",".join("?" * len(names))
+        rows = self._store.query(
+            "SELECT kind, spans.chunk_id, spans.start_char - chunks.start_char"
+            f" FROM spans JOIN chunks USING (chunk_id) WHERE leaf IN ({marks}) LIMIT {_DEFINITIONS}",
+            names,
+        )
+        return self._places(
+            [(chunk_id, start, _DEFINITION_WEIGHT.get(kind, 1.0)) for kind, chunk_id, start in rows]
+        )
+
+    def _places(self, rows: list[tuple[int, int, float]]) -> _Places:
+        """Regions in which spans begin, from (chunk_id, start_char in the chunk, score)."""
+        tables = self._tables
+        regions = []
+        for chunk_id, start, _ in rows:
+            position = int(tables.position(np.array([chunk_id]))[0])
+            low, high = int(tables.region_start[position]), int(tables.region_start[position + 1])
+            inside = int(np.searchsorted(tables.regions[low:high, 0], start, "right")) - 1
+            regions.append(low + max(inside, 0))
+        return _Places(np.array(regions, np.int64), np.array([score for _, _, score in rows], np.float32))
+
+    def _region_positions(self, row_ids: Int64Array) -> Int64Array:
+        """Positions in the region table of full-text row ids."""
+        tables = self._tables
+        chunks = tables.position(row_ids >> REGION_BITS)
+        return tables.region_start[chunks] + (row_ids & ((1 << REGION_BITS) - 1))
 
     def _choose_chunks(
         self,
-        lexical_regions: dict[int, float],
-        lexical_files: dict[int, float],
+        found: LexicalMatches,
+        symbols: _Places,
+        definitions: _Places,
         near: tuple[NDArray[np.int64], Float32Array] | None,
         filters: Filters,
-    ) -> NDArray[np.int64]:
+    ) -> Int64Array:
         """The chunks most often and most highly named, by reciprocal rank, in order of position."""
         tables = self._tables
         votes = np.zeros(tables.n_chunks, np.float32)
-        named: list[NDArray[np.int64]] = []
-        if lexical_regions:
-            ids = np.fromiter(lexical_regions, np.int64) >> REGION_BITS
-            named.append(tables.position(ids))
-        if lexical_files:
-            ids = np.fromiter(lexical_files, np.int64)
-            order = np.argsort(tables.file_id, kind="stable")
-            firsts = np.searchsorted(tables.file_id[order], ids)
-            named.append(order[np.minimum(firsts, tables.n_chunks - 1)])
+        named: list[Int64Array] = [tables.position(found.row_ids >> REGION_BITS)]
+        for places in (symbols, definitions):
+            best_first = places.region[np.argsort(-places.score, kind="stable")]
+            named.append(np.searchsorted(tables.region_start, best_first, "right") - 1)
         if near is not None:
             named.append(np.searchsorted(tables.single_row, near[0], "right") - 1)
         for positions in named:
@@ -141,10 +206,10 @@ class CandidateGatherer:
             if filters.chunks is not None:
                 ordered = ordered[filters.chunks[ordered]]
             votes[ordered] += 1.0 / (20.0 + np.arange(len(ordered), dtype=np.float32))
-        found = np.flatnonzero(votes)
-        if len(found) > MAX_CHUNKS:
-            found = found[np.argsort(-votes[found], kind="stable")[:MAX_CHUNKS]]
-        return np.sort(found)
+        chosen = np.flatnonzero(votes)
+        if len(chosen) > MAX_CHUNKS:
+            chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
+        return np.sort(chosen)
 
     def _score_single(
         self,
@@ -220,7 +285,14 @@ def _ramp(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(total) - np.repeat(starts, counts)
 
 
-def _looked_up(ids: NDArray[np.int64], scores: dict[int, float]) -> Float32Array:
-    if not scores:
-        return np.full(len(ids), np.nan, np.float32)
-    return np.array([scores.get(i, np.nan) for i in ids.tolist()], np.float32)
+def _scatter(column: Float32Array, region: Int64Array, at: Int64Array, scores: Float32Array) -> None:
+    """Put the larger of each region's scores into its place in the column; `region` is ascending."""
+    if not len(at) or not len(region):
+        return
+    places = np.minimum(np.searchsorted(region, at), len(region) - 1)
+    hit = region[places] == at
+    np.maximum.at(column, places[hit], scores[hit])
+
+
+def _no_places() -> _Places:
+    return _Places(np.empty(0, np.int64), np.empty(0, np.float32))

@@ -18,9 +18,9 @@ import numpy as np
 
 from indexer.checkpoint import Checkpoint
 from indexer.chunks import cut_chunks
-from indexer.embedding_store import EmbeddingStore, NewEmbedding, load_all
+from indexer.embedding_store import EmbeddingStore, NewEmbedding
 from indexer.encoder import Encoder
-from indexer.lexical import add_rows, file_row, region_rows, remove_rows
+from indexer.lexical import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
 from indexer.manifest import Manifest
 from indexer.pack import pack, split_vectors
 from indexer.parse import parse
@@ -48,6 +48,8 @@ from indexer.windows import cut_windows, join_windows
 _BLOCK_TOKENS = 65_536
 """Chunks are encoded in blocks of about this many tokens: enough to pack well, little to lose."""
 _FILES_AHEAD = 32
+TEXT_RULES = "1"
+"""Changed when the same bytes are to be read as another text: an older index is then read anew."""
 
 OnFile = Callable[[int, int, str, "Ingest"], None]
 """Called with files done, files in all, the path just done, and the ingest with its counts."""
@@ -109,13 +111,11 @@ class Ingest:
         connection = self._store.connection
         chunks = self._store.file_chunks(row.file_id)
         keys = self._store.file_keys(row.file_id)
-        stored = load_all(self._embeddings.folder, keys)
+        stored = self._embeddings.load(keys)
         for chunk, key in zip(chunks, keys, strict=True):
             rows = region_rows(chunk, stored[key].regions, chunk.chunk_id << REGION_BITS)
-            remove_rows(connection, "lexical_regions", rows)
-        text = "".join(chunk.text for chunk in chunks)
-        symbols = [span.name for chunk in chunks for span in chunk.spans]
-        remove_rows(connection, "lexical_files", [file_row(row.file_id, row.path, text, symbols)])
+            remove_rows(connection, REGIONS, rows)
+        remove_rows(connection, SYMBOLS, symbol_rows(self._store.span_names(row.file_id)))
         self._store.remove_file(row.file_id)
 
     def add(self, files: Sequence[FoundFile], known: dict[str, FileRow], on_file: OnFile) -> list[SkippedRow]:
@@ -188,21 +188,17 @@ class Ingest:
             text=source.text,
         )
         connection = self._store.connection
-        symbols = [span.name for prepared in file.chunks for span in prepared.chunk.spans]
-        add_rows(connection, "lexical_files", [file_row(file_id, source.path, source.text, symbols)])
         known = self._embeddings.known(prepared.key for prepared in file.chunks)
         for prepared in file.chunks:
             chunk = replace(prepared.chunk, chunk_id=self._store.next_chunk_id)
             self._store.add_chunk(file_id, chunk, prepared.key)
-            add_rows(
-                connection,
-                "lexical_regions",
-                region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS),
-            )
+            rows = region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS)
+            add_rows(connection, REGIONS, rows)
             if prepared.key not in known and prepared.key not in self._queued:
                 self._queue.append(prepared)
                 self._queued.add(prepared.key)
                 self._n_queued_tokens += len(prepared.tokenized.input_ids)
+        add_rows(connection, SYMBOLS, symbol_rows(self._store.span_names(file_id)))
         if self._n_queued_tokens >= _BLOCK_TOKENS:
             self._encode_queue()
 

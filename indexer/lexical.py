@@ -1,28 +1,33 @@
-"""BM25 over SQLite's FTS5: one table of files, one of regions, each with path, symbol and body columns.
+"""BM25 over SQLite's FTS5: a table of regions (path, symbol, body) and one of symbols (leaf, full name).
 
 The tables hold split words (`words.py`) and no content of their own: a row is removed by handing
-FTS5 the same words again, which `region_words` makes from the stored text. Not ranking: scores leave
-here as BM25 gives them, sign turned so that higher is better.
+FTS5 the same words again, which the row functions make from the stored text. Not ranking: scores
+leave here as BM25 gives them, sign turned so that higher is better.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.records import Chunk, Int32Array
+import numpy as np
+
+from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
 from indexer.words import words
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
-FILE_WEIGHTS = (3.0, 2.0, 1.0)
-REGION_WEIGHTS = (1.0, 3.0, 1.0)
-"""bm25 weights of path, symbol and body."""
+REGIONS = "lexical_regions"
+SYMBOLS = "lexical_symbols"
+_COLUMNS = {REGIONS: ("path", "symbol", "body"), SYMBOLS: ("leaf", "full")}
 
-_COMMON_SHARE = 0.25
-"""A word in more rows than this share is not looked up while a rarer one is in the query."""
+REGION_WEIGHTS = (3.0, 5.0, 3.0)
+"""bm25 weights of path, symbol and body."""
+SYMBOL_WEIGHTS = (2.0, 1.0)
+"""bm25 weights of a symbol's last name and its full name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +35,19 @@ class LexicalRow:
     """One FTS5 row before splitting."""
 
     row_id: int
-    path: str
-    symbol: str
-    body: str
+    columns: tuple[str, ...]
 
 
-def file_row(file_id: int, path: str, text: str, symbols: Sequence[str]) -> LexicalRow:
-    """The row of a whole file."""
-    return LexicalRow(file_id, path, " ".join(symbols), text)
+@dataclass(frozen=True, slots=True)
+class LexicalMatches:
+    """M rows that hold any of the words, best first."""
+
+    row_ids: Int64Array
+    """(M,)"""
+    scores: Float32Array
+    """(M,) BM25 over all columns."""
+    body_scores: Float32Array
+    """(M,) BM25 over the last column alone."""
 
 
 def region_rows(chunk: Chunk, regions: Int32Array, first_row_id: int) -> list[LexicalRow]:
@@ -48,54 +58,96 @@ def region_rows(chunk: Chunk, regions: Int32Array, first_row_id: int) -> list[Le
     rows = []
     for ordinal, (start, end) in enumerate(regions[:, :2].tolist()):
         low, high = start + chunk.start_char, end + chunk.start_char
-        symbols = [span.name for span in chunk.spans if span.start_char < high and span.end_char > low]
-        rows.append(LexicalRow(first_row_id + ordinal, chunk.path, " ".join(symbols), chunk.text[start:end]))
+        symbols = " ".join(
+            span.name for span in chunk.spans if span.start_char < high and span.end_char > low
+        )
+        rows.append(LexicalRow(first_row_id + ordinal, (chunk.path, symbols, chunk.text[start:end])))
     return rows
 
 
+def symbol_rows(names: Iterable[tuple[int, str]]) -> list[LexicalRow]:
+    """The rows of symbols, from (span_id, dotted name)."""
+    return [LexicalRow(span_id, (last_name(name), name)) for span_id, name in names]
+
+
+def last_name(name: str) -> str:
+    """`Router.add_route` gives `add_route`; `Guide > Install` gives `Install`."""
+    return name.rsplit(" > ", 1)[-1] if " > " in name else name.rsplit(".", 1)[-1]
+
+
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Create both full-text tables; no error if they exist."""
-    for table in ("lexical_files", "lexical_regions"):
+    """Create the full-text tables; no error if they exist."""
+    for table, columns in _COLUMNS.items():
         connection.execute(
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5(path, symbol, body, content='',"
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5({', '.join(columns)}, content='',"
             " tokenize='porter unicode61 remove_diacritics 2')"
         )
-        connection.execute(
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS {table}_terms USING fts5vocab('{table}', 'row')"
-        )
+    connection.execute(
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {REGIONS}_terms USING fts5vocab('{REGIONS}', 'row')"
+    )
 
 
-def _split(row: LexicalRow) -> tuple[int, str, str, str]:
-    return (row.row_id, *(" ".join(words(text)) for text in (row.path, row.symbol, row.body)))
+def _values(rows: Sequence[LexicalRow]) -> list[tuple[int | str, ...]]:
+    return [(row.row_id, *(" ".join(words(text)) for text in row.columns)) for row in rows]
 
 
 def add_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalRow]) -> None:
     """Index rows."""
+    columns = _COLUMNS[table]
+    marks = ", ".join("?" * (1 + len(columns)))
     connection.executemany(
-        f"INSERT INTO {table}(rowid, path, symbol, body) VALUES (?, ?, ?, ?)",
-        [_split(row) for row in rows],
+        f"INSERT INTO {table}(rowid, {', '.join(columns)}) VALUES ({marks})", _values(rows)
     )
 
 
 def remove_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalRow]) -> None:
     """Take rows out again; they must be what was added, to the letter."""
+    columns = _COLUMNS[table]
+    marks = ", ".join("?" * (1 + len(columns)))
     connection.executemany(
-        f"INSERT INTO {table}({table}, rowid, path, symbol, body) VALUES ('delete', ?, ?, ?, ?)",
-        [_split(row) for row in rows],
+        f"INSERT INTO {table}({table}, rowid, {', '.join(columns)}) VALUES ('delete', {marks})",
+        _values(rows),
     )
 
 
-def search_rows(
-    query: Query, table: str, query_words: Sequence[str], weights: tuple[float, float, float], limit: int
-) -> dict[int, float]:
-    """The best rows for any of the words: row id to BM25, higher is better, best first."""
-    if not query_words:
-        return {}
-    path, symbol, body = weights
-    match = " OR ".join('"' + word.replace('"', '""') + '"' for word in query_words)
-    rows = query(
-        f"SELECT rowid, -bm25({table}, {path}, {symbol}, {body}) AS score FROM {table}"
-        f" WHERE {table} MATCH ? ORDER BY score DESC LIMIT ?",
-        (match, limit),
+def search_regions(query: Query, query_words: Sequence[str], limit: int) -> LexicalMatches:
+    """The best regions for any of the words; row ids as `tables.REGION_BITS` makes them."""
+    return _search(query, REGIONS, query_words, REGION_WEIGHTS, (0.0, 0.0, 1.0), limit)
+
+
+def search_symbols(query: Query, query_words: Sequence[str], limit: int) -> LexicalMatches:
+    """The best symbols for any of the words; row ids are span ids."""
+    return _search(query, SYMBOLS, query_words, SYMBOL_WEIGHTS, SYMBOL_WEIGHTS, limit)
+
+
+def _search(
+    query: Query,
+    table: str,
+    query_words: Sequence[str],
+    weights: tuple[float, ...],
+    body_weights: tuple[float, ...],
+    limit: int,
+) -> LexicalMatches:
+    rows: list[tuple[Any, ...]] = []
+    if query_words:
+        match = " OR ".join('"' + word.replace('"', '""') + '"' for word in query_words)
+        score, body = (f"-bm25({table}, {', '.join(map(str, w))})" for w in (weights, body_weights))
+        rows = query(
+            f"SELECT rowid, {score} AS score, {body} FROM {table} WHERE {table} MATCH ? ORDER BY score DESC LIMIT ?",
+            (match, limit),
+        )
+    table_of = np.array(rows, np.float64).reshape(-1, 3)
+    return LexicalMatches(
+        np.array([row[0] for row in rows], np.int64),
+        table_of[:, 1].astype(np.float32),
+        table_of[:, 2].astype(np.float32),
     )
-    return {int(row_id): float(score) for row_id, score in rows}
+
+
+def rarity(query: Query, stems: Iterable[str], n_regions: int) -> dict[str, float]:
+    """How telling each stemmed word is: log(1 + regions / (1 + regions that hold it))."""
+    found = {}
+    for stem in stems:
+        rows = query(f"SELECT doc FROM {REGIONS}_terms WHERE term = ?", (stem,))
+        found[stem] = math.log(1.0 + n_regions / (1.0 + (rows[0][0] if rows else 0)))
+    return found

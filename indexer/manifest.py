@@ -7,24 +7,28 @@ Not a place for facts about content (commit, totals): those are in the generatio
 from __future__ import annotations
 
 import json
-import os
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
+from indexer.seals import Seal
 from indexer.settings import STATE_FOLDER
+from indexer.state_files import write_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _NAME = "manifest.json"
+_MAX_BYTES = 1_000_000
+_GENERATION = re.compile(r"[0-9]{1,30}")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an index is. Every field but `generation` and `checksums` must agree for the index to be used."""
+    """What an index is. All but `generation` and the seals must agree for the index to be used."""
 
     generation: str
-    """Folder name under `generations/`."""
+    """Folder name under `generations/`: digits."""
     format_version: int
     model: str
     """As it was asked for: a bundled name, a hub name or a folder."""
@@ -35,8 +39,17 @@ class Manifest:
     overlap_tokens: int
     codec: str
     """How token rows are stored."""
-    checksums: dict[str, str]
-    """SHA-256 of each file of the generation, by name."""
+    files: dict[str, Seal] = field(default_factory=dict)
+    """Each file of the generation, by name."""
+    segments: dict[str, Seal] = field(default_factory=dict)
+    """Each segment of embeddings that the generation uses, by name."""
+
+
+_NOT_COMPARED = ("generation", "files", "segments")
+
+
+class OlderFormatError(IndexMismatchError):
+    """An earlier codesearch wrote the index; its embeddings can still be used."""
 
 
 def state_folder(root: Path) -> Path:
@@ -50,70 +63,86 @@ def read_manifest(state: Path) -> Manifest:
     Raises IndexMissingError where there is none, IndexCorruptError where it cannot be read, and
     IndexMismatchError where another version of codesearch wrote it.
     """
-    path = state / _NAME
+    path, root = state / _NAME, state.parent
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        if state.is_symlink() or path.is_symlink():
+            raise IndexCorruptError(
+                f"{state if state.is_symlink() else path} is a link; remove it and build the index with"
+                f" `codesearch index {root}`."
+            )
+        with path.open("rb") as file:
+            raw = json.loads(file.read(_MAX_BYTES))
+        if not isinstance(raw, dict):
+            raise ValueError("it holds no object")
+    except (FileNotFoundError, NotADirectoryError):
         raise IndexMissingError(
-            f"There is no index in {state.parent}; build one with `codesearch index {state.parent}`."
+            f"There is no index in {root}; build one with `codesearch index {root}`."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IndexCorruptError(
-            f"{path} cannot be read ({error}); rebuild with `codesearch index --rebuild {state.parent}`."
+            f"{path} cannot be read ({error}); `codesearch doctor --repair {root}` makes it anew."
         ) from error
-    version = raw.get("format_version") if isinstance(raw, dict) else None
+    version = raw.get("format_version")
     if version != FORMAT_VERSION:
-        raise IndexMismatchError(
-            f"The index in {state.parent} has format_version {version}, this codesearch reads"
-            f" {FORMAT_VERSION}; rebuild with `codesearch index --rebuild {state.parent}`."
+        older = isinstance(version, int) and version < FORMAT_VERSION
+        raise (OlderFormatError if older else IndexMismatchError)(
+            f"The index in {root} has format_version {_short(version)}, this codesearch reads"
+            f" {FORMAT_VERSION}; make it anew with `codesearch index --rebuild {root}`."
         )
-    known = {field.name for field in fields(Manifest)}
-    if set(raw) != known:
-        odd = ", ".join(sorted(set(raw) ^ known))
+    try:
+        return _from_json(raw)
+    except (ValueError, TypeError, KeyError) as error:
         raise IndexCorruptError(
-            f"{path} has missing or unknown fields ({odd}); rebuild with"
-            f" `codesearch index --rebuild {state.parent}`."
-        )
-    if "/" in str(raw["generation"]) or str(raw["generation"]).startswith("."):
-        raise IndexCorruptError(f"{path} names a generation outside the index; rebuild with `--rebuild`.")
-    return Manifest(**raw)
+            f"{path} is damaged ({_short(error)}); `codesearch doctor --repair {root}` makes it anew."
+        ) from error
+
+
+def _from_json(raw: dict[str, Any]) -> Manifest:
+    """Every field in its type: a planted or flipped value must not get any further than here."""
+    known = {item.name for item in fields(Manifest)}
+    if set(raw) != known:
+        raise ValueError(f"missing or unknown fields: {', '.join(sorted(set(raw) ^ known))}")
+    for item in fields(Manifest):
+        value = raw[item.name]
+        kind = {"str": str, "int": int}.get(str(item.type), dict)
+        if type(value) is not kind:
+            raise TypeError(f"{item.name} is no {kind.__name__}")
+    if not _GENERATION.fullmatch(raw["generation"]):
+        raise ValueError("generation is no number")
+    sealed = {
+        kind: {name: _seal(name, seal) for name, seal in raw[kind].items()} for kind in ("files", "segments")
+    }
+    return Manifest(**{**raw, **sealed})
+
+
+def _seal(name: str, raw: dict[str, Any]) -> Seal:
+    seal = Seal(**raw)
+    if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
+        raise ValueError("a file's name leads out of the index")
+    if not (type(seal.n_bytes) is int and type(seal.mtime_ns) is int and type(seal.sha256) is str):
+        raise TypeError(f"the seal of {name} is broken")
+    return seal
 
 
 def write_manifest(state: Path, manifest: Manifest) -> None:
     """Make a generation live: write beside the old manifest, sync, rename over it."""
-    temporary = state / f"{_NAME}.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(asdict(manifest), file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(state / _NAME)
-    sync_folder(state)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_file(state / _NAME, json.dumps(asdict(manifest), indent=1, sort_keys=True).encode())
 
 
 def check_agrees(found: Manifest, wanted: Manifest, root: Path) -> None:
     """Refuse an index made with something else, by the name of the first field that differs."""
-    for field in fields(Manifest):
-        if field.name in ("generation", "checksums"):
+    for item in fields(Manifest):
+        if item.name in _NOT_COMPARED:
             continue
-        was, now = getattr(found, field.name), getattr(wanted, field.name)
+        was, now = getattr(found, item.name), getattr(wanted, item.name)
         if was != now:
             raise IndexMismatchError(
-                f"The index in {root} was built with {field.name} {_short(was)}, now it is {_short(now)};"
-                f" replace it with `codesearch index --rebuild {root}`, or use the settings it was built"
-                " with."
+                f"The index in {root} was built with {item.name} {_short(was)}, now it is {_short(now)};"
+                f" replace it with `codesearch index --rebuild {root}`,"
+                " or use the settings it was built with."
             )
 
 
 def _short(value: object) -> str:
-    """A fingerprint by its first digits, anything else whole."""
-    text = str(value)
-    return text[:12] + "…" if re.fullmatch("[0-9a-f]{64}", text) else text
+    text = "".join(char if char.isprintable() else "?" for char in str(value))
+    return text[:12] + "…" if len(text) > 80 else text

@@ -1,122 +1,224 @@
-"""From what three rankers say of candidate regions to one order: fusion, priors, diversity.
+"""From what the rankers say of candidate regions to one order: files first, then the regions in each.
 
-Pure arithmetic over arrays: nothing here reads an index. `search.py` gathers `Candidates`; `rank`
-scores files first (a file is what a question is about), then orders the regions inside each.
-Every constant is in `WEIGHTS`; `DESIGN.md` has the table of what each is worth on the development data.
+Pure arithmetic over arrays: nothing here reads an index. A question is about files, so each file gets
+a score, a weighted sum of signals that are each divided by their largest value among the candidates;
+its regions then share it out. Every constant is in `Weights`; `DESIGN.md` says what each is worth on
+the development data, on which alone they were fitted.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.records import Float32Array, Mode
+from indexer.candidates import Gathered
+from indexer.records import Float32Array, Int64Array, Mode
+from indexer.signals import PathSignals
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The table of constants, tuned on the development repositories alone."""
+    """What a signal at its largest adds to a file's score."""
 
-    colbert: float = 1.0
-    single: float = 0.6
-    lexical: float = 0.8
-    next_region: float = 0.85
-    """A file's second region scores this share of its first, its third the square of it."""
+    colbert_file: float = 0.0
+    """MaxSim over all of the file's rows."""
+    colbert_chunk: float = 0.0
+    """MaxSim of its best chunk."""
+    colbert_top: float = 0.0
+    """MaxSim of its best three regions, above the usual region's, summed."""
+    colbert_header: float = 0.0
+    """MaxSim over the rows of its path."""
+    single_chunk: float = 0.0
+    """Cosine of its best chunk."""
+    single_region: float = 0.0
+    """Cosine of its best region."""
+    single_top: float = 0.0
+    """Cosine of its best three regions, above the usual region's, summed."""
+    lexical_top: float = 0.0
+    """BM25 of its best three regions, summed."""
+    lexical_body: float = 0.0
+    """BM25 of its best region's body."""
+    symbol: float = 0.0
+    """BM25 of its best symbol's name."""
+    definition: float = 0.0
+    """It defines an identifier of the query."""
+    lone_definition: float = 0.0
+    """It defines the identifier that is the whole query."""
+    stem_match: float = 0.0
+    folder_match: float = 0.0
+    gram_match: float = 0.0
+    identifier_match: float = 0.0
+    is_test: float = 0.0
+    is_prose: float = 0.0
+    is_aside: float = 0.0
+    is_barrel: float = 0.0
+    is_header: float = 0.0
+    is_vendored: float = 0.0
+    size: float = 0.0
+    depth: float = 0.0
+    """See `signals.PathSignals`."""
 
 
-WEIGHTS = Weights()
+WEIGHTS: dict[Mode, Weights] = {
+    Mode.HYBRID: Weights(
+        colbert_file=0.96, colbert_chunk=0.91, colbert_top=1.8, colbert_header=1.25, single_chunk=1.06,
+        single_top=1.01, lexical_top=1.61, lexical_body=1.65, symbol=0.83, definition=0.78, lone_definition=0.96,
+        stem_match=1.81, folder_match=1.07, gram_match=0.62, identifier_match=0.61, is_test=-2.12, is_prose=-1.62,
+        is_aside=-1.0, is_barrel=1.5, is_header=-0.79, is_vendored=-1.0, size=1.3, depth=-0.41,
+    ),
+    Mode.COLBERT: Weights(colbert_file=3.3, colbert_chunk=2.6, colbert_top=4.2, colbert_header=1.8),
+    Mode.SINGLE: Weights(single_chunk=1.8, single_region=2.8, single_top=5.9),
+    Mode.LEXICAL: Weights(
+        lexical_top=2.44, lexical_body=1.7, symbol=1.5, definition=1.1, lone_definition=1.0, stem_match=2.8,
+        folder_match=1.5, gram_match=0.8, identifier_match=0.7, is_test=-1.74, is_prose=-1.22, is_aside=-0.7,
+        is_barrel=1.5, is_header=-0.8, is_vendored=-1.0, size=1.2, depth=-0.31,
+    ),
+}  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """N regions that may answer, with what each ranker says of them and of their files.
-
-    Scores are as the rankers gave them; NaN where a ranker did not run or did not find the region.
-    """
-
-    region: NDArray[np.int64]
-    """(N,) positions in the generation's region table."""
-    chunk: NDArray[np.int64]
-    """(N,) positions in its chunk table."""
-    file: NDArray[np.int64]
-    """(N,) 0 .. F-1, positions in the caller's list of files."""
-    lexical_region: Float32Array
-    """(N,) BM25."""
-    lexical_file: Float32Array
-    """(N,) BM25 of the whole file."""
-    single_region: Float32Array
-    """(N,) cosine, the better of the region's own row and the wide spans around it."""
-    single_chunk: Float32Array
-    """(N,) cosine of the chunk's row."""
-    colbert_region: Float32Array
-    """(N,) mean over the query's rows of the best cosine within the region."""
-    colbert_chunk: Float32Array
-    """(N,) the same within the whole chunk."""
-    file_prior: Float32Array
-    """(F,) added to a file's score: its path against the query, tests, vendored code."""
+_REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
+"""What a ranker's largest value adds to a region's place within its file."""
+_NEXT_REGION = 0.8
+"""A file's second region scores this share of its first, its third the square of it."""
+_TELLING_SHARE = 0.02
+"""A query row's weight is how far its best regions, this share of all, stand above the usual one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """Candidates in order."""
 
-    order: NDArray[np.int64]
-    """(M,) positions in `Candidates`, best first."""
+    order: Int64Array
+    """(M,) positions in `Gathered`, best first."""
     scores: Float32Array
     """(M,)"""
+    colbert: Float32Array
+    """(N,) weighted MaxSim of every candidate region; 0 where it did not run."""
 
 
-def rank(candidates: Candidates, mode: Mode, weights: Weights = WEIGHTS) -> Ranked:
-    """Order candidates; in a mode of one ranker, those that it did not find are left out."""
-    c = candidates
-    parts: list[tuple[float, Float32Array, Float32Array]] = []
-    if mode in (Mode.HYBRID, Mode.COLBERT):
-        parts.append((weights.colbert, c.colbert_region, c.colbert_chunk))
-    if mode in (Mode.HYBRID, Mode.SINGLE):
-        parts.append((weights.single, c.single_region, c.single_chunk))
-    if mode in (Mode.HYBRID, Mode.LEXICAL):
-        parts.append((weights.lexical, c.lexical_region, c.lexical_file))
-    n = len(c.region)
-    found = np.zeros(n, bool)
-    total = np.zeros(n, np.float32)
-    of_file = np.zeros(n, np.float32)
-    for weight, region, whole in parts:
-        found |= ~np.isnan(region) | ~np.isnan(whole)
-        total += weight * _unit(region)
-        of_file += weight * _unit(whole)
+@dataclass(frozen=True, slots=True)
+class FileSignals:
+    """The signals of F candidate files, each 0 to about 1."""
+
+    columns: dict[str, Float32Array]
+    """(F,) by the names of `Weights`."""
+    file_of: Int64Array
+    """(N,) the file of each candidate region, 0 .. F-1."""
+    colbert: Float32Array
+    """(N,) weighted MaxSim of each region, header included."""
+
+
+def rank(gathered: Gathered, file_of: Int64Array, paths: PathSignals, mode: Mode) -> Ranked:
+    """Order candidate regions. `file_of` is (N,), the position in `paths` of each region's file."""
+    if not len(gathered.region):
+        return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
+    signals = file_signals(gathered, file_of, paths)
+    return order_regions(gathered, signals, file_scores(signals, WEIGHTS[mode]))
+
+
+def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSignals:
+    """Every signal of every candidate file, on its own scale, largest value 1."""
+    n_files = len(paths.size)
+    best: Callable[[Float32Array], Float32Array] = lambda values: _largest(values, file_of, n_files)  # noqa: E731
+    columns: dict[str, Float32Array] = {}
+    colbert = np.zeros(len(g.region), np.float32)
+    if g.maxima is not None and g.header_maxima is not None:
+        weights = _row_weights(g.maxima)
+        both = np.maximum(g.maxima, g.header_maxima)  # (Q, N)
+        colbert = weights @ both
+        _, chunk_of = np.unique(g.chunk, return_inverse=True)
+        columns["colbert_top"] = _top_three(colbert - np.median(colbert), file_of, n_files)
+        columns["colbert_header"] = best(weights @ g.header_maxima)
+        columns["colbert_chunk"] = best((weights @ _group_maxima(both, chunk_of))[chunk_of])
+        columns["colbert_file"] = weights @ _group_maxima(both, file_of, n_files)
+    columns["single_chunk"] = best(g.single_chunk)
+    columns["single_region"] = best(g.single)
+    columns["single_top"] = _top_three(g.single - np.median(g.single), file_of, n_files)
+    columns["lexical_top"] = _top_three(g.lexical, file_of, n_files)
+    columns["lexical_body"] = best(g.lexical_body)
+    columns["symbol"] = best(g.symbol)
+    scaled = {name: _over_largest(values) for name, values in columns.items()}
+    scaled["definition"] = best(g.definition)
+    scaled["lone_definition"] = scaled["definition"] * paths.is_lone
+    scaled |= {field.name: getattr(paths, field.name) for field in fields(PathSignals)}
+    return FileSignals(scaled, file_of, colbert.astype(np.float32))
+
+
+def file_scores(signals: FileSignals, weights: Weights) -> Float32Array:
+    """(F,) weighted sums."""
+    total = np.zeros(len(signals.columns["size"]), np.float32)
+    for field in fields(Weights):
+        weight = getattr(weights, field.name)
+        if weight and field.name in signals.columns:
+            total += np.float32(weight) * signals.columns[field.name]
+    return total
+
+
+def order_regions(g: Gathered, signals: FileSignals, of_file: Float32Array) -> Ranked:
+    """Regions by their file's score, the best of each file first; those no ranker found are left out."""
+    parts = {
+        "colbert": signals.colbert,
+        "single": g.single,
+        "lexical": g.lexical,
+        "symbol": g.symbol,
+        "definition": g.definition,
+    }
+    found = np.zeros(len(g.region), bool)
+    score = np.zeros(len(g.region), np.float32)
+    for name, values in parts.items():
+        found |= values != 0
+        score += np.float32(_REGION_WEIGHTS[name]) * _over_largest(values)
     keep = np.flatnonzero(found)
-    if not len(keep):
-        return Ranked(np.empty(0, np.int64), np.empty(0, np.float32))
-    file = c.file[keep]
-    n_files = int(file.max()) + 1
-    file_score = np.full(n_files, -np.inf, np.float32)
-    np.maximum.at(file_score, file, total[keep] + of_file[keep])
-    file_score += c.file_prior[:n_files]
-
-    in_file = np.lexsort((-total[keep], file))
+    file = signals.file_of[keep]
+    in_file = np.lexsort((-score[keep], file))
     place = _place_in_group(file[in_file])
+    positive = of_file - min(float(of_file.min(initial=0.0)), 0.0) + 1e-3
     scores = np.empty(len(keep), np.float32)
-    scores[in_file] = _shift(file_score)[file[in_file]] * weights.next_region**place
+    scores[in_file] = positive[file[in_file]] * np.float32(_NEXT_REGION) ** place
     order = np.lexsort((keep, -scores))
-    return Ranked(keep[order], scores[order])
+    return Ranked(keep[order], scores[order], signals.colbert)
 
 
-def _unit(scores: Float32Array) -> Float32Array:
-    """Per query: 0 for the weakest candidate found and for those not found, 1 for the strongest."""
-    found = ~np.isnan(scores)
-    if not found.any():
-        return np.zeros_like(scores)
-    low, high = scores[found].min(), scores[found].max()
-    return np.where(found, (scores - low) / max(float(high - low), 1e-6), 0.0).astype(np.float32)
+def _row_weights(maxima: Float32Array) -> Float32Array:
+    """(Q,) summing to 1: query rows that single regions out count, rows that match everywhere do not."""
+    n = maxima.shape[1]
+    n_best = min(n, max(3, int(n * _TELLING_SHARE)))
+    best = np.partition(maxima, n - n_best, axis=1)[:, n - n_best :].mean(axis=1)
+    telling = np.maximum(best - maxima.mean(axis=1), 0.0)
+    total = float(telling.sum())
+    return (telling / total if total > 0 else np.full(len(maxima), 1.0 / len(maxima))).astype(np.float32)
 
 
-def _shift(file_score: Float32Array) -> Float32Array:
-    """Make all scores positive, so that a share of one is less than it."""
-    finite = file_score[np.isfinite(file_score)]
-    low = float(finite.min())
-    return np.where(np.isfinite(file_score), file_score - min(low, 0.0) + 1e-3, 0.0).astype(np.float32)
+def _largest(values: Float32Array, group: NDArray[np.int64], n_groups: int) -> Float32Array:
+    """(n_groups,) the largest value of each group, at least 0."""
+    found = np.zeros(n_groups, np.float32)
+    np.maximum.at(found, group, values)
+    return found
+
+
+def _group_maxima(values: Float32Array, group: NDArray[np.int64], n_groups: int | None = None) -> Float32Array:
+    """(Q, groups) the largest value of each row within each group; -1 for an empty one."""
+    n_groups = int(group.max()) + 1 if n_groups is None else n_groups
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    found = np.full((len(values), n_groups), -1.0, np.float32)
+    found[:, ordered[starts]] = np.maximum.reduceat(values[:, order], starts, axis=1)
+    return found
+
+
+def _top_three(values: Float32Array, group: NDArray[np.int64], n_groups: int) -> Float32Array:
+    """(n_groups,) the sum of each group's three largest values, negative ones left out."""
+    order = np.lexsort((-values, group))
+    top = order[_place_in_group(group[order]) < 3]
+    return np.bincount(group[top], np.maximum(values[top], 0.0), n_groups).astype(np.float32)
+
+
+def _over_largest(values: Float32Array) -> Float32Array:
+    largest = float(values.max(initial=0.0))
+    return values / np.float32(largest) if largest > 0 else np.zeros_like(values)
 
 
 def _place_in_group(sorted_groups: NDArray[np.int64]) -> NDArray[np.int64]:

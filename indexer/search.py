@@ -23,15 +23,19 @@ from indexer.checkpoint import Checkpoint, open_checkpoint
 from indexer.embedding_store import SegmentReader, row_layout
 from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
 from indexer.evidence import match_words
+from indexer.facts import WALK_FACTS, number, walk_settings
 from indexer.filters import check_request, make_filters
-from indexer.generations import DATABASE, EMBEDDINGS, generation_folder
+from indexer.generations import DATABASE, EMBEDDINGS, Pin
+from indexer.lexical import rarity
 from indexer.manifest import Manifest, read_manifest, state_folder
 from indexer.query_encoder import QueryEncoder
-from indexer.ranking import Candidates, rank
+from indexer.query_shape import QueryShape, query_shape
+from indexer.ranking import Ranked, rank
 from indexer.records import (
     Chunk,
     ComponentScores,
     Hit,
+    Int64Array,
     Mode,
     QueryVectors,
     SearchRequest,
@@ -39,12 +43,15 @@ from indexer.records import (
     Span,
     WordMatch,
 )
+from indexer.signals import FileFacts, PathSignals, path_signals
 from indexer.single_vectors import SingleVectors
 from indexer.staleness import find_stale
 from indexer.store import StoreReader
 from indexer.tables import load_tables
 from indexer.tokens import ChunkTokenizer
-from indexer.words import query_words
+
+_OPEN_ATTEMPTS = 20
+"""A build may swap and remove a generation between reading the manifest and pinning what it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +108,14 @@ class Searcher:
         self.root = root
         self.manifest = manifest
         self._state = state_folder(root)
-        folder = generation_folder(self._state, manifest.generation)
-        if not (folder / DATABASE).is_file():
-            raise IndexCorruptError(
-                f"The index in {root} lacks {DATABASE}; rebuild it with `codesearch index --rebuild {root}`."
-            )
-        self._store = StoreReader(folder / DATABASE)
-        self._tables = load_tables(folder)
-        self._folder = folder
+        self._pin = Pin(root, self._state, manifest)
+        try:
+            self._folder = self._pin.folder
+            self._store = StoreReader(self._folder / DATABASE)
+            self._tables = load_tables(self._folder)
+        except BaseException:
+            self._pin.close()
+            raise
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -118,13 +125,13 @@ class Searcher:
         """
         root = root.resolve()
         state = state_folder(root)
-        for attempt in range(3):
+        for attempt in range(_OPEN_ATTEMPTS):
             manifest = read_manifest(state)
             try:
                 return cls(root, manifest)
             except (IndexCorruptError, OSError):
                 # A build may have swapped and removed the generation between the two reads.
-                if attempt == 2 or read_manifest(state).generation == manifest.generation:
+                if attempt == _OPEN_ATTEMPTS - 1 or read_manifest(state).generation == manifest.generation:
                     raise
         raise AssertionError("unreachable")
 
@@ -174,61 +181,49 @@ class Searcher:
         mode = Mode(request.mode)
         filters = make_filters(request, self._store, self._tables)
         vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
-        gathered = self._gatherer.gather(query_words(request.query), vectors, mode, filters)
-        candidates = self._candidates(gathered)
-        ranked = rank(candidates, mode)
-        top = ranked.order[: request.k]
-        hits = self._hits(request, vectors, gathered, candidates, top, ranked.scores)
+        shape = query_shape(request.query, self.root.name)
+        gathered = self._gatherer.gather(shape, vectors, mode, filters)
+        file_of, signals = self._file_signals(shape, gathered)
+        ranked = rank(gathered, file_of, signals, mode)
+        hits = self._hits(request, vectors, gathered, ranked)
         return SearchResult(hits, len(gathered.region), time.monotonic() - started, filters.timed_out)
 
-    def _candidates(self, g: Gathered) -> Candidates:
-        files, file = np.unique(self._tables.file_id[g.chunk], return_inverse=True)
-        nothing = np.full(len(g.region), np.nan, np.float32)
-        colbert_region = colbert_chunk = nothing
-        if g.maxima is not None and g.header_maxima is not None and len(g.region):
-            with_path = np.maximum(g.maxima, g.header_maxima)
-            colbert_region = with_path.mean(axis=0)
-            starts = np.flatnonzero(np.r_[True, g.chunk[1:] != g.chunk[:-1]])
-            of_chunk = np.maximum.reduceat(with_path, starts, axis=1).mean(axis=0)
-            colbert_chunk = np.repeat(of_chunk, np.diff(np.r_[starts, len(g.chunk)])).astype(np.float32)
-        return Candidates(
-            region=g.region,
-            chunk=g.chunk,
-            file=file,
-            lexical_region=g.lexical_region,
-            lexical_file=g.lexical_file,
-            single_region=g.single_region,
-            single_chunk=g.single_chunk,
-            colbert_region=colbert_region,
-            colbert_chunk=colbert_chunk,
-            file_prior=np.zeros(len(files), np.float32),
-        )
+    def _file_signals(self, shape: QueryShape, g: Gathered) -> tuple[Int64Array, PathSignals]:
+        """(N,) each region's file among the candidates, and what the files' paths say."""
+        file_ids, file_of = np.unique(self._tables.file_id[g.chunk], return_inverse=True)
+        facts = self._file_facts(file_ids.tolist())
+        rarities = rarity(self._store.query, sorted(shape.stems), len(self._tables.regions))
+        return file_of, path_signals(shape, rarities, facts)
+
+    def _file_facts(self, file_ids: list[int]) -> list[FileFacts]:
+        facts: dict[int, FileFacts] = {}
+        for at in range(0, len(file_ids), 500):
+            part = file_ids[at : at + 500]
+            marks = ",".join("?" * len(part))
+            sql = f"SELECT file_id, path, language, n_bytes FROM files WHERE file_id IN ({marks})"  # noqa: S608
+            facts |= {row[0]: FileFacts(*row[1:]) for row in self._store.query(sql, part)}
+        return [facts[file_id] for file_id in file_ids]
 
     def _hits(
-        self,
-        request: SearchRequest,
-        vectors: QueryVectors | None,
-        g: Gathered,
-        c: Candidates,
-        top: np.ndarray,  # type: ignore[type-arg]
-        scores: np.ndarray,  # type: ignore[type-arg]
+        self, request: SearchRequest, vectors: QueryVectors | None, g: Gathered, ranked: Ranked
     ) -> tuple[Hit, ...]:
+        top = ranked.order[: request.k]
         chunk_ids = self._tables.chunk_id[g.chunk[top]].tolist()
         chunks = self._store.chunks(sorted(set(chunk_ids)))
         hits = []
-        for at, chunk_id, score in zip(top.tolist(), chunk_ids, scores.tolist(), strict=False):
+        for at, chunk_id, score in zip(top.tolist(), chunk_ids, ranked.scores.tolist(), strict=False):
             chunk = chunks[chunk_id]
             start, end = (int(v) for v in self._tables.regions[g.region[at], :2])
             hits.append(
                 Hit(
                     chunk_id=chunk_id,
-                    score=score,
+                    score=round(score, 4),
                     start_char=start + chunk.start_char,
                     end_char=end + chunk.start_char,
                     scores=ComponentScores(
-                        lexical=_number(c.lexical_region[at]),
-                        single=_number(c.single_region[at]),
-                        colbert=_number(c.colbert_region[at]),
+                        lexical=_number(g.lexical[at]),
+                        single=_number(g.single[at]),
+                        colbert=_number(ranked.colbert[at]),
                     ),
                     matches=self._evidence(
                         request.query, vectors, chunk, int(g.chunk[at]), int(g.region[at])
@@ -318,8 +313,15 @@ class Searcher:
 
     def freshness(self, budget_seconds: float = 0.5) -> StaleFiles:
         """What changed on disk since the build, as far as the time budget allows to look."""
-        built_at_ns = int(self._store.facts().get("built_at_ns", "0"))
-        return find_stale(self.root, self._store.files(), self._store.skipped(), built_at_ns, budget_seconds)
+        facts = self._store.facts()
+        return find_stale(
+            self.root,
+            self._store.files(),
+            self._store.skipped(),
+            number(facts, "built_at_ns"),
+            budget_seconds,
+            walk_settings(facts),
+        )
 
     def status(self, budget_seconds: float = 5.0) -> IndexStatus:
         """Everything known of this index."""
@@ -349,13 +351,15 @@ class Searcher:
                 "max_tokens": str(manifest.max_tokens),
                 "window_tokens": str(manifest.window_tokens),
                 "codec": manifest.codec,
+                **{name: facts[name] for name in WALK_FACTS if name in facts},
             },
             languages=dict(languages),  # type: ignore[arg-type]
         )
 
     def close(self) -> None:
-        """Release the database."""
+        """Release the database and the generation."""
         self._store.close()
+        self._pin.close()
 
     def __enter__(self) -> Self:
         return self
@@ -367,4 +371,4 @@ class Searcher:
 
 
 def _number(score: float) -> float | None:
-    return None if np.isnan(score) else round(float(score), 4)
+    return round(float(score), 4) if score else None

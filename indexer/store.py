@@ -57,7 +57,7 @@ class SkippedRow:
 
 def m001_create_tables(db: Database) -> None:
     """The first schema."""
-    db["files"].create(  # type: ignore[union-attr]
+    db.table("files").create(
         {
             "file_id": int,
             "path": str,
@@ -71,8 +71,8 @@ def m001_create_tables(db: Database) -> None:
         pk="file_id",
         not_null={"path", "language", "sha256", "n_bytes", "mtime_ns", "problem", "text"},
     )
-    db["files"].create_index(["path"], unique=True)  # type: ignore[union-attr]
-    db["chunks"].create(  # type: ignore[union-attr]
+    db.table("files").create_index(["path"], unique=True)
+    db.table("chunks").create(
         {
             "chunk_id": int,
             "file_id": int,
@@ -86,8 +86,8 @@ def m001_create_tables(db: Database) -> None:
         },
         pk="chunk_id",
     )
-    db["chunks"].create_index(["file_id"])  # type: ignore[union-attr]
-    db["spans"].create(  # type: ignore[union-attr]
+    db.table("chunks").create_index(["file_id"])
+    db.table("spans").create(
         {
             "span_id": int,
             "chunk_id": int,
@@ -101,12 +101,12 @@ def m001_create_tables(db: Database) -> None:
         },
         pk="span_id",
     )
-    db["spans"].create_index(["chunk_id"])  # type: ignore[union-attr]
-    db["spans"].create_index(["leaf"])  # type: ignore[union-attr]
-    db["skipped"].create(  # type: ignore[union-attr]
+    db.table("spans").create_index(["chunk_id"])
+    db.table("spans").create_index(["leaf"])
+    db.table("skipped").create(
         {"path": str, "reason": str, "detail": str, "n_bytes": int, "mtime_ns": int}, pk="path"
     )
-    db["facts"].create({"key": str, "value": str}, pk="key")  # type: ignore[union-attr]
+    db.table("facts").create({"key": str, "value": str}, pk="key")
 
 
 MIGRATIONS = (m001_create_tables,)
@@ -150,7 +150,7 @@ class StoreWriter:
 
     def touch(self, file_id: int, n_bytes: int, mtime_ns: int) -> None:
         """Record new stat figures of a file whose content is as before."""
-        self.db["files"].update(file_id, {"n_bytes": n_bytes, "mtime_ns": mtime_ns})  # type: ignore[union-attr]
+        self.db.table("files").update(file_id, {"n_bytes": n_bytes, "mtime_ns": mtime_ns})
 
     def add_file(
         self, *, path: str, language: str, sha256: str, n_bytes: int, mtime_ns: int, problem: str, text: str
@@ -168,13 +168,13 @@ class StoreWriter:
             "problem": problem,
             "text": text,
         }
-        self.db["files"].insert(row)  # type: ignore[union-attr]
+        self.db.table("files").insert(row)
         return file_id
 
     def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str) -> None:
         """Insert a chunk and its spans; `chunk.chunk_id` is taken from `next_chunk_id` by the caller."""
         self.next_chunk_id = max(self.next_chunk_id, chunk.chunk_id + 1)
-        self.db["chunks"].insert(  # type: ignore[union-attr]
+        self.db.table("chunks").insert(
             {
                 "chunk_id": chunk.chunk_id,
                 "file_id": file_id,
@@ -203,11 +203,16 @@ class StoreWriter:
                 }
             )
             self._next_span_id += 1
-        self.db["spans"].insert_all(rows)  # type: ignore[union-attr]
+        self.db.table("spans").insert_all(rows)
 
     def file_chunks(self, file_id: int) -> list[Chunk]:
         """A file's chunks as stored, in file order."""
         return _chunks(self.connection, "chunks.file_id = ?", (file_id,))
+
+    def span_names(self, file_id: int) -> list[tuple[int, str]]:
+        """(span_id, dotted name) of every span of a file."""
+        sql = "SELECT span_id, name FROM spans JOIN chunks USING (chunk_id) WHERE file_id = ? ORDER BY span_id"
+        return list(self.connection.execute(sql, (file_id,)))
 
     def file_keys(self, file_id: int) -> list[str]:
         """The embedding keys of a file's chunks, in file order."""
@@ -241,11 +246,11 @@ class StoreWriter:
             }
             for row in skipped
         ]
-        self.db["skipped"].insert_all(rows, replace=True)  # type: ignore[union-attr]
+        self.db.table("skipped").insert_all(rows, replace=True)
 
     def set_facts(self, facts: dict[str, str]) -> None:
         """Record named facts about the build (commit, branch, time, totals)."""
-        self.db["facts"].upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")  # type: ignore[union-attr]
+        self.db.table("facts").upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")
 
     def close(self) -> None:
         """Commit and close."""

@@ -1,0 +1,82 @@
+"""What a query is made of: its words, the identifiers in it, and what it asks to see.
+
+Used by `search.py` to find and by `signals.py` to weigh; knows nothing of an index.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import Stemmer
+
+from indexer.words import STOP_WORDS, identifiers, joined, query_words, split_identifier
+
+_CODE = re.compile(r"`[^`]+`|\w+(?:(?:::|\.|->|#)\w+)+|[A-Za-z0-9]+_\w+|[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]\w*")
+_CAPITALISED = re.compile(r"[A-Z][a-z]\w*")
+_TEST_WORDS = frozenset({"test", "mock", "benchmark", "spec", "fixtur"})
+_DOCUMENT_WORDS = frozenset({"doc", "document", "readm", "guid", "exampl", "tutori", "changelog", "handbook"})
+_STEMMER = Stemmer.Stemmer("porter")
+_MAX_GRAM = 4
+_MAX_WORDS = 48
+"""Distinct words of a long query that are looked up: the rest adds time and no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryShape:
+    """A query taken apart."""
+
+    words: tuple[str, ...]
+    """Distinct lower-case words for full-text search, in order."""
+    stems: frozenset[str]
+    """Stemmed parts of its telling words, without the name of the repository searched."""
+    identifiers: frozenset[str]
+    """What looks like code in it, as `words.joined` writes it."""
+    grams: frozenset[str]
+    """Two to four neighbouring words run together: an identifier asked for in plain words."""
+    is_identifier: bool
+    """The query is one identifier and nothing else."""
+    wants_tests: bool
+    wants_documents: bool
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """Porter's stem, as FTS5 makes it."""
+    return str(_STEMMER.stemWord(word))
+
+
+@lru_cache(maxsize=65_536)
+def stems_of(text: str) -> frozenset[str]:
+    """Stemmed parts of every identifier of a short text."""
+    return frozenset(stem(part) for name in identifiers(text) for part in split_identifier(name))
+
+
+def query_shape(query: str, repository: str) -> QueryShape:
+    """Take a query apart; `repository` is the name of the searched folder, which tells nothing within it."""
+    parts = [part for name in identifiers(query) for part in split_identifier(name)]
+    telling = {stem(part) for part in parts if part not in STOP_WORDS} or {stem(part) for part in parts}
+    own = stems_of(repository)
+    tokens = query.split()
+    named = {joined(name) for match in _CODE.finditer(query) for name in identifiers(match.group())}
+    is_identifier = len(tokens) == 1
+    if is_identifier:
+        named |= {joined(name) for name in identifiers(query)}
+    else:
+        named |= {joined(token) for token in tokens[1:] if _CAPITALISED.fullmatch(token)}
+    words = [word for word in query_words(query) if stem(word) not in own] or query_words(query)
+    grams = {
+        "".join(parts[start : start + n])
+        for n in range(2, _MAX_GRAM + 1)
+        for start in range(min(len(parts), 256) - n + 1)
+    }
+    return QueryShape(
+        words=tuple(words[:_MAX_WORDS]),
+        stems=frozenset(telling - own or telling),
+        identifiers=frozenset(named - {joined(repository)}),
+        grams=frozenset(grams),
+        is_identifier=is_identifier,
+        wants_tests=bool(telling & _TEST_WORDS),
+        wants_documents=bool(telling & _DOCUMENT_WORDS),
+    )

@@ -1,0 +1,106 @@
+"""What a file's path says to a query: a number a signal for every candidate file. Cheap, and of any language.
+
+Definitions of symbols and their names are scored where they are looked up (`candidates.py`); weights
+are `ranking.py`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from indexer.path_roles import is_test, is_vendored
+from indexer.query_shape import QueryShape, stems_of
+from indexer.records import Float32Array
+from indexer.words import joined
+
+_ASIDE = re.compile(r"(^|/)_?(examples?|samples?|docs?|docs_src|benchmarks?|bench|demos?|scripts?|tools?)/")
+_BARRELS = frozenset("__init__.py index.ts index.js index.tsx mod.rs lib.rs package-info.java".split())
+_PROSE = frozenset({"markdown", "rst", "text", "asciidoc", "html", "pdf", "docx", "epub"})
+_HEADERS = (".h", ".hpp", ".hh", ".hxx")
+_IMPLEMENTATIONS = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".mm"})
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of a candidate file without reading it."""
+
+    path: str
+    language: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathSignals:
+    """One number a file, (F,) each; 0 where a signal says nothing."""
+
+    stem_match: Float32Array
+    """0..1: how much of the file's name the query's words make up, by their rarity."""
+    folder_match: Float32Array
+    """0..1: how much of the query the words of its folders make up, by their rarity."""
+    gram_match: Float32Array
+    """1 where neighbouring words of the query, run together, are the file's name."""
+    identifier_match: Float32Array
+    """1 where the query is one identifier, the file's name."""
+    is_test: Float32Array
+    """1 for test code, unless the query asks for tests."""
+    is_prose: Float32Array
+    """1 for documents, unless the query asks for documents."""
+    is_aside: Float32Array
+    """1 for examples, benchmarks, scripts and tools."""
+    is_barrel: Float32Array
+    """1 for files that introduce a package or pass names on."""
+    is_header: Float32Array
+    """1 for a header whose implementation is a candidate too."""
+    is_vendored: Float32Array
+    size: Float32Array
+    """log(1 + bytes) over that of the largest candidate."""
+    depth: Float32Array
+    """Folders above the file."""
+    is_lone: Float32Array
+    """1 for every file where the query is one identifier and nothing else."""
+
+
+def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequence[FileFacts]) -> PathSignals:
+    """Signals of candidate files; `rarities` holds a weight for each of the query's stems."""
+    paths = [PurePosixPath(file.path) for file in files]
+    names = [path.name.split(".")[0] or path.name for path in paths]
+    total = sum(rarities.values()) or 1.0
+    usual = total / max(1, len(rarities))
+
+    def of_name(name: str) -> float:
+        own = stems_of(name)
+        matched = sum(rarities.get(word, 0.0) for word in own)
+        n_other = sum(word not in rarities for word in own)
+        return matched / (matched + usual * n_other) if matched else 0.0
+
+    def of_folder(path: PurePosixPath) -> float:
+        return sum(rarities.get(word, 0.0) for word in stems_of(str(path.parent))) / total
+
+    implemented = {name for name, path in zip(names, paths, strict=True) if path.suffix in _IMPLEMENTATIONS}
+    sizes = np.log1p([float(file.n_bytes) for file in files])
+    return PathSignals(
+        stem_match=_column(of_name(name) for name in names),
+        folder_match=_column(of_folder(path) for path in paths),
+        gram_match=_column(joined(name) in shape.grams for name in names),
+        identifier_match=_column(shape.is_identifier and joined(name) in shape.identifiers for name in names),
+        is_test=_column(not shape.wants_tests and is_test(file.path) for file in files),
+        is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
+        is_aside=_column(_ASIDE.search(file.path.lower()) is not None for file in files),
+        is_barrel=_column(path.name in _BARRELS for path in paths),
+        is_header=_column(
+            path.suffix in _HEADERS and name in implemented for name, path in zip(names, paths, strict=True)
+        ),
+        is_vendored=_column(is_vendored(file.path) for file in files),
+        size=(sizes / max(float(sizes.max(initial=0.0)), 1e-6)).astype(np.float32),
+        depth=_column(file.path.count("/") for file in files),
+        is_lone=np.full(len(files), float(shape.is_identifier), np.float32),
+    )
+
+
+def _column(values: Iterable[float]) -> Float32Array:
+    return np.fromiter(values, np.float32)
