@@ -20,29 +20,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from indexer.changes import compare
+import numpy as np
+
+from indexer.changes import Changes, compare
 from indexer.checkpoint import Checkpoint, open_checkpoint
-from indexer.embedding_store import EmbeddingStore, SegmentReader, load_all, row_layout
-from indexer.errors import IndexMissingError, InputError, NothingToIndexError, StorageError
+from indexer.compaction import move_live
+from indexer.embedding_check import repair_embeddings
+from indexer.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout, segment_path
+from indexer.errors import (
+    BuildInterruptedError,
+    IndexCorruptError,
+    IndexMissingError,
+    InputError,
+    NothingToIndexError,
+    StorageError,
+)
+from indexer.facts import TOTALS, number, settings_facts
 from indexer.generations import (
     DATABASE,
     EMBEDDINGS,
+    Pin,
     generation_folder,
+    generation_names,
     new_generation,
     prepare_state,
     publish,
     remove_others,
 )
 from indexer.git_info import git_state
-from indexer.ingest import Ingest
+from indexer.ingest import TEXT_RULES, Ingest
 from indexer.lexical import create_tables
 from indexer.lock import write_lock
-from indexer.manifest import FORMAT_VERSION, Manifest, check_agrees, read_manifest
+from indexer.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
 from indexer.records import BuildProgress, BuildReport, FoundFile, ProgressCallback, SkippedFile
+from indexer.seals import Seal, seal_segment
 from indexer.settings import BuildSettings
 from indexer.single_vectors import build_single_index
 from indexer.store import FileRow, SkippedRow, StoreReader, StoreWriter
-from indexer.tables import make_tables, save_tables
+from indexer.tables import Tables, load_tables, make_tables, save_tables
 from indexer.vectors.codec import DEFAULT_CODEC
 from indexer.walk import walk
 
@@ -52,10 +67,12 @@ def build(
 ) -> BuildReport:
     """Index a tree, or bring its index up to date.
 
-    `rebuild` starts over, for another model or other settings; stored embeddings that still fit are used.
-    Raises InputError for a path that is no folder, CheckpointError for a model that cannot be loaded,
-    IndexMismatchError for an index made with something else, IndexBusyError while another process
-    writes, StorageError where the disk is full or closed, NothingToIndexError for a tree without text.
+    `rebuild` starts over, for another model, other settings or a damaged index; stored embeddings that
+    still fit and are whole are used. Raises InputError for a path that is no folder, CheckpointError
+    for a model that cannot be loaded, IndexMismatchError for an index made with something else,
+    IndexCorruptError for a damaged one, IndexBusyError while another process writes, StorageError where
+    the disk is full or closed, NothingToIndexError for a tree without text, BuildInterruptedError after
+    Ctrl-C. Whatever is raised, the index that was there is there still.
     """
     root = root.resolve()
     if not root.exists():
@@ -72,6 +89,15 @@ def build(
                 f"The index cannot be written to {state} ({error}); free some space or check the permissions,"
                 " then run the same command again: the previous index is untouched and finished work is kept."
             ) from error
+        except sqlite3.DatabaseError as error:
+            raise IndexCorruptError(
+                f"The index in {root} is damaged ({error}); `codesearch doctor --repair {root}` repairs it."
+            ) from error
+        except KeyboardInterrupt:
+            raise BuildInterruptedError(
+                "Interrupted; the previous index is untouched,"
+                " and the same command goes on where this one ended."
+            ) from None
 
 
 @dataclass(slots=True)
@@ -93,49 +119,100 @@ class _Build:
         live = self._live_manifest(wanted)
         built_at_ns = time.time_ns()
         found, walk_skips = self._walk()
-        before = _Before.read(self.state, live)
+        git = git_state(self.root)
+        facts = settings_facts(self.settings, TEXT_RULES) | {"commit": git.commit, "branch": git.branch}
+        before = _Before.read(self.root, self.state, live, facts)
         changes = compare(found, before.files, before.skipped, before.built_at_ns)
         if not changes.unchanged and not changes.suspect and not changes.added:
             raise self._nothing_to_index(walk_skips)
-        if live is not None and not (changes.suspect or changes.added or changes.deleted):
+        if live is not None and before.is_current(changes, facts, walk_skips):
             remove_others(self.state, live.generation)
             return self._report_of(before.totals, len(walk_skips) + len(changes.still_skipped))
 
-        folder = new_generation(self.state, live)
-        store = StoreWriter(folder / DATABASE)
-        create_tables(store.connection)
         layout = row_layout(self.checkpoint, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
-            ingest = Ingest(
-                self.root, self.settings, self.checkpoint, wanted, store, embeddings, layout.codec
-            )
-            for path in changes.deleted:
-                ingest.remove(before.files[path])
-            skips = ingest.add([*changes.suspect, *changes.added], before.files, self._ingested)
-            self.n_encoded_chunks, self.n_encoded_tokens = ingest.n_encoded_chunks, ingest.n_encoded_tokens
-        skips += [before.skipped[path] for path in changes.still_skipped]
-        skips += [SkippedRow(skip) for skip in walk_skips]
-        store.replace_skipped(skips)
+            if len(embeddings.known(before.keys)) < len(before.keys):  # some were damaged: encode these again
+                before = _Before.nothing()
+                changes = compare(found, {}, {}, 0)
+            base = live if before.files else None
+            with new_generation(self.state, base) as folder:
+                store = StoreWriter(folder / DATABASE)
+                try:
+                    skips = self._ingest(wanted, store, embeddings, layout, before, changes)
+                    skips += [SkippedRow(skip) for skip in walk_skips]
+                    store.replace_skipped(skips)
+                    garbage, tables = self._write_tables(folder, store, embeddings, layout, skips)
+                    totals = _totals(store)
+                    facts |= {name: str(value) for name, value in totals.items()}
+                    store.set_facts(facts | {"built_at_ns": str(built_at_ns)})
+                    store.close()
+                finally:
+                    store.connection.close()
+                published = publish(self.state, folder, wanted, self._seals(tables, layout))
+            remove_others(self.state, published.generation)
+            if garbage:
+                embeddings.drop(garbage, self._segments_read())
+        self.report("write", 1, 1)
+        return self._report_of(totals, len(skips))
+
+    def _ingest(
+        self,
+        wanted: Manifest,
+        store: StoreWriter,
+        embeddings: EmbeddingStore,
+        layout: RowLayout,
+        before: _Before,
+        changes: Changes,
+    ) -> list[SkippedRow]:
+        """Bring the new generation's files to what the tree holds; the files that are skipped for content."""
+        create_tables(store.connection)
+        ingest = Ingest(self.root, self.settings, self.checkpoint, wanted, store, embeddings, layout.codec)
+        for path in changes.deleted:
+            ingest.remove(before.files[path])
+        skips = ingest.add([*changes.suspect, *changes.added], before.files, self._ingested)
+        self.n_encoded_chunks, self.n_encoded_tokens = ingest.n_encoded_chunks, ingest.n_encoded_tokens
+        return skips + [before.skipped[path] for path in changes.still_skipped]
+
+    def _write_tables(
+        self,
+        folder: Path,
+        store: StoreWriter,
+        embeddings: EmbeddingStore,
+        layout: RowLayout,
+        skips: Sequence[SkippedRow],
+    ) -> tuple[list[int], Tables]:
+        """Write what is derived from the database and the embeddings; segments to drop, and the tables."""
         chunk_keys = store.chunk_keys()
         if not chunk_keys:
             raise self._nothing_to_index([skip.file for skip in skips])
-
         self.report("write", 0, 1)
-        stored = load_all(self.state / EMBEDDINGS, (row.embedding_key for row in chunk_keys))
-        tables = make_tables(chunk_keys, stored)
+        garbage = move_live(embeddings, layout, {row.embedding_key for row in chunk_keys})
+        tables = make_tables(chunk_keys, embeddings.load(row.embedding_key for row in chunk_keys))
         save_tables(folder, tables)
         build_single_index(folder, tables, SegmentReader(self.state / EMBEDDINGS, layout))
-        git = git_state(self.root)
-        totals = _totals(store)
-        store.set_facts(
-            {"commit": git.commit, "branch": git.branch, "built_at_ns": str(built_at_ns)}
-            | {name: str(value) for name, value in totals.items()}
-        )
-        store.close()
-        published = publish(self.state, folder, wanted)
-        remove_others(self.state, published.generation)
-        self.report("write", 1, 1)
-        return self._report_of(totals, len(skips))
+        return garbage, tables
+
+    def _seals(self, tables: Tables, layout: RowLayout) -> dict[str, Seal]:
+        """Seals of the segments that the tables point into."""
+        seals = {}
+        for segment in np.unique(tables.segment).tolist():
+            own = tables.segment == segment
+            for kind, ends, width in (
+                ("single", tables.single_start + tables.n_single, 2 * layout.single_dim),
+                ("rows", tables.rows_start + tables.n_rows, layout.n_row_bytes),
+            ):
+                if width:
+                    path = segment_path(self.state / EMBEDDINGS, segment, kind)
+                    seals[path.name] = seal_segment(path, int(ends[own].max()) * width)
+        return seals
+
+    def _segments_read(self) -> set[int]:
+        """The segments that a generation on disk points into: the live one, and those that readers pin."""
+        segments: set[int] = set()
+        for name in generation_names(self.state):
+            tables = load_tables(generation_folder(self.state, name))
+            segments.update(np.unique(tables.segment).tolist())
+        return segments
 
     def report(self, stage: str, done: int, total: int, path: str = "") -> None:
         """Send one progress event."""
@@ -149,10 +226,11 @@ class _Build:
 
     def _live_manifest(self, wanted: Manifest) -> Manifest | None:
         if self.rebuild:
+            repair_embeddings(self.state / EMBEDDINGS)
             return None
         try:
             live = read_manifest(self.state)
-        except IndexMissingError:
+        except (IndexMissingError, OlderFormatError):
             return None
         check_agrees(live, wanted, self.root)
         return live
@@ -191,27 +269,50 @@ class _Build:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What the live generation knows, read before a new one is begun."""
+    """What the live generation knows; nothing where a new one cannot go on from it."""
 
     files: dict[str, FileRow]
     skipped: dict[str, SkippedRow]
-    built_at_ns: int
-    totals: dict[str, int]
+    keys: frozenset[str]
+    facts: dict[str, str]
 
     @classmethod
-    def read(cls, state: Path, live: Manifest | None) -> Self:
+    def nothing(cls) -> Self:
+        """Before the first build."""
+        return cls({}, {}, frozenset(), {})
+
+    @classmethod
+    def read(cls, root: Path, state: Path, live: Manifest | None, facts: dict[str, str]) -> Self:
+        """Read the live generation, if it was read from the tree by the same rules as `facts` says."""
         if live is None:
-            return cls({}, {}, 0, {})
-        reader = StoreReader(generation_folder(state, live.generation) / DATABASE)
-        try:
-            facts = reader.facts()
-            totals = {name: int(facts[name]) for name in TOTALS}
-            return cls(reader.files(), reader.skipped(), int(facts["built_at_ns"]), totals)
-        finally:
-            reader.close()
+            return cls.nothing()
+        with Pin(root, state, live) as pin:
+            reader = StoreReader(pin.folder / DATABASE)
+            try:
+                if reader.facts().get("text_rules") != facts["text_rules"]:
+                    return cls.nothing()
+                rows = reader.query("SELECT embedding_key FROM chunks")
+                keys = frozenset(key for (key,) in rows)
+                return cls(reader.files(), reader.skipped(), keys, reader.facts())
+            finally:
+                reader.close()
 
+    @property
+    def built_at_ns(self) -> int:
+        return number(self.facts, "built_at_ns") if self.facts else 0
 
-TOTALS = ("n_files", "n_chunks", "n_spans", "n_tokens")
+    @property
+    def totals(self) -> dict[str, int]:
+        return {name: number(self.facts, name) for name in TOTALS}
+
+    def is_current(self, changes: Changes, facts: dict[str, str], walk_skips: Sequence[SkippedFile]) -> bool:
+        """Whether a new generation would be the same as this one."""
+        if changes.suspect or changes.added or changes.deleted:
+            return False
+        if any(self.facts.get(name) != value for name, value in facts.items()):
+            return False
+        known = {row.file for row in self.skipped.values() if row.n_bytes == -1}
+        return known == set(walk_skips)
 
 
 def _totals(store: StoreWriter) -> dict[str, int]:
@@ -237,5 +338,4 @@ def _manifest_for(checkpoint: Checkpoint, settings: BuildSettings) -> Manifest:
         window_tokens=checkpoint.window_tokens,
         overlap_tokens=checkpoint.overlap_tokens,
         codec=DEFAULT_CODEC,
-        checksums={},
     )

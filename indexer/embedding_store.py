@@ -9,13 +9,15 @@ row that names them, so what the database knows is always whole; what lies beyon
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from numpy.typing import NDArray
 from indexer.checkpoint import Checkpoint
 from indexer.errors import IndexCorruptError, StorageError
 from indexer.records import Float32Array, Int32Array
+from indexer.state_files import open_in_place
 from indexer.vectors.codec import RowCodec, row_codec
 
 SEGMENT_BYTES = 1 << 30
@@ -53,8 +56,8 @@ class NewEmbedding:
     """What is to be stored of one chunk."""
 
     key: str
-    single: Float32Array
-    """(1 + R + W, H), unit norm; (0, 0) where the checkpoint has no single-vector use."""
+    single: Float32Array | NDArray[np.float16]
+    """(1 + R + W, H), unit norm, stored as float16; (0, 0) where the checkpoint has no single-vector use."""
     codes: NDArray[np.uint8]
     """(n_rows, bytes_per_row); (0, 0) where it has no multi-vector head."""
     regions: Int32Array
@@ -83,15 +86,72 @@ def row_layout(checkpoint: Checkpoint, codec: str) -> RowLayout:
     )
 
 
-_TABLE = """CREATE TABLE IF NOT EXISTS embeddings (
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS embeddings (
     key TEXT PRIMARY KEY, segment INT NOT NULL, single_start INT NOT NULL, n_single INT NOT NULL,
     rows_start INT NOT NULL, n_rows INT NOT NULL, regions BLOB NOT NULL, wide BLOB NOT NULL,
-    n_header_rows INT NOT NULL) WITHOUT ROWID"""
+    n_header_rows INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segments (
+    segment INTEGER PRIMARY KEY, single_bytes INT NOT NULL, rows_bytes INT NOT NULL,
+    single_end INT NOT NULL, rows_end INT NOT NULL);
+CREATE TABLE IF NOT EXISTS blocks (
+    segment INT NOT NULL, kind TEXT NOT NULL, start_byte INT NOT NULL, n_bytes INT NOT NULL,
+    sha256 TEXT NOT NULL, PRIMARY KEY (segment, kind, start_byte)) WITHOUT ROWID;
+"""
+"""`segments`: bytes of a row and rows known, of both kinds. `blocks`: what one commit wrote, for checking."""
+
+KINDS = ("single", "rows")
 
 
 def segment_path(folder: Path, segment: int, kind: str) -> Path:
     """`kind` is `single` or `rows`."""
     return folder / f"{segment:04d}.{kind}"
+
+
+def segment_numbers(folder: Path) -> set[int]:
+    """The segments that have a file."""
+    names = (path.name.partition(".") for path in folder.iterdir())
+    return {int(stem) for stem, _, kind in names if kind in KINDS and stem.isdigit()}
+
+
+def open_database(folder: Path) -> sqlite3.Connection:
+    """Open `embeddings.db`, made if it is not there. Raises IndexCorruptError where it is damaged."""
+    path = folder / "embeddings.db"
+    try:
+        os.close(open_in_place(path))
+        # We write ahead, and nobody else is connected: a rollback journal or a shared memory file is
+        # not ours, and a journal can name any file of this machine for SQLite to delete.
+        for foreign in ("embeddings.db-journal", "embeddings.db-shm"):
+            (folder / foreign).unlink(missing_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA trusted_schema = OFF")
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA journal_mode = WAL")
+        # A generation that names these rows is synced later: they must be on disk by then.
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(_SCHEMA)
+        db.execute(
+            "INSERT OR IGNORE INTO segments"
+            " SELECT segment, 0, 0, max(single_start + n_single), max(rows_start + n_rows) FROM embeddings"
+            " WHERE segment NOT IN (SELECT segment FROM segments) GROUP BY segment"
+        )
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+            raise
+        raise IndexCorruptError(
+            f"The stored embeddings are damaged ({error}); `codesearch doctor --repair` keeps what is whole."
+        ) from error
+    return db
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentUse:
+    """How much of a segment is needed."""
+
+    segment: int
+    n_bytes: int
+    """On disk, both kinds."""
+    n_live_bytes: int
 
 
 class EmbeddingStore:
@@ -102,42 +162,80 @@ class EmbeddingStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self._row_bytes = {"single": 2 * layout.single_dim, "rows": layout.n_row_bytes}
-        try:
-            self._db = sqlite3.connect(
-                folder / "embeddings.db", isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute(_TABLE)
-            (segment,) = self._db.execute("SELECT coalesce(max(segment), 0) FROM embeddings").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise IndexCorruptError(
-                f"The stored embeddings are damaged ({error}); rebuild with `codesearch index --rebuild`."
-            ) from error
-        self._segment = int(segment)
         self._pending: list[NewEmbedding] = []
-        self._ends = self._known_ends()
+        self._db = open_database(folder)
+        self._forget_missing()
+        self._choose_segment()
 
-    def _known_ends(self) -> dict[str, int]:
-        single, rows = self._db.execute(
-            "SELECT coalesce(max(single_start + n_single), 0), coalesce(max(rows_start + n_rows), 0)"
-            " FROM embeddings WHERE segment = ?",
-            (self._segment,),
-        ).fetchone()
-        return {"single": int(single), "rows": int(rows)}
+    def _forget_missing(self) -> None:
+        """Drop the rows of bytes that are not there (any more): they will be encoded again."""
+        execute = self._db.execute
+        # Written before the widths of rows were noted: there was one layout then.
+        execute(
+            "UPDATE segments SET single_bytes = ?, rows_bytes = ? WHERE single_bytes = 0 AND rows_bytes = 0",
+            tuple(self._row_bytes.values()),
+        )
+        for segment, single_bytes, rows_bytes, single_end, rows_end in execute(
+            "SELECT * FROM segments"
+        ).fetchall():
+            for kind, width, end, column in (
+                ("single", single_bytes, single_end, "single_start + n_single"),
+                ("rows", rows_bytes, rows_end, "rows_start + n_rows"),
+            ):
+                size = self._size(segment, kind)
+                if size < width * end:
+                    sql = f"DELETE FROM embeddings WHERE segment = ? AND ({column}) * ? > ?"
+                    execute(sql, (segment, width, size))
+                    sql = "DELETE FROM blocks WHERE segment = ? AND kind = ? AND start_byte + n_bytes > ?"
+                    execute(sql, (segment, kind, size))
+
+    def _choose_segment(self) -> None:
+        """Go on with the last segment if it is whole, of this layout, and not full; else begin a new one."""
+        self._segment, self._ends = 0, dict.fromkeys(KINDS, 0)
+        on_disk = segment_numbers(self.folder)
+        row = self._db.execute("SELECT * FROM segments ORDER BY segment DESC LIMIT 1").fetchone()
+        if row is None:
+            self._segment = max(on_disk, default=-1) + 1
+            return
+        last, single_bytes, rows_bytes, single_end, rows_end = row
+        same_layout = {"single": single_bytes, "rows": rows_bytes} == self._row_bytes
+        ends = {"single": single_end, "rows": rows_end}
+        is_whole = all(
+            self._size(last, kind) >= ends[kind] * width for kind, width in self._row_bytes.items()
+        )
+        if same_layout and is_whole and max(on_disk, default=0) <= last:
+            self._segment, self._ends = last, ends
+        else:
+            self._segment = max(last, *on_disk) + 1
+
+    def _size(self, segment: int, kind: str) -> int:
+        path = segment_path(self.folder, segment, kind)
+        return path.stat().st_size if path.is_file() else 0
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose vectors are stored or about to be."""
         wanted = set(keys)
         found = {new.key for new in self._pending} & wanted
-        ordered = sorted(wanted - found)
+        return found | {row[0] for row in self._rows("key", wanted - found)}
+
+    def load(self, keys: Iterable[str]) -> dict[str, StoredEmbedding]:
+        """What is stored under each of the keys; unknown keys are left out."""
+        return {
+            key: StoredEmbedding(
+                segment, single_start, n_single, rows_start, n_rows,
+                np.frombuffer(regions, "<i4").reshape(-1, 3), np.frombuffer(wide, "<i4").reshape(-1, 2),
+                n_header_rows,
+            )
+            for key, segment, single_start, n_single, rows_start, n_rows, regions, wide, n_header_rows
+            in self._rows("*", keys)
+        }  # fmt: skip
+
+    def _rows(self, columns: str, keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+        ordered = sorted(set(keys))
         for at in range(0, len(ordered), 500):
             part = ordered[at : at + 500]
             marks = ",".join("?" * len(part))
-            found |= {
-                k for (k,) in self._db.execute(f"SELECT key FROM embeddings WHERE key IN ({marks})", part)
-            }
-        return found
+            yield from self._db.execute(f"SELECT {columns} FROM embeddings WHERE key IN ({marks})", part)
 
     def add(self, new: NewEmbedding) -> None:
         """Queue one chunk's vectors; `commit` makes them durable."""
@@ -148,8 +246,7 @@ class EmbeddingStore:
         if not self._pending:
             return
         if max(self._ends[kind] * size for kind, size in self._row_bytes.items()) >= SEGMENT_BYTES:
-            self._segment += 1
-            self._ends = {"single": 0, "rows": 0}
+            self.start_segment()
         singles = [np.ascontiguousarray(new.single, dtype=np.float16) for new in self._pending]
         codes = [np.ascontiguousarray(new.codes) for new in self._pending]
         starts = dict(self._ends)
@@ -163,30 +260,92 @@ class EmbeddingStore:
             )  # fmt: skip
             starts["single"] += len(single)
             starts["rows"] += len(code)
+        self._pending.clear()
         try:
-            self._append("single", singles)
-            self._append("rows", codes)
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?,?,?,?,?,?,?,?,?)", records)
-            self._db.execute("COMMIT")
+            blocks = [self._append("single", singles), self._append("rows", codes)]
+            self._record(records, [block for block in blocks if block[3]], starts)
         except (OSError, sqlite3.OperationalError) as error:
             raise StorageError(
                 f"The embeddings cannot be written to {self.folder} ({error}); free some space or check the"
                 " permissions, then run the same command again: finished work is kept."
             ) from error
         self._ends = starts
-        self._pending.clear()
 
-    def _append(self, kind: str, arrays: list[NDArray[np.generic]]) -> None:
-        path = segment_path(self.folder, self._segment, kind)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(handle, "r+b") as file:
-            file.seek(self._ends[kind] * self._row_bytes[kind])
-            file.truncate()
+    def _append(self, kind: str, arrays: list[NDArray[Any]]) -> tuple[int, str, int, int, str]:
+        """Write behind the bytes that are known and sync; the row of `blocks` for it."""
+        start = at = self._ends[kind] * self._row_bytes[kind]
+        digest = hashlib.sha256()
+        handle = open_in_place(segment_path(self.folder, self._segment, kind))
+        try:
+            os.ftruncate(handle, start)
             for array in arrays:
-                file.write(array.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
+                raw = memoryview(array.tobytes())
+                digest.update(raw)
+                while raw:
+                    n_written = os.pwrite(handle, raw, at)
+                    raw, at = raw[n_written:], at + n_written
+            os.fsync(handle)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(handle, start)  # a full disk gets its space back
+            raise
+        finally:
+            os.close(handle)
+        return self._segment, kind, start, at - start, digest.hexdigest()
+
+    def _record(self, records: list[Any], blocks: list[Any], ends: dict[str, int]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?,?,?,?,?,?,?,?,?)", records)
+            self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?,?,?,?,?)", blocks)
+            segment = (self._segment, *self._row_bytes.values(), *ends.values())
+            self._db.execute("INSERT OR REPLACE INTO segments VALUES (?,?,?,?,?)", segment)
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    # --- what nothing needs any more ---------------------------------------------------------
+
+    def start_segment(self) -> None:
+        """Write what comes next to new files."""
+        self._segment = max({self._segment, *segment_numbers(self.folder)}) + 1
+        self._ends = dict.fromkeys(KINDS, 0)
+
+    def usage(self, live: Set[str]) -> list[SegmentUse]:
+        """What each segment on disk holds, of which how much is stored under the `live` keys."""
+        widths = {row[0]: row[1:3] for row in self._db.execute("SELECT * FROM segments")}
+        n_live: dict[int, int] = dict.fromkeys(segment_numbers(self.folder) | set(widths), 0)
+        for key, segment, n_single, n_rows in self._db.execute(
+            "SELECT key, segment, n_single, n_rows FROM embeddings"
+        ):
+            if key in live:
+                single_bytes, rows_bytes = widths[segment]
+                n_live[segment] += n_single * single_bytes + n_rows * rows_bytes
+        return [
+            SegmentUse(segment, sum(self._size(segment, kind) for kind in KINDS), n_bytes)
+            for segment, n_bytes in sorted(n_live.items())
+        ]
+
+    def keys_in(self, segments: Iterable[int], live: Set[str]) -> list[str]:
+        """The `live` keys whose vectors lie in the segments, in the order of their bytes."""
+        wanted = set(segments)
+        rows = self._db.execute(
+            "SELECT key, segment FROM embeddings ORDER BY segment, rows_start, single_start"
+        )
+        return [key for key, segment in rows if segment in wanted and key in live]
+
+    def drop(self, segments: Iterable[int], in_use: Set[int]) -> None:
+        """Forget all that lies in the segments, and remove the files of those that no reader has `in_use`."""
+        for segment in segments:
+            for table in ("embeddings", "blocks", "segments"):
+                self._db.execute(f"DELETE FROM {table} WHERE segment = ?", (segment,))
+        kept = in_use | {row[0] for row in self._db.execute("SELECT segment FROM segments")} | {self._segment}
+        for segment in segment_numbers(self.folder) - kept:
+            for kind in KINDS:
+                with suppress(OSError):
+                    segment_path(self.folder, segment, kind).unlink()
 
     def close(self) -> None:
         """Commit what is queued and close."""
@@ -199,31 +358,11 @@ class EmbeddingStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
             self._db.close()
-
-
-def load_all(folder: Path, keys: Iterable[str]) -> dict[str, StoredEmbedding]:
-    """What is stored under each of the keys, for a generation's tables; unknown keys are left out."""
-    db = sqlite3.connect(f"{(folder / 'embeddings.db').resolve().as_uri()}?mode=ro", uri=True)
-    found: dict[str, StoredEmbedding] = {}
-    ordered = sorted(set(keys))
-    try:
-        for at in range(0, len(ordered), 500):
-            part = ordered[at : at + 500]
-            marks = ",".join("?" * len(part))
-            for row in db.execute(f"SELECT * FROM embeddings WHERE key IN ({marks})", part):
-                key, segment, single_start, n_single, rows_start, n_rows, regions, wide, n_header_rows = row
-                found[key] = StoredEmbedding(
-                    segment, single_start, n_single, rows_start, n_rows,
-                    np.frombuffer(regions, "<i4").reshape(-1, 3), np.frombuffer(wide, "<i4").reshape(-1, 2),
-                    n_header_rows,
-                )  # fmt: skip
-    finally:
-        db.close()
-    return found
 
 
 class SegmentReader:

@@ -1,24 +1,32 @@
 """Generations on disk: made beside the live one, made live by one rename, the old ones removed after.
 
-A reader that has a removed generation open keeps its files until it closes them.
+A reader pins the generation that it has open with a shared lock of the kernel, which ends with the
+reader: what is pinned is not removed, and no reader ever waits. A later build removes what is left.
 """
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import os
+import re
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from indexer.errors import StorageError
-from indexer.manifest import Manifest, sync_folder, write_manifest
+from indexer.errors import IndexCorruptError, StorageError
+from indexer.manifest import Manifest, write_manifest
+from indexer.seals import Seal, check_seals, seal_file
 from indexer.settings import STATE_FOLDER
+from indexer.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
 
 DATABASE = "index.db"
 EMBEDDINGS = "embeddings"
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def generation_folder(state: Path, generation: str) -> Path:
@@ -29,57 +37,122 @@ def generation_folder(state: Path, generation: str) -> Path:
 def prepare_state(root: Path) -> Path:
     """Create the state folder of a tree, closed to other users and ignored by git.
 
-    Raises StorageError where it cannot be written, or where something planted a link in its place.
+    Raises StorageError where it cannot be written, or where something in it leads elsewhere.
     """
     state = root / STATE_FOLDER
     try:
-        if state.is_symlink():
-            raise StorageError(f"{state} is a link; remove it, the index must lie inside the tree.")
-        state.mkdir(mode=0o700, exist_ok=True)
-        state.chmod(0o700)
-        ignore = state / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
-        for name in ("generations", EMBEDDINGS):
-            folder = state / name
-            if folder.is_symlink():
-                raise StorageError(f"{folder} is a link; remove it, the index must lie inside the tree.")
-            folder.mkdir(mode=0o700, exist_ok=True)
+        refuse_links(state)
+        for folder in (state, state / "generations", state / EMBEDDINGS):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            folder.chmod(FOLDER_MODE)
+        if not (state / ".gitignore").exists():
+            with os.fdopen(create_file(state / ".gitignore"), "wb") as file:
+                file.write(b"*\n")
     except OSError as error:
         raise StorageError(
-            f"The index cannot be written to {state} ({error.strerror}); check the permissions and the space"
-            " left."
+            f"The index cannot be written to {state} ({error.strerror});"
+            " check the permissions and the space left."
         ) from error
     return state
 
 
-def new_generation(state: Path, base: Manifest | None) -> Path:
-    """A fresh folder for a generation, with a copy of the live database where there is one to go on from."""
-    name = f"{time.time_ns():020d}"
-    folder = generation_folder(state, name)
-    folder.mkdir(mode=0o700)
-    if base is not None:
-        shutil.copyfile(generation_folder(state, base.generation) / DATABASE, folder / DATABASE)
-    return folder
+@contextmanager
+def new_generation(state: Path, base: Manifest | None) -> Iterator[Path]:
+    """A fresh folder for a generation, with a copy of the live database where there is one to go on from.
+
+    Gone at the end unless it was published.
+    """
+    folder = generation_folder(state, f"{time.time_ns():020d}")
+    folder.mkdir(mode=FOLDER_MODE)
+    try:
+        if base is not None:
+            live = generation_folder(state, base.generation) / DATABASE
+            with live.open("rb") as old, os.fdopen(create_file(folder / DATABASE), "wb") as new:
+                shutil.copyfileobj(old, new, 1 << 20)
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
-def publish(state: Path, folder: Path, manifest: Manifest) -> Manifest:
-    """Sync a finished generation, record its checksums and make it live."""
-    checksums = {}
-    for path in sorted(folder.iterdir()):
-        path.chmod(0o600)
-        with path.open("rb") as file:
-            checksums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
+def publish(state: Path, folder: Path, manifest: Manifest, segments: Mapping[str, Seal]) -> Manifest:
+    """Sync and seal a finished generation and make it live; `segments` are those it uses, sealed."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            path.chmod(FOLDER_MODE)
+            sync_folder(path)
+        else:
+            path.chmod(FILE_MODE)
+            files[path.relative_to(folder).as_posix()] = seal_file(path)
     sync_folder(folder)
-    live = replace(manifest, generation=folder.name, checksums=checksums)
+    sync_folder(folder.parent)
+    live = replace(manifest, generation=folder.name, files=files, segments=dict(segments))
     write_manifest(state, live)
     return live
 
 
+def generation_names(state: Path) -> list[str]:
+    """All generations on disk, oldest first."""
+    with suppress(FileNotFoundError):
+        return sorted(entry.name for entry in (state / "generations").iterdir())
+    return []
+
+
 def remove_others(state: Path, live: str) -> None:
-    """Remove every generation but the live one: old ones, and what killed builds left."""
-    for folder in (state / "generations").iterdir():
-        if folder.name != live:
+    """Remove what is neither live nor pinned: old generations, and what killed builds left."""
+    for name in generation_names(state):
+        if name != live:
             with suppress(OSError):
-                shutil.rmtree(folder)
+                _remove(generation_folder(state, name))
+
+
+def _remove(folder: Path) -> None:
+    handle = os.open(folder, _FOLDER_FLAGS)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: a reader has it open
+        shutil.rmtree(folder)
+    finally:
+        os.close(handle)
+
+
+class Pin:
+    """A generation held open: it stays on disk until `close`, or until this process ends."""
+
+    def __init__(self, root: Path, state: Path, manifest: Manifest) -> None:
+        """Pin and check the generation that a manifest names.
+
+        Raises IndexCorruptError where it is gone or something else wrote to it.
+        """
+        self.folder = generation_folder(state, manifest.generation)
+        if not re.fullmatch(r"\d+", manifest.generation):
+            raise IndexCorruptError(f"The index in {root} names no generation; rebuild it.")
+        try:
+            self._handle = os.open(self.folder, _FOLDER_FLAGS)
+        except OSError as error:
+            raise IndexCorruptError(
+                f"The index in {root} lacks its files ({error.strerror}); `codesearch doctor --repair {root}`"
+                " makes them anew."
+            ) from error
+        try:
+            # Refused only while a build removes it; a file system without locks goes without a pin.
+            with suppress(OSError):
+                fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            check_seals(root, self.folder, manifest.files, state / EMBEDDINGS, manifest.segments)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let the generation go; closing twice is allowed."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.errors import IndexBusyError
+from indexer.state_files import write_file
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
             " wait for it to end, or stop it, then run the same command again."
         ) from None
     try:
-        owner.write_text(json.dumps({"pid": os.getpid(), "since": time.time()}), encoding="utf-8")
+        write_file(owner, json.dumps({"pid": os.getpid(), "since": time.time()}).encode())
         yield
     finally:
         with suppress(OSError):

@@ -1,0 +1,85 @@
+"""How files of the state folder are made and looked at: never through a link, closed to other users.
+
+Whoever wrote a repository may have planted a `.codesearch` folder in it. Nothing that is written there
+may land elsewhere, and nothing elsewhere may be taken for part of the index. Not for files of the
+indexed tree: those are `contained.py`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from indexer.errors import StorageError
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+def find_link(state: Path) -> Path | None:
+    """The first link, pipe, socket or device at or below a state folder, or None."""
+    if state.is_symlink():
+        return state
+    folders = [state]
+    while folders:
+        folder = folders.pop()
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False):
+                    return Path(entry.path)
+    return None
+
+
+def refuse_links(state: Path) -> None:
+    """Raise StorageError where anything of a state folder leads elsewhere."""
+    link = find_link(state)
+    if link is not None:
+        raise StorageError(
+            f"{link} is a link or a device; remove it and run the same command again:"
+            " all of an index lies inside the tree."
+        )
+
+
+def create_file(path: Path) -> int:
+    """Open a new, empty file for writing in place of whatever has the name; the caller closes it."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file: its name is taken by the whole content or not at all, even after a power cut."""
+    temporary = path.with_name(path.name + ".new")
+    with os.fdopen(create_file(temporary), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_in_place(path: Path) -> int:
+    """Open a file for reading and writing where it lies, made if it is not there; the caller closes it.
+
+    A file that has a second name elsewhere is copied first, so that what has the other name stays.
+    """
+    with suppress(FileNotFoundError):
+        if path.lstat().st_nlink > 1:
+            copy = path.with_name(path.name + ".new")
+            with path.open("rb") as old, os.fdopen(create_file(copy), "wb") as new:
+                shutil.copyfileobj(old, new, 1 << 20)
+            copy.replace(path)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
