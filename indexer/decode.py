@@ -1,7 +1,8 @@
 """Bytes of a file → text, or why they are none; and the signs in a text that a program wrote it.
 
-UTF-8, UTF-16 and UTF-32 with a byte order mark, and Latin-1 (with Windows' characters in the gap)
-where the bytes look like a Western text. Not a guesser of encodings: anything else is refused.
+UTF-8, UTF-16 and UTF-32 with a byte order mark, the encoding that the text declares of itself, and
+Latin-1 (with Windows' characters in the gap) where the bytes look like a Western text. Not a guesser
+of encodings: anything else is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_DECLARED = re.compile(
+    rb"""(?:coding[:=]|charset=|encoding=)[ \t]*["']?"""
+    rb"(gbk|gb2312|gb18030|big5|euc-jp|euc-kr|cp949|shift[_-]jis|sjis|koi8-[ru]|(?:cp|windows-)125[0-8]|iso-8859-\d{1,2})",
+    re.IGNORECASE,
+)
+_DECLARED_WITHIN_BYTES = 1024
 _TEXT_CONTROLS = b"\t\n\r\f\v\b\x1b\x1a"
 _CONTROLS = bytes(set(range(32)) - set(_TEXT_CONTROLS)) + b"\x7f"
 _HIGH = bytes(range(128, 256))
@@ -74,6 +81,12 @@ def decode(content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
+        declared = _DECLARED.search(content, 0, _DECLARED_WITHIN_BYTES)
+        if declared:
+            try:
+                return content.decode(declared[1].decode("ascii"))
+            except (UnicodeDecodeError, LookupError):
+                pass
         return _decode_western(content, error)
 
 

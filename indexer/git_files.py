@@ -9,6 +9,7 @@ files; nothing here filters.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 from dataclasses import dataclass
@@ -73,12 +74,19 @@ def find_repository(folder: Path) -> Repository | None:
     return None
 
 
-def is_linked_worktree(git_dir: Path) -> bool:
-    """Tell whether `.git` is a file that marks a second checkout of a repository (`git worktree`)."""
+_WORKTREE = re.compile(r"gitdir: (.+)/\.git/worktrees/[^/\n]+\s*")
+
+
+def worktree_owner(git_dir: Path) -> Path | None:
+    """Return the repository whose second checkout (`git worktree`) the file `.git` marks, or None."""
     try:
-        return git_dir.is_file() and "/worktrees/" in git_dir.read_text("utf-8", "replace")[:4096]
+        if not git_dir.is_file() or git_dir.is_symlink() or git_dir.stat().st_size > 4096:
+            return None
+        marked = _WORKTREE.fullmatch(git_dir.read_text("utf-8", "surrogateescape"))
     except OSError:
-        return False
+        return None
+    owner = None if marked is None else (git_dir.parent / marked[1]).resolve()
+    return owner if owner is not None and (owner / ".git").exists() else None
 
 
 def list_files(folder: Path, repository: Repository) -> list[GitFile]:

@@ -69,6 +69,7 @@ class _TimeUpError(Exception):
 def parse(source: SourceFile, seconds: float) -> ParsedFile:
     """Find the spans of a file, outermost first and by position, within about `seconds`.
 
+    These are seconds of this thread's processor time, so that a busy machine finds the same spans.
     Never raises for what is in the file: where the parser takes too long or fails, the result has
     no spans and `problem` says why. A file with broken syntax gives the spans of its sound parts.
     """
@@ -90,7 +91,7 @@ def parse(source: SourceFile, seconds: float) -> ParsedFile:
 
 def _symbol_spans(text: str, grammar: str, seconds: float) -> Iterator[Span]:
     content = text.encode("utf-8", "surrogatepass")
-    found = _run_query(content, grammar, time.monotonic() + seconds)
+    found = _run_query(content, grammar, time.thread_time() + seconds)
     symbols = _merge_clauses(_with_docs(_deduplicate(found), found.docs, content), content)
     spans = sorted(symbols, key=lambda symbol: (symbol.start, -symbol.end, symbol.pattern))
     chars = _CharMap(content, is_ascii=len(content) == len(text))
@@ -123,17 +124,17 @@ def _run_query(content: bytes, grammar: str, deadline: float) -> _Found:
     try:
         tree = Parser(_language(grammar)).parse(
             lambda offset, _: view[offset : offset + _STRETCH_BYTES],
-            progress_callback=lambda *_: time.monotonic() > deadline,
+            progress_callback=lambda *_: time.thread_time() > deadline,
         )
     except ValueError as error:
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             raise _TimeUpError from error
         raise
     query = _query(grammar)
     cursor = QueryCursor(query.query)
     found = _Found([], [], {})
     for start in range(0, len(content), _STRETCH_BYTES):
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             raise _TimeUpError
         cursor.set_byte_range(start, start + _STRETCH_BYTES)
         for pattern, captures in cursor.matches(tree.root_node):
@@ -149,7 +150,7 @@ def _run_query(content: bytes, grammar: str, deadline: float) -> _Found:
                     found.replaced[nodes[0].start_byte, nodes[0].end_byte] = pattern
                 elif capture[0] != "_" and capture not in _NAMES:
                     symbol = _symbol(content, pattern, capture, captures)
-                    if symbol.name:
+                    if symbol.name not in ("", "_"):
                         found.symbols.append(symbol)
     return found
 

@@ -68,7 +68,7 @@ _MINIFIED_NAME = re.compile(
 
 _GENERATED_NAME = re.compile(
     r".*_pb2(?:_grpc)?\.pyi?|.*\.pb\.(?:go|cc|h|gw\.go|swift|validate\.go)|.*_grpc\.pb\.go|.*\.pbobjc\.[hm]"
-    r"|.*\.g\.(?:dart|cs|i\.cs)|.*\.freezed\.dart|.*\.designer\.(?:cs|vb)|.*\.generated\.\w+|.*[._]generated?\.go"
+    r"|.*\.g\.(?:dart|cs|i\.cs)|.*\.freezed\.dart|.*\.designer\.(?:cs|vb)|.*[._]generated\.\w+"
     r"|zz_generated\..*|.*_string\.go|.*\.gen\.(?:go|ts|tsx|js|rs|cs)|.*_gen\.go|.*\.snap|.*\.tfplan|.*\.tsbuildinfo"
     r"|bindata\.go|.*\.min\.map|.*\.ipynb_checkpoints.*"
 )

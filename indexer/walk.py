@@ -22,7 +22,7 @@ from pathlib import Path
 from indexer import path_roles
 from indexer.contained import NotRegularError, read_regular
 from indexer.decode import UndecodableError, decode, generated_sign
-from indexer.git_files import GitError, GitFile, find_repository, is_ignored, is_linked_worktree, list_files
+from indexer.git_files import GitError, GitFile, find_repository, is_ignored, list_files, worktree_owner
 from indexer.ignore_rules import IgnoreRules
 from indexer.languages import language_of
 from indexer.records import FoundFile, SkippedFile, SourceFile
@@ -87,6 +87,8 @@ class _Walk:
         self.rules.enter("")
         self.folders = {"": _OPEN}
         self.entries: list[FoundFile | SkippedFile] = []
+        self.is_git = False
+        """The tree itself is a repository, or part of one."""
 
     def run(self) -> list[FoundFile | SkippedFile]:
         """Walk as git sees the tree, or folder by folder where git does not say."""
@@ -96,8 +98,9 @@ class _Walk:
         except GitError:
             listed = None  # walked without git: the same but for tracked files that are ignored
         if repository is None or listed is None or (not listed and is_ignored(self.root, repository)):
-            self.add_folders("")
+            self.add_folders("", depth=0)
         else:
+            self.is_git = True
             self.add_listed(listed, "", depth=0)
         return self.entries
 
@@ -116,7 +119,8 @@ class _Walk:
         if self.of_folder(path.rpartition("/")[0], is_tracked) not in (_OPEN, _FORCED) or _is_never(name):
             return
         folder = self.root / path
-        if is_linked_worktree(folder / ".git"):
+        owner = worktree_owner(folder / ".git")
+        if owner is not None and (self.is_git or owner.is_relative_to(self.root.resolve())):
             self.entries.append(SkippedFile(path + "/", "worktree", "another checkout of a repository"))
             return
         if self.of_folder(path, is_tracked) not in (_OPEN, _FORCED):
@@ -132,10 +136,13 @@ class _Walk:
             pass
         # A tracked name that is a folder now, and no repository: git lists its files one by one.
         if not is_tracked or repository is not None:
-            self.add_folders(path)
+            self.add_folders(path, depth + 1)
 
-    def add_folders(self, start: str) -> None:
-        """Add what lies below `start`, obeying .gitignore without git; skipped folders are not entered."""
+    def add_folders(self, start: str, depth: int) -> None:
+        """Add what lies below `start`, obeying .gitignore without git; skipped folders are not entered.
+
+        Repositories on the way are asked themselves.
+        """
         rules = IgnoreRules(self.root, ".gitignore")
         try:
             excludes = read_regular(self.root, posixpath.join(start, ".git/info/exclude"), 200_000)
@@ -154,12 +161,15 @@ class _Walk:
                 detail = f"cannot be listed: {error.strerror}"
                 self.entries.append(SkippedFile(folder + "/", "unreadable", detail))
                 continue
+            if folder != start and depth < _MAX_NESTED and any(name == ".git" for name, _ in names):
+                self.add_nested(folder, False, depth)
+                continue
             for name, is_folder in names:
                 path = f"{folder}/{name}" if folder else name
                 if not rules.is_empty and rules.verdict(path, is_folder=is_folder):
                     continue
                 if not is_folder:
-                    self.add_file(path, is_tracked=False, depth=0)
+                    self.add_file(path, is_tracked=False, depth=depth)
                 elif self.of_folder(path, is_tracked=False) in (_OPEN, _FORCED):
                     open_folders.append(path)
 

@@ -5,6 +5,8 @@
   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))
   (pointer_declarator declarator: (pointer_declarator
     declarator: (function_declarator declarator: (identifier) @name)))]) @function
+; `TEST_IMPL(name) { ... }`: a macro that makes a function.
+(function_definition type: (type_identifier) declarator: (parenthesized_declarator (identifier) @name)) @function
 (declaration declarator: [
   (function_declarator declarator: (identifier) @name)
   (pointer_declarator declarator: (function_declarator declarator: (identifier) @name))]) @function

@@ -51,6 +51,21 @@ def test_latin_1_is_the_fallback_with_windows_characters_in_its_gap() -> None:
     assert decode(b"x \x81 y caf\xe9 and more text\n") == "x \x81 y café and more text\n"
 
 
+@pytest.mark.parametrize(
+    ("declaration", "encoding"),
+    [
+        ("# -*- coding: shift_jis -*-", "shift_jis"),
+        ("<?xml encoding='GBK'?>", "gbk"),
+        ("# coding=euc-jp", "euc-jp"),
+    ],
+)
+def test_a_declared_encoding_is_believed_if_the_bytes_fit(declaration: str, encoding: str) -> None:
+    text = f"{declaration}\n日本語のテキスト\n"
+    assert decode(text.encode(encoding)) == text
+    with pytest.raises(UndecodableError):
+        decode(declaration.encode() + b"\n" + b"\xff\xfe\xfd\x80" * 30)
+
+
 def test_utf8_with_a_broken_place_is_still_utf8() -> None:
     content = "über die Größe der Bücher, naïve façade\n".encode() * 20
     text = decode(content + b"\xff" + content)

@@ -20,7 +20,7 @@ from indexer.records import SourceFile, Span
 SAMPLES = sorted((Path(__file__).parent / "symbols").glob("*.sample"))
 GRAMMARS = [row.name for row in LANGUAGES.values() if row.grammar]
 KINDS = frozenset(
-    "function method class interface struct trait impl enum module constant type macro section table".split()  # noqa: SIM905
+    "function method class interface struct trait impl enum module constant type macro section table".split()
 )
 SECONDS = 20.0
 seeded = settings(derandomize=True, database=None, deadline=None)
@@ -204,9 +204,9 @@ def test_no_time_gives_no_spans_and_says_why(language: str) -> None:
 
 
 def test_the_time_limit_holds_within_one_parse() -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     parsed = parse(source("def f(a):\n    return {'a': [a, (1, 2)]}\n" * 100_000), seconds=0.1)
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 0.5
     assert parsed.problem
 
 

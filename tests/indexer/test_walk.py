@@ -165,6 +165,21 @@ def test_another_checkout_of_a_repository_is_skipped(tree: Path) -> None:
     assert found(tree / "copy") == ["a.py"]
 
 
+def test_repositories_in_a_folder_that_is_none_are_asked_themselves(tree: Path) -> None:
+    put(tree, "notes.md", "one/a.py", "one/skip.tmp", "one/forced.tmp", "deep/two/b.py")
+    put(tree, "one/.gitignore", text="*.tmp\n")
+    for name in ("one", "deep/two"):
+        git(tree / name, "init", "-q")
+        git(tree / name, "add", "-f", ".")
+    git(tree / "one", "rm", "-q", "--cached", "skip.tmp")
+    git(tree / "one", "commit", "-qm", "first")
+    git(tree / "one", "worktree", "add", "-q", "../one-again")
+    assert found(tree) == ["deep/two/b.py", "notes.md", "one/a.py", "one/forced.tmp"]
+    assert skipped(tree)["one-again/"] == "worktree"
+    (tree / "one").rename(tree.parent / "one")  # the checkout's repository is elsewhere: it counts
+    assert "one-again/a.py" in found(tree)
+
+
 def test_the_users_own_ignore_file_counts(tree: Path) -> None:
     git(tree, "init", "-q")
     put(tree, "a.py", "a.personal")
