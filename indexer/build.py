@@ -26,7 +26,8 @@ from indexer.changes import Changes, compare
 from indexer.checkpoint import Checkpoint, open_checkpoint
 from indexer.compaction import move_live
 from indexer.embedding_check import repair_embeddings
-from indexer.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout, segment_path
+from indexer.embedding_files import segment_path
+from indexer.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
 from indexer.errors import (
     BuildInterruptedError,
     IndexCorruptError,

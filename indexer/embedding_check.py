@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from indexer.embedding_store import open_database, segment_path
+from indexer.embedding_files import open_database, segment_path
 from indexer.errors import IndexCorruptError
 
 
