@@ -35,7 +35,8 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
 
             serve(roots, host, port)
             return
-        if not (sys.stdin.isatty() and sys.stdout.isatty()) and not _is_served():
+        streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the third.
+        if not all(stream.isatty() for stream in streams) and not _is_served():
             raise click.UsageError(
                 "`codesearch tui` needs a terminal; `codesearch search` does without, --web too."
             )

@@ -189,7 +189,7 @@ class ResultActions(_Base):
             if answer is not None:
                 self.remember_query()
                 path = Path(answer).expanduser()
-                self.post_message(ExportRequested(path, self.title_of_list or self.query_text, chosen))
+                self.post_message(ExportRequested(path, self.shown.title or self.query_text, chosen))
 
         title = f"export {len(chosen)} result{'s' if len(chosen) > 1 else ''}"
         self.app.push_screen(TextDialog(title, "a Markdown file", "passages.md", check), write)

@@ -6,7 +6,7 @@ Knows widgets and messages. It asks the app by `SearchRequested` and its like an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
@@ -38,27 +38,20 @@ from tui.messages import (
 )
 from tui.result_actions import ResultActions
 from tui.session import RepositoryState, Result
+from tui.shown import Shown, place, summary
 from tui.state import Filters, RememberedState
 from tui.widgets.chips import ChipRow
 from tui.widgets.evidence_panel import EvidencePanel
 from tui.widgets.passage_view import PassageView
 from tui.widgets.query_bar import QueryBar
 from tui.widgets.result_list import ResultList
-from tui.widgets.title_line import HEIGHTS, SEPARATOR, WIDTHS, TitleLine, TooSmall
+from tui.widgets.title_line import HEIGHTS, WIDTHS, TitleLine, TooSmall
 from tui.widgets.welcome import Welcome
 
-N_RESULTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One list of results as it stood, to come back to."""
-
-    title: str
-    results: tuple[Result, ...]
-    cursor: int
-    marked: frozenset[int]
-    elapsed_seconds: float
+N_RESULTS = 20
+"""How many a search answers with: a screen of them, so that it is quick."""
+N_MORE_RESULTS = 100
+"""How many there are once the cursor reaches the last of those."""
 
 
 class SearchScreen(ResultActions, Screen[None]):
@@ -77,12 +70,12 @@ class SearchScreen(ResultActions, Screen[None]):
         self.repositories: tuple[RepositoryState, ...] = ()
         self.serial = 0
         self.shows_file = False
-        self.title_of_list = ""
-        """Empty for the results of the query."""
         self.back_stack: list[Shown] = []
         self._pause: Timer | None = None
         self._enters_results = False
-        self._elapsed_seconds = 0.0
+        self._n_asked = N_RESULTS
+        self._note = ""
+        self._shown = Shown()
         self._build_state = ""
         self._opened = False
 
@@ -148,16 +141,17 @@ class SearchScreen(ResultActions, Screen[None]):
         self._enters_results = True
         self.search()
 
-    def search(self) -> None:
+    def search(self, k: int = N_RESULTS) -> None:
         """Ask the query bar's question with the filters."""
         self._stop_pause()
+        self._n_asked = k
         query = self.query_text
         if not query:
             return
         self.serial += 1
         request = SearchRequest(
             query,
-            k=N_RESULTS,
+            k=k,
             mode=Mode(self.filters.mode),
             languages=self.filters.languages,
             paths=self.filters.paths,
@@ -172,23 +166,31 @@ class SearchScreen(ResultActions, Screen[None]):
         message.stop()
         if message.serial != self.serial:
             return
-        is_jump = bool(message.title)
-        if is_jump and not message.results:
-            self.show_state()
-            self.notify(f"Nothing found: {message.title}.", severity="warning")
+        if message.title:
+            self._show_jump(message)
             return
-        if is_jump:
-            self.back_stack.append(self._shown())
+        if message.note and message.note != self._note and message.results:
+            self.notify(message.note, severity="warning", markup=False)
+        self._note = message.note
+        shown = Shown("", message.results, 0, frozenset(), message.elapsed_seconds)
+        if self._n_asked > N_RESULTS:
+            now = self.shown
+            shown = replace(shown, cursor=now.cursor, marked=now.marked)
         else:
             self.back_stack.clear()
-        if message.note:
-            self.notify(message.note, severity="warning", markup=False)
-        self._show(
-            Shown(message.title, message.results, 0, frozenset(), message.elapsed_seconds),
-        )
-        if is_jump or (self._enters_results and message.results):
-            self.focus_on("passage" if is_jump and len(message.results) == 1 else "results")
+        self._show(shown, explanation=message.note)
+        if self._enters_results and message.results:
+            self.focus_on("results")
         self._enters_results = False
+
+    def _show_jump(self, message: ResultsFound) -> None:
+        if not message.results:
+            self.show_state()
+            self.notify(f"Nothing found: {message.title}.", severity="warning", markup=False)
+            return
+        self.back_stack.append(self.shown)
+        self._show(Shown(message.title, message.results, 0, frozenset(), message.elapsed_seconds))
+        self.focus_on("passage" if len(message.results) == 1 else "results")
 
     def on_search_failed(self, message: SearchFailed) -> None:
         """Say why there is no answer."""
@@ -196,7 +198,7 @@ class SearchScreen(ResultActions, Screen[None]):
         if message.serial != self.serial:
             return
         self._enters_results = False
-        self._show(Shown("", (), -1, frozenset(), 0.0), explanation=message.sentence)
+        self._show(Shown(), explanation=message.sentence)
         self.query_one("#title", TitleLine).show(state="no answer", tone="problem")
 
     def action_back(self) -> None:
@@ -210,6 +212,9 @@ class SearchScreen(ResultActions, Screen[None]):
         """Show the passage of the row."""
         message.stop()
         self.show_passage()
+        is_last = message.index == N_RESULTS - 1 == len(self._shown.results) - 1
+        if is_last and not self._shown.title and self._n_asked == N_RESULTS:
+            self.search(N_MORE_RESULTS)
 
     def on_result_opened(self, message: ResultOpened) -> None:
         """Go and read."""
@@ -249,6 +254,8 @@ class SearchScreen(ResultActions, Screen[None]):
             return
         self.query_one(PassageView).show(message.document, at_passage=True)
         self._show_place(message.result, message.document, message.notice)
+        if message.notice:
+            self.notify(message.notice, severity="warning", markup=False)
 
     def on_file_unavailable(self, message: FileUnavailable) -> None:
         """Stay with the passage, and say why."""
@@ -260,72 +267,43 @@ class SearchScreen(ResultActions, Screen[None]):
 
     def _show_place(self, result: Result, document: Document, notice: str = "") -> None:
         passage = result.passage
-        n_lines = len(document.lines)
-        if self.shows_file and n_lines != passage.end_line - passage.start_line + 1:
-            lines = f"line {passage.start_line} of {n_lines}"
-        else:
-            lines = f"lines {passage.start_line}–{passage.end_line}"
-        parts = [lines, passage.language, f"{passage.n_tokens:,} tokens"]
-        state = SEPARATOR.join(parts)
-        tone = ""
+        state, tone = place(passage, document), ""
         if notice or passage.stale:
-            state, tone = notice or "changed since it was indexed", "problem"
+            state, tone = notice.partition(";")[0] or "changed since it was indexed", "problem"
         symbol = f"  {passage.kind} {safe_line(passage.symbol)}" if passage.symbol else ""
-        self.query_one("#place", TitleLine).show(
-            about=safe_line(passage.path) + symbol, state=state, tone=tone
-        )
+        about = safe_line(passage.path) + symbol
+        self.query_one("#place", TitleLine).show(about=about, state=state, tone=tone)
         self.query_one(EvidencePanel).show(document, passage.evidence.scores)
 
+    @property
+    def shown(self) -> Shown:
+        """The list as it stands now."""
+        results = self.query_one(ResultList)
+        return replace(self._shown, cursor=results.cursor, marked=frozenset(results.marked))
+
     def _show(self, shown: Shown, explanation: str = "") -> None:
-        self.title_of_list = shown.title
-        self._elapsed_seconds = shown.elapsed_seconds
         self._show_welcome(False)
+        self._shown = shown
         results = self.query_one(ResultList)
         results.shows_repository = len(self.repositories) > 1
         filtered = self.filters != Filters(mode=self.filters.mode)
-        nothing = "Nothing found." + (
-            " F10 removes the filters." if filtered else " Try other words, or F2 for another mode."
-        )
-        results.explain(explanation or nothing)
+        advice = "F10 removes the filters." if filtered else "Try other words, or F2 for another mode."
+        results.explain(explanation or f"Nothing found. {advice}")
         self.shows_file = False
         results.show(shown.results, shown.cursor, shown.marked)
         self.show_state()
 
-    def _shown(self) -> Shown:
-        results = self.query_one(ResultList)
-        return Shown(
-            self.title_of_list,
-            results.results,
-            results.cursor,
-            frozenset(results.marked),
-            self._elapsed_seconds,
-        )
-
     def _show_welcome(self, shows: bool) -> None:
         self.set_class(shows, "-welcome")
         if shows:
-            self.query_one(ResultList).results = ()
-            self.query_one(ResultList).cursor = -1
+            self._shown = Shown()
+            self.query_one(ResultList).show((), -1)
             self.back_stack.clear()
             self.query_one(Welcome).show(self.repositories, self.remembered, self._opened)
 
     def show_state(self) -> None:
         """How the list came about, at the right of the title."""
-        title = self.query_one("#title", TitleLine)
-        results = self.query_one(ResultList)
-        if not results.results:
-            title.show(state=self._build_state)
-            return
-        n = len(results.results)
-        parts = [self.title_of_list] if self.title_of_list else []
-        parts += [f"{n} passage{'s' if n > 1 else ''}"]
-        if results.marked:
-            parts.append(f"{len(results.marked)} marked")
-        if self._elapsed_seconds:
-            parts.append(f"{self._elapsed_seconds * 1000:.0f} ms")
-        if self._build_state:
-            parts.append(self._build_state)
-        title.show(state=SEPARATOR.join(parts))
+        self.query_one("#title", TitleLine).show(state=summary(self.shown, self._build_state))
 
     def show_filters(self) -> None:
         """The chips."""
@@ -341,7 +319,7 @@ class SearchScreen(ResultActions, Screen[None]):
         names = ", ".join(repository.name for repository in message.repositories)
         self.query_one("#title", TitleLine).show(about=names)
         self.show_filters()
-        if self.query_text and not self.title_of_list and message.answers_changed:
+        if self.query_text and not self._shown.title and message.answers_changed:
             self.search()
         elif not self.query_text:
             self._show_welcome(True)

@@ -76,7 +76,7 @@ LIGHT = Theme(
 )
 
 N_LEVELS = 4
-LEVEL_FLOORS = (0.45, 0.6, 0.75)
+LEVEL_FLOORS = (0.5, 0.6, 0.7)
 """Similarities at which the second, third and fourth step of the shading begin."""
 
 

@@ -77,12 +77,13 @@ def lighthouse_passages(root: Path) -> list[Passage]:
     return [
         make_passage(
             root, "keeper.py", (26, 38), "Keeper.light_with_retries", "method", 0.92,
-            [("try", "Try", 0.93), ("again", "again", 0.81), ("lamp", "lamp", 0.77), ("fails", "LampFault", 0.66),
-             ("limit", "MAX_ATTEMPTS", 0.5), ("when", "attempt", 0.31)],
+            [("try", "Try", 0.93), ("again", "again", 0.81), ("lamp", "lamp", 0.77),
+             ("fails", "LampFault", 0.66), ("limit", "MAX_ATTEMPTS", 0.5), ("when", "attempt", 0.31)],
         ),
         make_passage(root, "docs/failures.md", (1, 3), "When a lamp stays dark", "section", 0.71,
                      [("fails", "refuses", 0.64), ("again", "attempt", 0.58)]),
-        make_passage(root, "keeper.py", (40, 42), "Keeper.report_dark", "method", 0.55, [("fails", "dark", 0.47)]),
+        make_passage(root, "keeper.py", (40, 42), "Keeper.report_dark", "method", 0.55,
+                     [("fails", "dark", 0.47)]),
         make_passage(root, "lamps.py", (4, 5), "LampFault", "class", 0.42, [("fails", "LampFault", 0.62)]),
         make_passage(root, "beacon.go", (9, 16), "Sweep", "function", 0.2),
     ]  # fmt: skip

@@ -5,6 +5,7 @@ After a wanted change: `python -m pytest tests/tui/test_snapshots.py --snapshot-
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,10 +54,8 @@ def picture(snap_compare, make_app, size, monkeypatch):
 async def settle(pilot: Pilot[None]) -> None:
     await pilot.pause()
     while any(not worker.is_finished for worker in pilot.app.workers):
-        try:
+        with suppress(WorkerCancelled):
             await pilot.app.workers.wait_for_complete()
-        except WorkerCancelled:
-            pass
         await pilot.pause()
 
 
@@ -98,9 +97,7 @@ def test_error(picture, engine):
 
 
 def test_damaged_index(picture, engine):
-    engine.fails_with = IndexCorruptError(
-        "index.db is damaged; rebuild it with `codesearch index --rebuild`."
-    )
+    engine.fails_with = IndexCorruptError("index.db is damaged; `codesearch index --rebuild` makes it anew.")
     assert picture()
 
 

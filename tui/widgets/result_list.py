@@ -19,7 +19,7 @@ from tui.document import safe_line
 from tui.keys import bindings
 from tui.messages import MarksChanged, ResultHighlighted, ResultOpened
 from tui.session import Result
-from tui.widgets.drawing import bar, fitted, fitted_start, styles_of
+from tui.widgets.drawing import bar, fitted, fitted_start, over, styles_of
 
 TWO_ROWS_BELOW_CELLS = 76
 
@@ -175,10 +175,10 @@ class ResultList(ScrollView, can_focus=True):
         if row == self.cursor:
             name = "results--cursor" if self.has_focus else "results--cursor-quiet"
             background = self.get_component_rich_style(name)
-            overlay = Style(
-                bgcolor=background.bgcolor, reverse=(self.app.no_color and self.has_focus) or None
-            )
-            segments = [Segment(text, (style or styles.text) + overlay) for text, style, _ in segments]
+            overlay = Style(bgcolor=background.bgcolor)
+            if self.app.no_color and self.has_focus:
+                overlay = Style(color=styles.text.color, dim=False, reverse=True)
+            segments = over(segments, overlay)
         return Strip(segments, width)
 
     def _one_line(self, row: int, width: int) -> list[Segment]:
@@ -216,7 +216,7 @@ class ResultList(ScrollView, can_focus=True):
         symbol_width = min(len(symbol) + 2, width * 2 // 3) if symbol else 0
         return [
             Segment("  ", styles.text),
-            Segment(fitted(symbol, symbol_width), styles.text),
+            Segment(fitted(symbol, symbol_width - 1) + " " if symbol else "", styles.text),
             Segment(fitted(_first_line(passage.text), width - symbol_width - 2), styles.quiet),
         ]
 

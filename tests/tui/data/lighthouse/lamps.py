@@ -1,7 +1,7 @@
 """Lamps: what they burn and how they fail."""
 
 
-class LampFault(Exception):
+class LampFault(Exception):  # noqa: N818
     """The wick is wet, the oil is gone, or the wind is too strong."""
 
 
