@@ -9,9 +9,11 @@ already, under whatever path or commit, are not encoded again.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +49,19 @@ from indexer.windows import cut_windows, join_windows
 
 _BLOCK_TOKENS = 65_536
 """Chunks are encoded in blocks of about this many tokens: enough to pack well, little to lose."""
+_COMMIT_SECONDS = 5.0
+"""Vectors are made durable at least this often, as far as batches end: a kill loses no more."""
 _FILES_AHEAD = 32
 TEXT_RULES = "1"
 """Changed when the same bytes are to be read as another text: an older index is then read anew."""
 
 OnFile = Callable[[int, int, str, "Ingest"], None]
-"""Called with files done, files in all, the path just done, and the ingest with its counts."""
+"""Called with files done, files in all, the last path, and the ingest with its counts; after each file
+and each batch."""
+
+
+def _nothing() -> None:
+    """Nobody is told yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,7 @@ class Ingest:
         self._queue: list[_PreparedChunk] = []
         self._queued: set[str] = set()
         self._n_queued_tokens = 0
+        self._report: Callable[[], None] = _nothing
 
     def remove(self, row: FileRow) -> None:
         """Take a file out, its full-text rows with it."""
@@ -121,7 +131,7 @@ class Ingest:
     def add(self, files: Sequence[FoundFile], known: dict[str, FileRow], on_file: OnFile) -> list[SkippedRow]:
         """Read, store and encode files; returns those whose content ruled them out.
 
-        `known` is what the index holds so far, by path. `on_file` is called after each file.
+        `known` is what the index holds so far, by path. `on_file` is told of progress.
         """
         skips: list[SkippedRow] = []
         prepared = prefetch(self._prepare_all(files, known), n_ahead=_FILES_AHEAD)
@@ -137,7 +147,8 @@ class Ingest:
                         self.remove(old)
                     if file.source is not None:
                         self._add_file(file, file.source)
-                on_file(n_done, len(files), file.found.path, self)
+                self._report = partial(on_file, n_done, len(files), file.found.path, self)
+                self._report()
         self._encode_queue()
         return skips
 
@@ -223,21 +234,32 @@ class Ingest:
         groups: list[list[Window]] = [[] for _ in self._queue]
         for owner, window in zip(owners, windows, strict=True):
             groups[owner].append(window)
+        n_missing = [len(group) for group in groups]
         parts: dict[int, SequenceVectors] = {}
+        committed_at = time.monotonic()
         for batch in pack(windows, self._encoder.batch_tokens):
             for part in split_vectors(self._encoder.encode(batch)):
                 parts[part.sequence_id] = part
-        for prepared, group in zip(self._queue, groups, strict=True):
-            joined = join_windows(
-                prepared.chunk.chunk_id, group, [parts.pop(window.window_id) for window in group]
-            )
-            self._embeddings.add(self._pooled(prepared, joined))
-            self.n_encoded_chunks += 1
-            self.n_encoded_tokens += len(prepared.tokenized.input_ids)
+                owner = owners[part.sequence_id]
+                n_missing[owner] -= 1
+                if not n_missing[owner]:
+                    group = groups[owner]
+                    self._finish(self._queue[owner], group, [parts.pop(window.window_id) for window in group])
+            if time.monotonic() - committed_at > _COMMIT_SECONDS:
+                self._embeddings.commit()
+                committed_at = time.monotonic()
+            self._report()
         self._embeddings.commit()
         self._queue.clear()
         self._queued.clear()
         self._n_queued_tokens = 0
+
+    def _finish(self, prepared: _PreparedChunk, group: list[Window], parts: list[SequenceVectors]) -> None:
+        """Hand a chunk's vectors over, once its last window has been encoded."""
+        joined = join_windows(prepared.chunk.chunk_id, group, parts)
+        self._embeddings.add(self._pooled(prepared, joined))
+        self.n_encoded_chunks += 1
+        self.n_encoded_tokens += len(prepared.tokenized.input_ids)
 
     def _pooled(self, prepared: _PreparedChunk, vectors: SequenceVectors) -> NewEmbedding:
         """One chunk's vectors as they are stored: single rows for chunk, regions and wide spans."""
