@@ -117,8 +117,9 @@ def passage_document(passage: Passage) -> Document:
 def file_document(text: str, passage: Passage) -> Document:
     """The whole file around a passage; evidence where the file still says what was indexed."""
     raw_lines = _split(text)
-    first = min(passage.start_line, len(raw_lines)) - 1
-    last = min(passage.end_line, len(raw_lines)) - 1
+    n_lines = max(1, len(raw_lines) - (not raw_lines[-1]))
+    first = min(passage.start_line, n_lines) - 1
+    last = min(passage.end_line, n_lines) - 1
     starts = _line_starts(raw_lines, 0)
     marks = []
     for match in passage.evidence.matches:

@@ -290,6 +290,7 @@ class SearchScreen(ResultActions, Screen[None]):
         advice = "F10 removes the filters." if filtered else "Try other words, or F2 for another mode."
         results.explain(explanation or f"Nothing found. {advice}")
         self.shows_file = False
+        self.set_class(not shown.results, "-nothing")
         results.show(shown.results, shown.cursor, shown.marked)
         self.show_state()
 

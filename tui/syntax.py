@@ -6,6 +6,11 @@ Not here: lines and columns (`document.py`) and what a kind looks like (`theme.p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 KINDS = (
     "comment", "keyword", "string", "number", "function", "class", "builtin", "decorator", "tag",
@@ -16,7 +21,8 @@ MAX_CHARS = 300_000
 
 _LEXER_NAMES = {
     "csharp": "csharp", "c_sharp": "csharp", "cpp": "cpp", "tsx": "tsx", "jsx": "jsx", "objc": "objective-c",
-    "rst": "restructuredtext", "shell": "bash", "proto": "protobuf", "make": "makefile", "text": "text",
+    "rst": "restructuredtext", "shell": "bash", "proto": "protobuf", "make": "makefile", "svelte": "html",
+    "astro": "html", "assembly": "nasm", "text": "", "csv": "", "asciidoc": "",
 }  # fmt: skip
 
 
@@ -34,23 +40,14 @@ def pieces_of(text: str, language: str, path: str) -> list[Piece]:
 
     Arguments:
         text: whole lines of a file.
-        language: its name in `indexer.languages`; the file's name decides where that is unknown.
+        language: its name in `indexer.languages`; the file's name decides where that has no lexer.
         path: where it lies, for its name.
     """
     if len(text) > MAX_CHARS:
         return []
-    from pygments.lexers import find_lexer_class_for_filename, get_lexer_by_name
-    from pygments.util import ClassNotFound
-
-    if language == "text" and "." not in path.rsplit("/", 1)[-1]:
+    lexer = _lexer(language, path.rsplit("/", 1)[-1])
+    if lexer is None:
         return []
-    try:
-        lexer = get_lexer_by_name(_LEXER_NAMES.get(language, language or "text"))
-    except ClassNotFound:
-        lexer_class = find_lexer_class_for_filename(path.rsplit("/", 1)[-1])
-        if lexer_class is None:
-            return []
-        lexer = lexer_class()
     pieces = []
     for start, token_type, value in lexer.get_tokens_unprocessed(text):
         kind = _kind_of(token_type)
@@ -59,6 +56,22 @@ def pieces_of(text: str, language: str, path: str) -> list[Piece]:
     # Lexers that embed another language may answer out of order.
     pieces.sort(key=lambda piece: piece.start)
     return pieces
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str, file_name: str) -> Lexer | None:
+    """The lexer of a known language; else that of the file's name, which takes Pygments long to find."""
+    from pygments.lexers import find_lexer_class_for_filename, get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    name = _LEXER_NAMES.get(language, language)
+    if not name:
+        return None
+    try:
+        return get_lexer_by_name(name)
+    except ClassNotFound:
+        lexer_class = find_lexer_class_for_filename(file_name)
+        return lexer_class() if lexer_class is not None else None
 
 
 _KIND_PREFIXES = (

@@ -148,6 +148,7 @@ class FakeEngine:
     status: RepositoryStatus = STATUS
     indexed: bool = True
     fails_with: Exception | None = None
+    open_fails_with: Exception | None = None
     build_fails_with: Exception | None = None
     gate: threading.Event = field(default_factory=threading.Event)
     searching: threading.Event = field(default_factory=threading.Event)
@@ -161,6 +162,8 @@ class FakeEngine:
         self.build_gate.set()
 
     def open(self, root: Path) -> FakeRepository:
+        if self.open_fails_with is not None:
+            raise self.open_fails_with
         if not self.indexed:
             raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
         return FakeRepository(self, root)

@@ -97,7 +97,9 @@ def test_error(picture, engine):
 
 
 def test_damaged_index(picture, engine):
-    engine.fails_with = IndexCorruptError("index.db is damaged; `codesearch index --rebuild` makes it anew.")
+    engine.open_fails_with = IndexCorruptError(
+        "index.db is damaged; `codesearch index --rebuild` makes another."
+    )
     assert picture()
 
 

@@ -6,6 +6,7 @@ Posts `ResultHighlighted`, `ResultOpened` and `MarksChanged`.
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -162,8 +163,10 @@ class ResultList(ScrollView, can_focus=True):
         styles = styles_of(self)
         line = y + self.scroll_offset.y
         row, part = divmod(line, self._row_height)
-        if not self.results and y == 0 and self.emptiness:
-            return Strip([Segment(fitted("  " + self.emptiness, width), styles.quiet)], width)
+        if not self.results:
+            rows = wrap(self.emptiness, max(10, width - 6))
+            text = "  " + rows[y - 1] if 0 < y <= len(rows) else ""
+            return Strip([Segment(fitted(text, width), styles.text)], width)
         if row >= len(self.results):
             return Strip.blank(width, styles.text)
         cells = (
