@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.errors import IndexCorruptError
+from indexer.errors import IndexCorruptError, IndexMismatchError
 from indexer.records import Chunk, SkippedFile, Span
 from indexer.words import joined
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +111,15 @@ def m001_create_tables(db: Database) -> None:
 MIGRATIONS = (m001_create_tables,)
 """Run in order on a new database; `PRAGMA user_version` counts those applied."""
 
+SCHEMA_VERSION = len(MIGRATIONS)
+"""What a reader accepts: a writer brings any older database here first."""
+
 
 def leaf_of(name: str) -> str:
     """The key a symbol is looked up by: `Router.add_route` gives `addroute`; a heading its own words."""
-    last = name.rsplit(" > ", 1)[-1] if " > " in name else name.rsplit(".", 1)[-1]
-    return joined(last)
+    last = name.rsplit(" > ", 1)[-1]
+    # What holds a space is a heading, whose dots are a version's or a section number's.
+    return joined(last if " " in name else last.rsplit(".", 1)[-1])
 
 
 class StoreWriter:
@@ -130,11 +133,14 @@ class StoreWriter:
         # from the one sync in `close`, not from a journal.
         self.connection.execute("PRAGMA journal_mode = OFF")
         self.connection.execute("PRAGMA synchronous = OFF")
-        self.db = Database(self.connection)
+        db = Database(self.connection)
         applied = self.connection.execute("PRAGMA user_version").fetchone()[0]
         for migration in MIGRATIONS[applied:]:
-            migration(self.db)
-        self.connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            migration(db)
+        self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._files, self._chunks, self._spans, self._skipped, self._facts = (
+            db.table(name) for name in ("files", "chunks", "spans", "skipped", "facts")
+        )
         self.connection.execute("BEGIN")
         self.next_chunk_id = self._next("chunks", "chunk_id")
         self._next_file_id = self._next("files", "file_id")
@@ -150,7 +156,7 @@ class StoreWriter:
 
     def touch(self, file_id: int, n_bytes: int, mtime_ns: int) -> None:
         """Record new stat figures of a file whose content is as before."""
-        self.db.table("files").update(file_id, {"n_bytes": n_bytes, "mtime_ns": mtime_ns})
+        self._files.update(file_id, {"n_bytes": n_bytes, "mtime_ns": mtime_ns})
 
     def add_file(
         self, *, path: str, language: str, sha256: str, n_bytes: int, mtime_ns: int, problem: str, text: str
@@ -168,13 +174,13 @@ class StoreWriter:
             "problem": problem,
             "text": text,
         }
-        self.db.table("files").insert(row)
+        self._files.insert(row)
         return file_id
 
     def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str) -> None:
         """Insert a chunk and its spans; `chunk.chunk_id` is taken from `next_chunk_id` by the caller."""
         self.next_chunk_id = max(self.next_chunk_id, chunk.chunk_id + 1)
-        self.db.table("chunks").insert(
+        self._chunks.insert(
             {
                 "chunk_id": chunk.chunk_id,
                 "file_id": file_id,
@@ -203,7 +209,7 @@ class StoreWriter:
                 }
             )
             self._next_span_id += 1
-        self.db.table("spans").insert_all(rows)
+        self._spans.insert_all(rows)
 
     def file_chunks(self, file_id: int) -> list[Chunk]:
         """A file's chunks as stored, in file order."""
@@ -211,7 +217,9 @@ class StoreWriter:
 
     def span_names(self, file_id: int) -> list[tuple[int, str]]:
         """(span_id, dotted name) of every span of a file."""
-        sql = "SELECT span_id, name FROM spans JOIN chunks USING (chunk_id) WHERE file_id = ? ORDER BY span_id"
+        sql = (
+            "SELECT span_id, name FROM spans JOIN chunks USING (chunk_id) WHERE file_id = ? ORDER BY span_id"
+        )
         return list(self.connection.execute(sql, (file_id,)))
 
     def file_keys(self, file_id: int) -> list[str]:
@@ -246,11 +254,11 @@ class StoreWriter:
             }
             for row in skipped
         ]
-        self.db.table("skipped").insert_all(rows, replace=True)
+        self._skipped.insert_all(rows, replace=True)
 
     def set_facts(self, facts: dict[str, str]) -> None:
         """Record named facts about the build (commit, branch, time, totals)."""
-        self.db.table("facts").upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")
+        self._facts.upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")
 
     def close(self) -> None:
         """Commit and close."""
@@ -271,56 +279,78 @@ def _chunks(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -
     rows = connection.execute(_CHUNKS + where + " ORDER BY chunks.chunk_id", values).fetchall()
     ids = [row[0] for row in rows]
     spans: dict[int, list[Span]] = {chunk_id: [] for chunk_id in ids}
-    marks = ",".join("?" * len(ids))
-    for chunk_id, *span in connection.execute(
-        "SELECT chunk_id, kind, name, start_char, end_char, start_line, end_line FROM spans"
-        f" WHERE chunk_id IN ({marks}) ORDER BY span_id",
-        ids,
-    ):
-        spans[chunk_id].append(Span(*span))
-    return [Chunk(*row[:10], spans=tuple(spans[row[0]]), header=row[10]) for row in rows]
+    for part in _parts(ids):
+        for chunk_id, *span in connection.execute(
+            "SELECT chunk_id, kind, name, start_char, end_char, start_line, end_line FROM spans"
+            f" WHERE chunk_id IN ({_marks(part)}) ORDER BY span_id",
+            part,
+        ):
+            spans[chunk_id].append(Span(*span))
+    return [Chunk(*facts, tuple(spans[facts[0]]), header) for *facts, header in rows]
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Ids in parts that fit one statement: SQLite may take as few as 999 values."""
+    return (ids[at : at + 900] for at in range(0, len(ids), 900))
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _damaged(error: sqlite3.Error) -> IndexCorruptError:
+    return IndexCorruptError(
+        f"The index database is damaged ({error}); rebuild it with `codesearch index --rebuild`."
+    )
 
 
 class StoreReader:
     """Read access to a generation's database; safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
+        """Open. Raises IndexCorruptError, or IndexMismatchError for another version's schema."""
         self._lock = threading.RLock()
         try:
             # immutable: a generation is never written after the swap, so no lock file is needed.
             uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
             self.connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            self.connection.execute("PRAGMA mmap_size = 268435456")
-            (version,) = self.connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.DatabaseError as error:
-            raise IndexCorruptError(
-                f"The index database {path.name} is damaged ({error}); rebuild it with"
-                " `codesearch index --rebuild`."
-            ) from error
-        self.schema_version = int(version)
+            raise _damaged(error) from error
+        self.query("PRAGMA mmap_size = 268435456")
+        ((version,),) = self.query("PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            self.close()
+            raise IndexMismatchError(
+                f"The index database has schema version {version}, this codesearch reads {SCHEMA_VERSION};"
+                " rebuild with `codesearch index --rebuild`."
+            )
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of one statement; a damaged database becomes an IndexCorruptError."""
+        with self._damage(), self._lock:
+            return self.connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Every error of our own fixed statements is the file's, but for use after `close`."""
         try:
-            with self._lock:
-                return self.connection.execute(sql, values).fetchall()
+            yield
+        except sqlite3.ProgrammingError:
+            raise
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
-                raise
-            raise IndexCorruptError(
-                f"The index database is damaged ({error}); rebuild it with `codesearch index --rebuild`."
-            ) from error
+            raise _damaged(error) from error
 
     def chunks(self, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
         """Chunks with text and spans, by id; unknown ids are left out."""
-        marks = ",".join("?" * len(chunk_ids))
-        with self._lock:
-            found = _chunks(self.connection, f"chunks.chunk_id IN ({marks})", chunk_ids)
+        found: list[Chunk] = []
+        for part in _parts(chunk_ids):
+            with self._damage(), self._lock:
+                found += _chunks(self.connection, f"chunks.chunk_id IN ({_marks(part)})", part)
         return {chunk.chunk_id: chunk for chunk in found}
 
     def file_chunks(self, path: str) -> list[Chunk]:
         """A file's chunks in order; empty for an unknown path."""
-        with self._lock:
+        with self._damage(), self._lock:
             return _chunks(self.connection, "files.path = ?", (path,))
 
     def files(self) -> dict[str, FileRow]:
@@ -339,7 +369,7 @@ class StoreReader:
 
     def facts(self) -> dict[str, str]:
         """Named facts about the build."""
-        return dict(self.query("SELECT key, value FROM facts"))  # type: ignore[arg-type]
+        return dict(self.query("SELECT key, value FROM facts"))
 
     def close(self) -> None:
         """Close the connection."""
