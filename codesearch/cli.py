@@ -16,6 +16,7 @@ import click
 
 from codesearch import __version__
 from codesearch.commands.context import context_command, outline_command
+from codesearch.commands.doctor import doctor_command
 from codesearch.commands.indexing import index_command
 from codesearch.commands.models import models_command
 from codesearch.commands.searching import files_command, search_command, similar_command
@@ -104,6 +105,7 @@ for command in (
     similar_command,
     outline_command,
     status_command,
+    doctor_command,
     models_command,
 ):
     cli.add_command(command)

@@ -152,7 +152,7 @@ class _Build:
                 published = publish(self.state, folder, wanted, self._seals(tables, layout))
             remove_others(self.state, published.generation)
             if garbage:
-                embeddings.drop(garbage, self._segments_read())
+                embeddings.drop(garbage, segments_read(self.state))
         self.report("write", 1, 1)
         return self._report_of(totals, len(skips))
 
@@ -206,14 +206,6 @@ class _Build:
                     path = segment_path(self.state / EMBEDDINGS, segment, kind)
                     seals[path.name] = seal_segment(path, int(ends[own].max()) * width)
         return seals
-
-    def _segments_read(self) -> set[int]:
-        """The segments that a generation on disk points into: the live one, and those that readers pin."""
-        segments: set[int] = set()
-        for name in generation_names(self.state):
-            tables = load_tables(generation_folder(self.state, name))
-            segments.update(np.unique(tables.segment).tolist())
-        return segments
 
     def report(self, stage: str, done: int, total: int, path: str = "") -> None:
         """Send one progress event."""
@@ -314,6 +306,15 @@ class _Before:
             return False
         known = {row.file for row in self.skipped.values() if row.n_bytes == -1}
         return known == set(walk_skips)
+
+
+def segments_read(state: Path) -> set[int]:
+    """The segments that a generation on disk points into: the live one, and those that readers pin."""
+    segments: set[int] = set()
+    for name in generation_names(state):
+        tables = load_tables(generation_folder(state, name))
+        segments.update(np.unique(tables.segment).tolist())
+    return segments
 
 
 def _totals(store: StoreWriter) -> dict[str, int]:

@@ -116,6 +116,21 @@ def _remove(folder: Path) -> None:
         os.close(handle)
 
 
+def is_pinned(folder: Path) -> bool:
+    """Whether some reader has a generation open."""
+    try:
+        handle = os.open(folder, _FOLDER_FLAGS)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 class Pin:
     """A generation held open: it stays on disk until `close`, or until this process ends."""
 

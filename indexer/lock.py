@@ -32,7 +32,7 @@ def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
             " wait for it to end, or stop it, then run the same command again."
         ) from None
     try:
-        write_file(owner, json.dumps({"pid": os.getpid(), "since": time.time()}).encode())
+        write_file(owner, json.dumps({"pid": os.getpid(), "since": time.time()}).encode(), durable=False)
         yield
     finally:
         with suppress(OSError):

@@ -69,8 +69,9 @@ def find_broken(folder: Path, seals: Mapping[str, Seal], *, thorough: bool = Fal
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
         # A copied or restored index: the content is right, and need not be read at the next opening.
-        with suppress(OSError):
-            os.utime(path, ns=(status.st_atime_ns, seal.mtime_ns), follow_symlinks=False)
+        if status.st_mtime_ns != seal.mtime_ns:
+            with suppress(OSError):
+                os.utime(path, ns=(status.st_atime_ns, seal.mtime_ns), follow_symlinks=False)
     return None
 
 

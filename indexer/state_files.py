@@ -51,15 +51,20 @@ def create_file(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a small file: its name is taken by the whole content or not at all, even after a power cut."""
+def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a small file: its name is taken by the whole content or not at all.
+
+    `durable` has it on the disk when this returns, and keeps that promise through a power cut.
+    """
     temporary = path.with_name(path.name + ".new")
     with os.fdopen(create_file(temporary), "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

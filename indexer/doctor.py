@@ -1,0 +1,298 @@
+"""Check an index byte by byte, say exactly what is wrong with it, and repair what can be repaired.
+
+`examine` changes nothing but the order of things it has to open; `repair` keeps every vector that is
+whole, computes the others again, and removes what killed builds left behind. The text of an index is
+never mended: it is read from the tree again. Called by `codesearch doctor`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from indexer.build import build, segments_read
+from indexer.checkpoint import open_checkpoint
+from indexer.embedding_check import check_embeddings
+from indexer.embedding_files import KINDS, segment_numbers, segment_path
+from indexer.embedding_store import EmbeddingStore, row_layout
+from indexer.errors import CheckpointError, CodesearchError, IndexMissingError
+from indexer.facts import TOTALS, walk_settings
+from indexer.generations import (
+    DATABASE,
+    EMBEDDINGS,
+    generation_folder,
+    generation_names,
+    is_pinned,
+    remove_others,
+)
+from indexer.lock import write_lock
+from indexer.manifest import Manifest, read_manifest, state_folder
+from indexer.records import ProgressCallback
+from indexer.seals import find_broken, find_broken_segment
+from indexer.settings import BuildSettings
+from indexer.state_files import FILE_MODE, FOLDER_MODE, find_link
+from indexer.store import StoreReader
+from indexer.tables import load_tables
+
+DAMAGE, MODEL, ACCESS, LEFTOVER = "damage", "model", "access", "leftover"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    kind: str
+    """`damage`: answers may be wrong or fail; `model`: the index cannot be asked in words; `access`:
+    other users can read it; `leftover`: disk space that nothing needs."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What an examination found; nothing found is a sound index."""
+
+    root: Path
+    findings: tuple[Finding, ...]
+    n_files_checked: int
+    n_bytes_checked: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether answers can be relied on."""
+        return not any(finding.kind in (DAMAGE, MODEL) for finding in self.findings)
+
+
+@dataclass(slots=True)
+class _Examination:
+    """One run over one index; the caller holds its lock."""
+
+    root: Path
+    state: Path
+    findings: list[Finding] = field(default_factory=list)
+
+    def run(self) -> Diagnosis:
+        link = find_link(self.state)
+        if link is not None:
+            self.note(DAMAGE, f"{link.relative_to(self.root)} is a link, pipe or device")
+            return self.diagnosis()
+        manifest = self.manifest()
+        if manifest is not None:
+            self.generation(manifest)
+            self.model(manifest)
+        for sentence in check_embeddings(self.state / EMBEDDINGS):
+            self.note(DAMAGE, sentence)
+        self.access()
+        self.leftovers(manifest)
+        return self.diagnosis()
+
+    def note(self, kind: str, sentence: str) -> None:
+        self.findings.append(Finding(kind, sentence[0].upper() + sentence[1:] + "."))
+
+    def manifest(self) -> Manifest | None:
+        try:
+            return read_manifest(self.state)
+        except CodesearchError as error:
+            self.note(DAMAGE, str(error).split(";")[0].rstrip("."))
+            return None
+
+    def generation(self, manifest: Manifest) -> None:
+        """The live generation: as it was sealed, whole in itself, and in agreement with the embeddings."""
+        folder = generation_folder(self.state, manifest.generation)
+        problem = find_broken(folder, manifest.files, thorough=True)
+        problem = problem or find_broken_segment(self.state / EMBEDDINGS, manifest.segments)
+        if problem is not None:
+            self.note(DAMAGE, problem)
+            return
+        known = {folder / name for name in manifest.files}
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path not in known):
+            self.note(DAMAGE, f"{path.relative_to(self.state)} is not of this index")
+        try:
+            with closing(StoreReader(folder / DATABASE)) as store:
+                for sentence in _contradictions(folder, store):
+                    self.note(DAMAGE, sentence)
+        except (CodesearchError, sqlite3.Error, KeyError, ValueError) as error:
+            self.note(DAMAGE, f"{DATABASE} cannot be read ({error})")
+
+    def model(self, manifest: Manifest) -> None:
+        try:
+            checkpoint = open_checkpoint(manifest.model)
+        except CheckpointError as error:
+            self.note(MODEL, str(error).rstrip("."))
+            return
+        if checkpoint.fingerprint != manifest.model_fingerprint:
+            self.note(MODEL, f"the model {manifest.model} is not the one that the index was built with")
+
+    def access(self) -> None:
+        n_open = sum(
+            bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
+            for path in (self.state, *_everything(self.state))
+        )
+        if n_open:
+            self.note(ACCESS, f"other users may read {n_open:,} files or folders of the index")
+
+    def leftovers(self, manifest: Manifest | None) -> None:
+        for name in generation_names(self.state):
+            if manifest is not None and name != manifest.generation:
+                folder = generation_folder(self.state, name)
+                if not is_pinned(folder):
+                    self.note(LEFTOVER, f"generation {name} is left over from an earlier or a killed build")
+        for path in _everything(self.state):
+            if path.name.endswith(".new"):
+                self.note(LEFTOVER, f"{path.relative_to(self.state)} is left over from a killed build")
+        stray = self.stray_segments(manifest)
+        if stray:
+            n_bytes = sum(path.stat().st_size for path in stray)
+            self.note(LEFTOVER, f"{len(stray)} files of embeddings ({n_bytes:,} bytes) are needed by nothing")
+
+    def stray_segments(self, manifest: Manifest | None) -> list[Path]:
+        folder = self.state / EMBEDDINGS
+        named = set() if manifest is None else {int(name.partition(".")[0]) for name in manifest.segments}
+        with suppress(CodesearchError, sqlite3.Error, OSError):
+            uri = f"{(folder / 'embeddings.db').resolve().as_uri()}?mode=ro&immutable=1"
+            with closing(sqlite3.connect(uri, uri=True)) as db:
+                named |= {number for (number,) in db.execute("SELECT segment FROM segments")}
+            stray = segment_numbers(folder) - named
+            paths = [segment_path(folder, number, kind) for number in sorted(stray) for kind in KINDS]
+            return [path for path in paths if path.exists()]
+        return []
+
+    def diagnosis(self) -> Diagnosis:
+        sizes = [path.lstat().st_size for path in _everything(self.state) if not path.is_dir()]
+        return Diagnosis(self.root, tuple(self.findings), len(sizes), sum(sizes))
+
+
+def find_index(folder: Path) -> Path:
+    """The nearest folder at or above `folder` that has an index, however damaged.
+
+    Raises IndexMissingError where there is none.
+    """
+    folder = folder.resolve()
+    for root in (folder, *folder.parents):
+        if os.path.lexists(state_folder(root)):
+            return root
+    raise IndexMissingError(
+        f"There is no index in {folder} or above it; build one with `codesearch index {folder}`."
+    )
+
+
+def examine(root: Path) -> Diagnosis:
+    """Check every byte of a tree's index.
+
+    Raises IndexMissingError where there is none, IndexBusyError while a build writes it.
+    """
+    root = root.resolve()
+    state = state_folder(root)
+    if state.is_symlink():
+        return Diagnosis(root, (Finding(DAMAGE, f"{state} is a link; remove it."),), 0, 0)
+    if not state.is_dir():
+        raise IndexMissingError(f"There is no index in {root}; build one with `codesearch index {root}`.")
+    with write_lock(state):
+        return _Examination(root, state).run()
+
+
+def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:
+    """Mend what `examine` finds and return what is left of it.
+
+    Raises what `examine` and `indexer.build.build` raise.
+    """
+    root = root.resolve()
+    state = state_folder(root)
+    diagnosis = examine(root)
+    if not diagnosis.findings or state.is_symlink():
+        return diagnosis
+    _remove_links(state)
+    for path in (state, *_everything(state)):
+        path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
+    if not examine(root).is_sound:
+        build(root, _recorded_settings(root), progress, rebuild=True)
+    with write_lock(state):
+        live = read_manifest(state)
+        remove_others(state, live.generation)
+        for path in _everything(state):
+            if path.name.endswith(".new") and path.is_file():
+                path.unlink()
+        with EmbeddingStore(
+            state / EMBEDDINGS, row_layout(open_checkpoint(live.model), live.codec)
+        ) as embeddings:
+            embeddings.drop([], segments_read(state))
+    return examine(root)
+
+
+def _contradictions(folder: Path, store: StoreReader) -> Iterator[str]:
+    """Where the database, the tables and the embeddings of a generation do not say the same."""
+    (state,) = store.query("PRAGMA quick_check(1)")[0]
+    if state != "ok":
+        yield f"{DATABASE} is malformed ({state})"
+        return
+    facts = store.facts()
+    for name, table in zip(TOTALS, ("files", "chunks", "spans"), strict=False):
+        ((count,),) = store.query(f"SELECT count(*) FROM {table}")  # noqa: S608
+        if facts.get(name) != str(count):
+            yield f"{DATABASE} holds {count:,} {table} where it notes {facts.get(name)}"
+    gaps = store.query(_GAPS)
+    if gaps:
+        yield f"the chunks of {gaps[0][0]} and {len(gaps) - 1:,} other files do not cover their files"
+    tables = load_tables(folder)
+    rows = store.query("SELECT chunk_id, file_id, embedding_key FROM chunks ORDER BY chunk_id")
+    columns = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
+    if not np.array_equal(columns, np.stack([tables.chunk_id, tables.file_id], axis=1)):
+        yield "chunks.npy and the database are not of the same chunks"
+        return
+    places = _places(folder.parent.parent / EMBEDDINGS)
+    n_moved = 0
+    for at, row in enumerate(rows):
+        place = places.get(row[2])
+        sizes = (int(tables.n_single[at]), int(tables.n_rows[at]))
+        n_moved += place is None or place != sizes
+    if n_moved:
+        yield f"embeddings.db does not know the vectors of {n_moved:,} chunks, which are computed again"
+
+
+_GAPS = """SELECT path FROM files LEFT JOIN (
+    SELECT file_id, min(start_char) AS low, max(end_char) AS high, sum(end_char - start_char) AS n
+    FROM chunks GROUP BY file_id) AS cover USING (file_id)
+    WHERE low IS NOT 0 OR high IS NOT length(text) OR n IS NOT length(text)"""
+
+
+def _places(folder: Path) -> dict[str, tuple[int, int]]:
+    """How many rows of both kinds are stored under each key; empty where the database cannot be read."""
+    with suppress(sqlite3.Error, OSError):
+        uri = f"{(folder / 'embeddings.db').resolve().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as db:
+            rows = db.execute("SELECT key, n_single, n_rows FROM embeddings")
+            return {key: (n_single, n_rows) for key, n_single, n_rows in rows}
+    return {}
+
+
+def _recorded_settings(root: Path) -> BuildSettings:
+    """What the index was built with, as far as that can still be read."""
+    with suppress(CodesearchError, sqlite3.Error, OSError):
+        manifest = read_manifest(state_folder(root))
+        settings = BuildSettings(model=manifest.model, max_tokens=manifest.max_tokens)
+        with suppress(CodesearchError, sqlite3.Error, OSError):
+            folder = generation_folder(state_folder(root), manifest.generation)
+            with closing(StoreReader(folder / DATABASE)) as store:
+                walk = walk_settings(store.facts())
+            return BuildSettings(model=manifest.model, max_tokens=manifest.max_tokens, walk=walk)
+        return settings
+    return BuildSettings()
+
+
+def _everything(state: Path) -> list[Path]:
+    """All that lies below a state folder, links as they are."""
+    found = []
+    for folder, folders, files in os.walk(state):
+        found += [Path(folder, name) for name in (*folders, *files)]
+    return sorted(found)
+
+
+def _remove_links(state: Path) -> None:
+    while (link := find_link(state)) is not None:
+        link.unlink()
