@@ -211,7 +211,7 @@ def run(tree: Path, queries: list[Query], mode: str) -> list[dict[str, Any]]:
                     "ndcg10": 1 / math.log2(rank + 1) if rank else 0.0,
                     "first3": float(0 < rank <= 3),
                 }
-            row |= {"task": query.task, "seconds": time.perf_counter() - started}
+            row |= {"task": query.task, "seconds": round(time.perf_counter() - started, 4)}
             if query.task == "question":
                 for budget in BUDGETS:
                     passages = index.search(query.text, k=50, mode=mode, budget_tokens=budget)
@@ -239,28 +239,29 @@ def _rank(returned: list[Returned], target: Target) -> int:
 # --- the table -------------------------------------------------------------------------------
 
 
-def table(results: dict[str, dict[str, list[dict[str, Any]]]]) -> str:
+def table(results: dict[str, dict[str, list[dict[str, Any]]]], tasks: list[str]) -> str:
     """Markdown: one row a task, way and mode; means with 95 % bootstrap intervals."""
     lines = [
         "| task | encoding | mode | queries | NDCG@10 | first three | within 1k | 2k | 4k tokens |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for task in ("question", "heading", "abstract"):
+    for task in tasks:
         for way, modes in results.items():
             for mode, rows in modes.items():
                 chosen = [row for row in rows if row["task"] == task]
                 keys = ["ndcg10", "first3", *(f"recall_{budget}" for budget in BUDGETS)]
                 cells = [_cell([row[key] for row in chosen]) if key in chosen[0] else "" for key in keys]
                 lines.append(f"| {task} | {way} | {mode} | {len(chosen)} | {' | '.join(cells)} |")
-    lines.append("\nWhole documents minus 512-token chunks, NDCG@10, paired:\n")
-    whole, small = results["whole documents"], results["512-token chunks"]
-    for task in ("question", "heading", "abstract"):
-        for mode in whole:
-            ours, theirs = (
-                [row["ndcg10"] for row in side[mode] if row["task"] == task] for side in (whole, small)
-            )
-            gap = paired_difference(ours, theirs)
-            lines.append(f"- {task}, {mode}: {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})")
+    if set(results) == set(WAYS):
+        lines.append("\nWhole documents minus 512-token chunks, NDCG@10, paired:\n")
+        whole, small = (results[way] for way in WAYS)
+        for task in tasks:
+            for mode in sorted(whole.keys() & small.keys()):
+                ours, theirs = (
+                    [row["ndcg10"] for row in side[mode] if row["task"] == task] for side in (whole, small)
+                )
+                gap = paired_difference(ours, theirs)
+                lines.append(f"- {task}, {mode}: {gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})")
     return "\n".join(lines) + "\n"
 
 
@@ -275,6 +276,9 @@ def main() -> None:
     parser.add_argument("--lay-out", action="store_true", help="fetch the documents into the cache")
     parser.add_argument("--mirror", action="append", default=[], metavar="NAME=URL", help="fetch from here")
     parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--ways", default=",".join(WAYS), help="encodings: " + ", ".join(WAYS))
+    parser.add_argument("--tasks", default="question,heading,abstract")
+    parser.add_argument("--label", default="", help="what was measured, for the report: a commit, the load")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "long_documents.json")
     arguments = parser.parse_args()
     if arguments.lay_out:
@@ -282,27 +286,34 @@ def main() -> None:
         return
     if not (CACHE / "tree").is_dir():
         sys.exit(f"no documents in {CACHE / 'tree'}; run with --lay-out first")
-    queries = make_queries(CACHE / "tree")
+    tasks = arguments.tasks.split(",")
+    queries = [query for query in make_queries(CACHE / "tree") if query.task in tasks]
     print(dict(Counter(query.task for query in queries)), file=sys.stderr)
+    about = {
+        "command": " ".join(["python", "tests/benchmarks/long_documents.py", *sys.argv[1:]]),
+        "label": arguments.label,
+        "revisions": {source.name: source.revision for source in SOURCES},
+        "machine": {"python": platform.python_version(), "cores": os.cpu_count()},
+    }
     results: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for way in WAYS:
+    for way in arguments.ways.split(","):
         tree = index_tree(way)
         for mode in arguments.modes.split(","):
             started = time.monotonic()
             results.setdefault(way, {})[mode] = run(tree, queries, mode)
             print(f"{way}, {mode}: {time.monotonic() - started:.0f} s", file=sys.stderr)
-    summary = table(results)
-    about = {
-        "command": "python tests/benchmarks/long_documents.py",
-        "revisions": {source.name: source.revision for source in SOURCES},
-        "machine": {"python": platform.python_version(), "cores": os.cpu_count()},
-    }
-    arguments.out.parent.mkdir(exist_ok=True)
-    arguments.out.write_text(json.dumps(about | {"results": results}) + "\n", encoding="utf-8")
-    arguments.out.with_suffix(".md").write_text(
-        f"# Long documents\n\n`{about['command']}`\n\n{summary}", encoding="utf-8"
-    )
-    print(summary)
+            # Written as it goes, so that a killed run keeps what it has.
+            write(arguments.out, about, results, tasks)
+    print(table(results, tasks))
+
+
+def write(out: Path, about: dict[str, Any], results: dict[str, Any], tasks: list[str]) -> None:
+    """Rows as JSON and the table as Markdown beside it."""
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(about | {"results": results}) + "\n", encoding="utf-8")
+    head = f"# Long documents\n\n`{about['command']}`\n\n"
+    note = f"{about['label']}\n\n" if about["label"] else ""
+    out.with_suffix(".md").write_text(head + note + table(results, tasks), encoding="utf-8")
 
 
 if __name__ == "__main__":
