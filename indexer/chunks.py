@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -93,7 +94,7 @@ def cut_chunks(
     one case in which `n_tokens` may exceed `max_tokens`.
     """
     starts, ends = np.ascontiguousarray(token_chars.reshape(-1, 2).T)
-    cutter = _Cutter(source, spans, starts, ends, max_tokens, n_header_tokens)
+    cutter = _Cutter(source, spans, starts, ends, max_tokens, cache(n_header_tokens))
     cuts = _cuts(cutter)
     chunks: list[Chunk] = []
     line = 1
@@ -102,7 +103,7 @@ def cut_chunks(
         n_newlines = text.count("\n")
         end_line = line + n_newlines - text.endswith("\n")
         header = _header(cutter, start)
-        n_tokens = n_header_tokens(header) + cutter.n_tokens(start, end)
+        n_tokens = cutter.n_header_tokens(header) + cutter.n_tokens(start, end)
         own = spans[bisect_left(cutter.span_starts, start) : bisect_left(cutter.span_starts, end)]
         clipped = tuple(
             span if span.end_char <= end else replace(span, end_char=end, end_line=end_line) for span in own
