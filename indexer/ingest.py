@@ -52,7 +52,7 @@ _BLOCK_TOKENS = 65_536
 _COMMIT_SECONDS = 5.0
 """Vectors are made durable at least this often, as far as batches end: a kill loses no more."""
 _FILES_AHEAD = 32
-TEXT_RULES = "1"
+TEXT_RULES = "2"
 """Changed when the same bytes are to be read as another text: an older index is then read anew."""
 
 OnFile = Callable[[int, int, str, "Ingest"], None]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
-from indexer.words import words
+from indexer.words import last_name, words
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -68,11 +68,6 @@ def region_rows(chunk: Chunk, regions: Int32Array, first_row_id: int) -> list[Le
 def symbol_rows(names: Iterable[tuple[int, str]]) -> list[LexicalRow]:
     """The rows of symbols, from (span_id, dotted name)."""
     return [LexicalRow(span_id, (last_name(name), name)) for span_id, name in names]
-
-
-def last_name(name: str) -> str:
-    """`Router.add_route` gives `add_route`; `Guide > Install` gives `Install`."""
-    return name.rsplit(" > ", 1)[-1] if " > " in name else name.rsplit(".", 1)[-1]
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
@@ -133,7 +128,8 @@ def _search(
         match = " OR ".join('"' + word.replace('"', '""') + '"' for word in query_words)
         score, body = (f"-bm25({table}, {', '.join(map(str, w))})" for w in (weights, body_weights))
         rows = query(
-            f"SELECT rowid, {score} AS score, {body} FROM {table} WHERE {table} MATCH ? ORDER BY score DESC LIMIT ?",
+            f"SELECT rowid, {score} AS score, {body} FROM {table}"
+            f" WHERE {table} MATCH ? ORDER BY score DESC, rowid LIMIT ?",
             (match, limit),
         )
     table_of = np.array(rows, np.float64).reshape(-1, 3)

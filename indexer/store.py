@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.errors import IndexCorruptError, IndexMismatchError
 from indexer.records import Chunk, SkippedFile, Span
-from indexer.words import joined
+from indexer.words import joined, last_name
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -117,9 +117,7 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 def leaf_of(name: str) -> str:
     """The key a symbol is looked up by: `Router.add_route` gives `addroute`; a heading its own words."""
-    last = name.rsplit(" > ", 1)[-1]
-    # What holds a space is a heading, whose dots are a version's or a section number's.
-    return joined(last if " " in name else last.rsplit(".", 1)[-1])
+    return joined(last_name(name))
 
 
 class StoreWriter:

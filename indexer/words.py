@@ -45,6 +45,13 @@ def joined(identifier: str) -> str:
     return identifier.replace("_", "").lower()
 
 
+def last_name(name: str) -> str:
+    """A symbol's own name: `Router.add_route` gives `add_route`, `Guide > Install` gives `Install`."""
+    last = name.rsplit(" > ", 1)[-1]
+    # What holds a space is a heading, whose dots are a version's or a section number's.
+    return last if " " in name else last.rsplit(".", 1)[-1]
+
+
 def words(text: str) -> list[str]:
     """Split words of the text in order; an identifier of several parts is followed by its whole."""
     found: list[str] = []

@@ -175,7 +175,12 @@ def test_damaged_pages_are_an_error_of_ours(path):
     content[page:] = b"\xff" * (len(content) - page)
     path.write_bytes(content)
     reader = StoreReader(path)
-    for read in (reader.files, reader.skipped, lambda: reader.chunks([1]), lambda: reader.file_chunks("a.py")):
+    for read in (
+        reader.files,
+        reader.skipped,
+        lambda: reader.chunks([1]),
+        lambda: reader.file_chunks("a.py"),
+    ):
         with pytest.raises(IndexCorruptError, match="--rebuild"):
             read()
     reader.close()

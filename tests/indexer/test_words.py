@@ -9,6 +9,7 @@ from indexer.words import (
     STOP_WORDS,
     identifiers,
     joined,
+    last_name,
     query_words,
     split_identifier,
     words,
@@ -43,6 +44,20 @@ def test_the_three_spellings_share_their_words():
     spellings = ["getUserName", "get_user_name", "get user name"]
     assert {"get", "user", "name"} <= set.intersection(*(set(words(text)) for text in spellings))
     assert words("getUserName")[-1] == words("get_user_name")[-1] == joined("getUserName") == "getusername"
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("Router.add_route", "add_route"),
+        ("run", "run"),
+        ("Guide > Install", "Install"),
+        ("Guide > Release 2.1", "Release 2.1"),
+        ("3.2 The model", "3.2 The model"),
+    ],
+)
+def test_the_own_name_of_a_symbol_or_heading(name, last):
+    assert last_name(name) == last
 
 
 def test_hashes_are_no_words():
