@@ -64,23 +64,23 @@ class Weights:
 
 WEIGHTS: dict[Mode, Weights] = {
     Mode.HYBRID: Weights(
-        colbert_file=0.96, colbert_chunk=0.91, colbert_top=1.8, colbert_header=1.25, single_chunk=1.06,
-        single_top=1.01, lexical_top=1.61, lexical_body=1.65, symbol=0.83, definition=0.78, lone_definition=0.96,
-        stem_match=1.81, folder_match=1.07, gram_match=0.62, identifier_match=0.61, is_test=-2.12, is_prose=-1.62,
-        is_aside=-1.0, is_barrel=1.5, is_header=-0.79, is_vendored=-1.0, size=1.3, depth=-0.41,
+        colbert_file=0.98, colbert_top=1.88, single_chunk=1.32, single_region=0.34, single_top=1.28,
+        lexical_top=1.88, lexical_body=1.39, symbol=0.83, definition=0.82, lone_definition=1.14,
+        stem_match=2.01, folder_match=1.05, is_test=-2.11, is_prose=-1.65, is_aside=-1.01,
+        is_barrel=1.41, is_header=-0.79, is_vendored=-0.6, size=0.97, depth=-0.36,
     ),
-    Mode.COLBERT: Weights(colbert_file=3.3, colbert_chunk=2.6, colbert_top=4.2, colbert_header=1.8),
-    Mode.SINGLE: Weights(single_chunk=1.8, single_region=2.8, single_top=5.9),
+    Mode.COLBERT: Weights(colbert_file=5.7, colbert_chunk=4.2, colbert_top=4.8, colbert_header=1.4),
+    Mode.SINGLE: Weights(single_chunk=1.8, single_region=2.9, single_top=6.4),
     Mode.LEXICAL: Weights(
-        lexical_top=2.44, lexical_body=1.7, symbol=1.5, definition=1.1, lone_definition=1.0, stem_match=2.8,
-        folder_match=1.5, gram_match=0.8, identifier_match=0.7, is_test=-1.74, is_prose=-1.22, is_aside=-0.7,
-        is_barrel=1.5, is_header=-0.8, is_vendored=-1.0, size=1.2, depth=-0.31,
+        lexical_top=3.25, lexical_body=1.61, symbol=1.44, definition=1.06, lone_definition=1.24,
+        stem_match=2.73, folder_match=1.45, gram_match=1.19, identifier_match=0.67, is_test=-2.21,
+        is_prose=-1.84, is_aside=-1.06, is_barrel=1.41, is_header=-0.62, is_vendored=-0.6, size=1.7, depth=-0.32,
     ),
 }  # fmt: skip
 
 _REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
 """What a ranker's largest value adds to a region's place within its file."""
-_NEXT_REGION = 0.8
+_NEXT_REGION = 0.85
 """A file's second region scores this share of its first, its third the square of it."""
 _TELLING_SHARE = 0.02
 """A query row's weight is how far its best regions, this share of all, stand above the usual one."""
@@ -198,7 +198,9 @@ def _largest(values: Float32Array, group: NDArray[np.int64], n_groups: int) -> F
     return found
 
 
-def _group_maxima(values: Float32Array, group: NDArray[np.int64], n_groups: int | None = None) -> Float32Array:
+def _group_maxima(
+    values: Float32Array, group: NDArray[np.int64], n_groups: int | None = None
+) -> Float32Array:
     """(Q, groups) the largest value of each row within each group; -1 for an empty one."""
     n_groups = int(group.max()) + 1 if n_groups is None else n_groups
     order = np.argsort(group, kind="stable")

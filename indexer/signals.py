@@ -68,7 +68,7 @@ class PathSignals:
 def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequence[FileFacts]) -> PathSignals:
     """Signals of candidate files; `rarities` holds a weight for each of the query's stems."""
     paths = [PurePosixPath(file.path) for file in files]
-    names = [path.name.split(".")[0] or path.name for path in paths]
+    names = [path.stem for path in paths]
     total = sum(rarities.values()) or 1.0
     usual = total / max(1, len(rarities))
 
