@@ -42,14 +42,13 @@ BINARY_SUFFIXES = _words("""
     .wasm .bc .beam .elc .hi .rlib .rmeta .pdb .bin .dat .db .sqlite .sqlite3 .mdb .rdb .ldb .npy .npz
     .pkl .pickle .joblib .parquet .feather .arrow .orc .avro .h5 .hdf5 .pt .pth .ckpt .safetensors .onnx
     .gguf .tflite .pb .mo .gmo .swf .fla .blend .fbx .glb .3ds .max .unity3d .mat .rds .rdata .sav .dta
-    .nc .tfrecord .mmdb .snap .pcap .cap .dmp .core .swp
+    .nc .tfrecord .mmdb .snap .pcap .cap .dmp .core .swp .doc .dot .ppt .pptx .xls .xlsx .xlsm .odt .odp
+    .ods .rtf .pages .numbers .mobi .azw3 .djvu .ps .eps
 """)
 """Suffixes, lower case, of files that no text reader can use; the content is not looked at."""
 
-DOCUMENT_SUFFIXES = _words("""
-    .pdf .docx .pptx .xlsx .odt .odp .ods .epub .rtf
-""")
-"""Suffixes, lower case, of formats that `documents/` reads; the limit for text files is not theirs."""
+DOCUMENT_SUFFIXES = frozenset({".pdf", ".docx", ".docm", ".dotx", ".epub", ".ipynb"})
+"""Suffixes, lower case, of what only `documents/` can read; the size limit of text is not theirs."""
 
 _SECRET_NAME = re.compile(
     r"\.env(?:[._-].*)?|.*\.env|\.envrc"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from indexer.documents.registry import READERS
 from indexer.languages import LANGUAGES, TEXT, canonical, is_code, knows, language_of
 
 
@@ -78,3 +79,7 @@ def test_every_language_that_was_promised_symbols_has_a_grammar() -> None:
     assert all(LANGUAGES[name].grammar for name in promised.split())
     assert LANGUAGES["markdown"].headings
     assert LANGUAGES["rst"].headings
+
+
+def test_documents_have_rows_too() -> None:
+    assert {reader.language for reader in READERS} <= set(LANGUAGES)

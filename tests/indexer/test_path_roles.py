@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from indexer import path_roles
+from indexer.documents import BINARY_DOCUMENT_SUFFIXES
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,8 @@ def test_vendored_paths(path: str, expected: bool) -> None:
 )
 def test_test_paths(path: str, expected: bool) -> None:
     assert path_roles.is_test(path) is expected
+
+
+def test_documents_are_those_that_their_readers_know() -> None:
+    assert path_roles.DOCUMENT_SUFFIXES >= BINARY_DOCUMENT_SUFFIXES
+    assert not path_roles.DOCUMENT_SUFFIXES & path_roles.BINARY_SUFFIXES
