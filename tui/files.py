@@ -42,7 +42,7 @@ def read_file(root: Path, passage: Passage) -> ShownFile:
     raw = _read_bytes(root, path)
     cut = len(raw) > MAX_SHOWN_BYTES
     raw = raw[:MAX_SHOWN_BYTES]
-    text = _decode(raw, path)
+    text = _decode(raw, path, cut)
     notices = []
     if cut:
         text = text[: text.rfind("\n") + 1] or text
@@ -65,16 +65,17 @@ def _read_bytes(root: Path, path: str) -> bytes:
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(f"{path} is not a regular file any more, so it is not opened.")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise InputError(f"{path} is not a regular file any more, so it is not opened.")
         try:
             return file.read(MAX_SHOWN_BYTES + 1)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _decode(raw: bytes, path: str) -> str:
+def _decode(raw: bytes, path: str, is_cut: bool) -> str:
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             return raw.decode(encoding, errors="replace")
@@ -84,7 +85,7 @@ def _decode(raw: bytes, path: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         # A cut in the middle of a character is the cut's doing, not the encoding's.
-        if error.start >= len(raw) - 4:
+        if is_cut and error.start >= len(raw) - 4:
             return raw[: error.start].decode("utf-8")
         return raw.decode("latin-1")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 from hypothesis import given, settings
@@ -64,7 +63,7 @@ def test_a_failed_write_keeps_the_old_state(tmp_path, monkeypatch):
     monkeypatch.setattr(json, "dump", full_disk)
     assert not save_state(path, RememberedState())
     assert load_state(path) == FULL
-    assert os.listdir(tmp_path) == ["state.json"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
 
 
 def test_history_is_newest_first_and_holds_a_query_once():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from rich.color import Color
 from rich.style import Style
@@ -38,7 +40,7 @@ def test_each_step_is_further_from_the_background(theme):
     background = Style(bgcolor=theme.background).bgcolor
     steps = [contrast(style.bgcolor, background) for style in styles_of(theme).evidence]
     assert steps == sorted(steps)
-    assert all(after / before > 1.12 for before, after in zip(steps, steps[1:], strict=False))
+    assert all(after / before > 1.12 for before, after in pairwise(steps))
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

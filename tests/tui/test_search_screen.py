@@ -1,0 +1,328 @@
+"""Asking and answering: pauses, answers that come too late, longer lists, repositories that change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from indexer.errors import IndexMissingError, InputError
+from tui.messages import ResultsFound, SearchRequested
+from tui.state import Filters, RememberedState, SavedQuery, load_state, save_state
+
+QUERY = "try again when a lamp fails"
+
+
+async def test_typing_waits_for_a_pause_and_enter_does_not(drive, engine):
+    async with drive(pause_seconds=3600) as driver:
+        await driver.press(*"oil")
+        asked = [request.query for request in engine.requests]
+        assert "oil" not in asked
+        assert driver.app.search_screen._pause is not None
+        await driver.press("enter")
+        assert driver.seen(SearchRequested)[0].request.query == "oil"
+        assert driver.app.search_screen._pause is None
+        assert driver.focus == "results"
+
+
+async def test_a_short_pause_starts_the_search_by_itself(drive, engine):
+    async with drive(pause_seconds=0.001) as driver:
+        await driver.press("x")
+        while not driver.seen(ResultsFound):
+            await driver.pilot.pause()
+        assert engine.requests[-1].query == "x"
+
+
+async def test_an_empty_query_asks_nothing(drive, engine):
+    async with drive() as driver:
+        engine.requests.clear()
+        await driver.press("space", "enter")
+        assert engine.requests == []
+        assert driver.app.search_screen.has_class("-welcome")
+
+
+async def test_an_answer_to_an_older_question_is_dropped(drive):
+    async with drive() as driver:
+        await driver.ask()
+        late = ResultsFound(driver.app.search_screen.serial - 1, "", (), 0.0)
+        driver.app.search_screen.post_message(late)
+        await driver.settle()
+        assert len(driver.results.results) == 5
+
+
+async def test_clearing_the_query_drops_the_answer_under_way(drive, engine):
+    async with drive() as driver:
+        engine.searching.clear()
+        engine.gate.clear()
+        driver.query.set_query("oil")
+        await driver.pilot.pause()
+        driver.query.set_query("")
+        await driver.pilot.pause()
+        engine.gate.set()
+        await driver.settle()
+        assert driver.results.results == ()
+        assert driver.app.search_screen.has_class("-welcome")
+
+
+async def test_the_screen_answers_keys_while_a_search_runs(drive, engine):
+    async with drive() as driver:
+        await driver.ask()
+        engine.gate.clear()
+        driver.query.set_query("oil")
+        await driver.pilot.press("down", "s", "x")
+        assert driver.query.value == "oilsx"
+        assert driver.results.cursor == 1, "the list of before can still be walked"
+        assert driver.title.state == "searching…"
+        engine.gate.set()
+        await driver.settle()
+        assert engine.requests[-1].query == "oilsx"
+
+
+async def test_a_resize_during_a_search(drive, engine):
+    async with drive() as driver:
+        await driver.ask()
+        engine.gate.clear()
+        driver.query.set_query("oil")
+        for width, height in ((30, 8), (200, 60), (80, 24)):
+            await driver.pilot.resize_terminal(width, height)
+            await driver.pilot.pause()
+        engine.gate.set()
+        await driver.settle()
+        assert len(driver.results.results) == 5
+        assert "keeper.py:26" in driver.text_of(driver.results)
+
+
+async def test_enter_goes_to_the_results_when_they_come(drive):
+    async with drive() as driver:
+        driver.query.set_query("nothing")
+        await driver.settle()
+        await driver.press("enter")
+        assert driver.focus == "query", "there is nothing to go to"
+
+
+async def test_the_last_row_brings_more(drive, engine):
+    engine.n_copies = 40
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        await driver.press("space", "end")
+        assert len(driver.results.results) == 100
+        assert (driver.results.cursor, driver.results.marked) == (19, {0})
+        await driver.press("end")
+        assert driver.results.cursor == 99
+
+
+async def test_the_last_row_of_exactly_a_screenful_asks_once(drive, engine):
+    engine.n_copies = 4
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        n_before = len(engine.requests)
+        await driver.press("end")
+        assert len(engine.requests) == n_before + 1
+
+
+async def test_an_input_error_stays_on_the_screen_until_the_next_answer(drive, engine):
+    async with drive() as driver:
+        engine.fails_with = InputError("The query has 4,100 words and may have 4,000; shorten it.")
+        await driver.ask()
+        assert "may have 4,000" in driver.text_of(driver.results)
+        engine.fails_with = None
+        await driver.ask("oil")
+        assert driver.title.state == "5 passages"
+
+
+async def test_something_unexpected_is_a_sentence_too(drive, engine):
+    async with drive() as driver:
+        engine.fails_with = ZeroDivisionError("division by zero")
+        await driver.ask()
+        text = driver.text_of(driver.results)
+        assert "Something unexpected went wrong (ZeroDivisionError" in text
+
+
+async def test_an_index_deleted_while_open(drive, engine):
+    async with drive() as driver:
+        engine.fails_with = IndexMissingError("The index was deleted while it was open; F9 builds it again.")
+        engine.indexed = False
+        driver.query.set_query("oil")
+        while not driver.seen(SearchRequested):
+            await driver.pilot.pause()
+        engine.fails_with = None
+        await driver.settle()
+        await driver.press("f9")
+        state = driver.app.states[0]
+        assert (state.status, state.is_searchable) == (None, True)
+        assert "deleted while it was open" in state.problem
+
+
+async def test_the_first_start_offers_to_build_and_searches_meanwhile(drive, engine):
+    engine.indexed = False
+    async with drive() as driver:
+        text = driver.text_of(driver.app.screen.query_one("#details-text"))
+        assert "There is no usable index here." in text
+        engine.build_gate.clear()
+        await driver.pilot.press("b", "escape")
+        driver.query.set_query("oil")
+        while not driver.results.results:
+            await driver.pilot.pause()
+        assert "indexing" in driver.title.state
+        engine.build_gate.set()
+        await driver.settle()
+        assert driver.app.states[0].status is not None
+        assert "indexing" not in driver.title.state
+
+
+async def test_a_finished_build_asks_the_question_again(drive, engine):
+    async with drive() as driver:
+        await driver.ask("oil")
+        n_before = sum(request.query == "oil" for request in engine.requests)
+        await driver.press("f9", "b", "escape")
+        assert sum(request.query == "oil" for request in engine.requests) == n_before + 1
+
+
+async def test_the_state_comes_back_in_the_next_run(drive, tmp_path):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        await driver.press("enter", "escape", "m", "e", "T", "plus")
+    remembered = load_state(tmp_path / "state" / "tui.json")
+    assert remembered == RememberedState(
+        theme="codesearch-light", mode="single", evidence=False, budget_tokens=8000, history=(QUERY,)
+    )
+    async with drive() as driver:
+        assert driver.app.theme == "codesearch-light"
+        assert driver.app.search_screen.filters.mode == "single"
+        await driver.press("ctrl+up")
+        assert driver.query.value == QUERY
+
+
+async def test_a_saved_query_brings_its_filters_but_no_repository_that_is_not_here(drive, tmp_path):
+    filters = Filters("lexical", ("go",), scope=("elsewhere", "lighthouse"))
+    save_state(tmp_path / "state" / "tui.json", RememberedState(saved=(SavedQuery("beam", filters),)))
+    async with drive() as driver:
+        await driver.press("ctrl+r", "enter")
+        assert driver.query.value == "beam"
+        assert driver.app.search_screen.filters == replace(filters, scope=("lighthouse",))
+
+
+async def test_a_query_can_be_forgotten(drive, tmp_path):
+    save_state(tmp_path / "state" / "tui.json", RememberedState(history=("a", "b")))
+    async with drive() as driver:
+        await driver.press("ctrl+r", "delete", "enter")
+        assert driver.query.value == "b"
+        assert driver.app.search_screen.remembered.history == ("b",)
+
+
+async def test_recalling_can_be_narrowed_and_cancelled(drive, tmp_path):
+    save_state(tmp_path / "state" / "tui.json", RememberedState(history=("oil lamp", "beam angle")))
+    async with drive() as driver:
+        await driver.press("ctrl+r", "e", "a", "m", "enter")
+        assert driver.query.value == "beam angle"
+        await driver.press("ctrl+r", "escape")
+        assert driver.query.value == "beam angle"
+
+
+async def test_a_file_that_changed_is_shown_with_a_warning(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        path = Path("lighthouse/keeper.py")
+        path.write_text("# new first line\n" + path.read_text())
+        await driver.press("f")
+        place = driver.app.search_screen.query_one("#place")
+        assert place.state == "The file changed since it was indexed"
+        assert "F9 refreshes" in driver.notices[0]
+        assert [m.code_word for m in driver.passage.document.marks][:2] == ["lamp", "Try"]
+
+
+async def test_a_binary_in_the_files_place(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        Path("lighthouse/keeper.py").write_bytes(b"\0\1\2" * 100)
+        await driver.press("f")
+        assert "binary" in driver.notices[0]
+        assert not driver.app.search_screen.shows_file
+
+
+async def test_the_file_view_stays_when_the_cursor_moves(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        await driver.press("f", "j")
+        assert len(driver.passage.document.lines) == 7
+        assert driver.passage.document.last_inside == 2
+
+
+async def test_an_editor_gets_the_terminal_and_the_file(drive, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("tui.errands.subprocess.run", lambda command, check: calls.append(command))
+    editor = tmp_path / "vim"
+    editor.write_text("#!/bin/sh\n")
+    editor.chmod(0o755)
+    async with drive(environment={"EDITOR": "vim", "PATH": str(tmp_path)}) as driver:
+        suspended = []
+        monkeypatch.setattr(type(driver.app), "suspend", _suspend(suspended))
+        await driver.ask(focus="results")
+        await driver.press("o")
+        assert calls == [["vim", "+26", "lighthouse/keeper.py"]]
+        assert suspended == ["down", "up"]
+
+
+def _suspend(log):
+    from contextlib import contextmanager
+
+    @contextmanager
+    def suspend(app):
+        log.append("down")
+        yield
+        log.append("up")
+
+    return suspend
+
+
+async def test_where_nothing_can_be_suspended_it_says_so(drive, tmp_path):
+    (tmp_path / "vim").write_text("#!/bin/sh\n")
+    (tmp_path / "vim").chmod(0o755)
+    async with drive(environment={"EDITOR": "vim", "PATH": str(tmp_path)}) as driver:
+        await driver.ask(focus="results")
+        await driver.press("o")
+        assert driver.notices == ["No editor can be opened from here; y copies path:line."]
+
+
+async def test_an_editor_for_a_file_that_is_gone(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        Path("lighthouse/keeper.py").unlink()
+        await driver.press("o")
+        assert driver.notices == ["keeper.py is gone since it was indexed."]
+
+
+async def test_letters_do_nothing_where_there_are_no_results(drive):
+    async with drive() as driver:
+        driver.app.search_screen.query_one("#chip-mode").focus()
+        for letter in ("e", "f", "s", "o", "y", "Y", "c", "x", "v", "n", "d", "a"):
+            await driver.press(letter)
+        assert driver.app.screen is driver.app.search_screen
+
+
+async def test_a_budget_too_small_for_anything(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        screen = driver.app.search_screen
+        screen.remember(replace(screen.remembered, budget_tokens=10))
+        await driver.press("c")
+        assert "raise the budget" in driver.notices[0]
+
+
+async def test_dragging_the_mouse_selects_text(drive):
+    async with drive(size=(100, 30)) as driver:
+        await driver.ask()
+        await driver.pilot.mouse_down("#passage", offset=(10, 1))
+        await driver.pilot.hover("#passage", offset=(30, 1))
+        await driver.pilot.mouse_up("#passage", offset=(30, 1))
+        await driver.settle()
+        selected = driver.app.search_screen.get_selected_text()
+        assert selected
+        assert selected in driver.passage.document.lines[1].text
+
+
+async def test_dialogs_can_be_left(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        await driver.press("l", "escape")
+        assert driver.app.screen is driver.app.search_screen
+        assert driver.app.search_screen.filters.languages == ()
