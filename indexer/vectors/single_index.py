@@ -1,0 +1,76 @@
+"""A generation's single vectors, in whichever structure was chosen for them: written, changed, opened.
+
+The one place that knows both kinds, so that `build.py` and `search.py` need not: exact rows in a .npy
+file, or FAISS. It decides nothing; `base.choose` does, by the number of rows or as a person forces it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from indexer.errors import InputError
+from indexer.records import Int64Array
+from indexer.vectors.base import SingleIndex, VectorKind
+from indexer.vectors.exact import ExactIndex
+from indexer.vectors.faiss_index import FaissIndex, Pieces, build_faiss, update_faiss
+from indexer.vectors.index_files import (
+    IndexFacts,
+    checked_ids,
+    corrupt,
+    load_facts,
+    load_ids,
+    save_facts,
+    save_ids,
+)
+
+_FORMAT_VERSION = 1
+_ROWS, _IDS, _FACTS = "exact_rows.npy", "exact_ids.npy", "exact.json"
+
+
+def build_single(folder: Path, kind: VectorKind, ids: Int64Array, pieces: Pieces, seed: int = 0) -> None:
+    """Write rows (n, D), at least one, under their ids into an existing folder.
+
+    `ids` (N,) are unique and 0 or more, one for each row of all pieces; they need not be in order.
+    Raises InputError where they are not, or for a kind that holds no single vectors.
+    """
+    if kind is VectorKind.FAISS:
+        build_faiss(folder, ids, pieces, seed)
+        return
+    if kind is not VectorKind.EXACT:
+        raise InputError(f"Single vectors are held as exact or faiss, not {kind}.")
+    ids = checked_ids(ids, sum(len(piece) for piece in pieces))
+    order = np.argsort(ids)
+    rows = np.concatenate(pieces).astype(np.float16, copy=False)[order]
+    np.save(folder / _ROWS, rows, allow_pickle=False)
+    save_ids(folder / _IDS, ids[order])
+    save_facts(folder / _FACTS, IndexFacts(_FORMAT_VERSION, len(ids), rows.shape[1]))
+
+
+def update_single(
+    old: Path, new: Path, kind: VectorKind, removed: Int64Array, added_ids: Int64Array, added: Pieces
+) -> bool:
+    """Write into `new` what is in `old`, less rows removed, with rows added, without all rows at hand.
+
+    False, and nothing written, where it is to be built anew: another kind is wanted, or FAISS's lists
+    would no longer fit. An exact index is always built anew, for that is as quick.
+    """
+    if kind is not VectorKind.FAISS or (old / _FACTS).exists():
+        return False
+    return update_faiss(old, new, removed, added_ids, added) is not None
+
+
+def open_single(folder: Path) -> SingleIndex:
+    """The index in a folder, of the kind that was written there. Raises IndexCorruptError."""
+    if not (folder / _FACTS).exists():
+        return FaissIndex(folder)
+    facts = load_facts(folder / _FACTS, IndexFacts, _FORMAT_VERSION)
+    ids = load_ids(folder / _IDS, facts.n_stored)
+    try:
+        rows = np.load(folder / _ROWS, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise corrupt(folder, error) from error
+    if rows.shape != (facts.n_stored, facts.dim) or rows.dtype != np.float16:
+        raise corrupt(folder, f"{_ROWS} is not what its facts say")
+    return ExactIndex(rows, ids)
