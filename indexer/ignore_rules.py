@@ -16,6 +16,8 @@ from indexer.contained import read_regular
 
 MAX_IGNORE_BYTES = 200_000
 """An ignore file longer than this is read up to here."""
+MAX_TREE_LINES = 20_000
+"""Rules beyond this, counted over all ignore files of a tree, are left out: each costs time to prepare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class IgnoreRules:
         self._root = root
         self._file_name = file_name
         self._rules: dict[str, _Rules] = {}
+        self._n_lines_left = MAX_TREE_LINES
         self.is_empty = True
         """No rule was read so far: every verdict is None."""
 
@@ -72,8 +75,11 @@ class IgnoreRules:
             content = read_regular(self._root, path, MAX_IGNORE_BYTES)[:MAX_IGNORE_BYTES]
         except (OSError, ValueError):
             content = b""
-        rules = _compile(lines_before + "\n" + content.decode("utf-8-sig", "surrogateescape"))
+        text = lines_before + "\n" + content.decode("utf-8-sig", "surrogateescape")
+        lines = [line for line in text.split("\n") if line.strip()][: self._n_lines_left]
+        rules = _compile(lines) if lines else None
         if rules is not None:
+            self._n_lines_left -= len(lines)
             self._rules[folder] = rules
             self.is_empty = False
 
@@ -95,8 +101,8 @@ class IgnoreRules:
             folder = folder.rpartition("/")[0]
 
 
-def _compile(text: str) -> _Rules | None:
-    parsed = [pattern for line in text.split("\n") if (pattern := _parse(_bytewise(line))) is not None]
+def _compile(lines: list[str]) -> _Rules | None:
+    parsed = [pattern for line in lines if (pattern := _parse(_bytewise(line))) is not None]
     if not parsed:
         return None
     compiled = tuple((pattern, _regex(pattern.regex)) for pattern in reversed(parsed))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.ignore_rules import MAX_IGNORE_BYTES, IgnoreRules
+from indexer.ignore_rules import MAX_IGNORE_BYTES, MAX_TREE_LINES, IgnoreRules
 
 
 def rules(root: Path, text: str) -> IgnoreRules:
@@ -110,3 +110,17 @@ def test_a_giant_ignore_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     made = rules(tmp_path, "a.py\n" + "#" * MAX_IGNORE_BYTES + "\nb.py\n")
     assert made.verdict("a.py", is_folder=False)
     assert made.verdict("b.py", is_folder=False) is None
+
+
+def test_a_thousand_giant_ignore_files_are_used_up_to_a_limit(tmp_path: Path) -> None:
+    made = IgnoreRules(tmp_path, ".gitignore")
+    for i in range(60):
+        folder = tmp_path / f"f{i}"
+        folder.mkdir()
+        (folder / ".gitignore").write_text("".join(f"a{j}*b\n" for j in range(1000)))
+    started = time.process_time()
+    for i in range(60):
+        made.enter(f"f{i}")
+    assert time.process_time() - started < 4
+    assert made.verdict("f0/a1b", is_folder=False)
+    assert made.verdict(f"f{MAX_TREE_LINES // 1000}/a1b", is_folder=False) is None
