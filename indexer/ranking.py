@@ -50,7 +50,6 @@ class Weights:
     stem_match: float = 0.0
     folder_match: float = 0.0
     gram_match: float = 0.0
-    identifier_match: float = 0.0
     is_test: float = 0.0
     is_prose: float = 0.0
     is_aside: float = 0.0
@@ -64,17 +63,18 @@ class Weights:
 
 WEIGHTS: dict[Mode, Weights] = {
     Mode.HYBRID: Weights(
-        colbert_file=0.98, colbert_top=1.88, single_chunk=1.32, single_region=0.34, single_top=1.28,
-        lexical_top=1.88, lexical_body=1.39, symbol=0.83, definition=0.82, lone_definition=1.14,
-        stem_match=2.01, folder_match=1.05, is_test=-2.11, is_prose=-1.65, is_aside=-1.01,
-        is_barrel=1.41, is_header=-0.79, is_vendored=-0.6, size=0.97, depth=-0.36,
+        colbert_file=1.71, colbert_chunk=1.6, colbert_top=2.21, colbert_header=0.75, single_chunk=1.29,
+        single_region=0.73, single_top=0.75, lexical_top=1.29, lexical_body=2.08, symbol=0.58,
+        definition=0.76, lone_definition=1.13, stem_match=1.8, folder_match=0.99, gram_match=0.73,
+        is_test=-2.3, is_prose=-1.66, is_aside=-1.08, is_barrel=1.42, is_header=-0.84, is_vendored=-0.6,
+        size=0.2, depth=-0.43,
     ),
     Mode.COLBERT: Weights(colbert_file=5.7, colbert_chunk=4.2, colbert_top=4.8, colbert_header=1.4),
     Mode.SINGLE: Weights(single_chunk=1.8, single_region=2.9, single_top=6.4),
     Mode.LEXICAL: Weights(
-        lexical_top=3.25, lexical_body=1.61, symbol=1.44, definition=1.06, lone_definition=1.24,
-        stem_match=2.73, folder_match=1.45, gram_match=1.19, identifier_match=0.67, is_test=-2.21,
-        is_prose=-1.84, is_aside=-1.06, is_barrel=1.41, is_header=-0.62, is_vendored=-0.6, size=1.7, depth=-0.32,
+        lexical_top=3.68, lexical_body=1.98, definition=1.39, lone_definition=1.55, stem_match=2.9,
+        folder_match=1.77, gram_match=1.36, is_test=-2.29, is_prose=-1.99, is_aside=-1.26,
+        is_vendored=-0.6, size=1.97, depth=-0.4,
     ),
 }  # fmt: skip
 

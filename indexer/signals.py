@@ -44,8 +44,6 @@ class PathSignals:
     """0..1: how much of the query the words of its folders make up, by their rarity."""
     gram_match: Float32Array
     """1 where neighbouring words of the query, run together, are the file's name."""
-    identifier_match: Float32Array
-    """1 where the query is one identifier, the file's name."""
     is_test: Float32Array
     """1 for test code, unless the query asks for tests."""
     is_prose: Float32Array
@@ -87,7 +85,6 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         stem_match=_column(of_name(name) for name in names),
         folder_match=_column(of_folder(path) for path in paths),
         gram_match=_column(joined(name) in shape.grams for name in names),
-        identifier_match=_column(shape.is_identifier and joined(name) in shape.identifiers for name in names),
         is_test=_column(not shape.wants_tests and is_test(file.path) for file in files),
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
         is_aside=_column(_ASIDE.search(file.path.lower()) is not None for file in files),
