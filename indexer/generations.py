@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from indexer.errors import IndexCorruptError, StorageError
-from indexer.manifest import Manifest, write_manifest
+from indexer.errors import CodesearchError, IndexCorruptError, StorageError
+from indexer.manifest import Manifest, read_manifest, write_manifest
 from indexer.seals import Seal, check_seals, seal_file
 from indexer.settings import STATE_FOLDER
 from indexer.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
@@ -71,8 +71,17 @@ def new_generation(state: Path, base: Manifest | None) -> Iterator[Path]:
                 shutil.copyfileobj(old, new, 1 << 20)
         yield folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not _is_live(state, folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _is_live(state: Path, generation: str) -> bool:
+    """Whether the manifest names a generation: an interrupt may come right after the rename."""
+    try:
+        return read_manifest(state).generation == generation
+    except CodesearchError:
+        return False
 
 
 def publish(state: Path, folder: Path, manifest: Manifest, segments: Mapping[str, Seal]) -> Manifest:

@@ -23,7 +23,9 @@ class GitState:
 
 def git_state(root: Path) -> GitState:
     """HEAD of the repository that holds `root`."""
-    environment = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    # Inside a hook GIT_DIR names the repository that runs it, which need not be the one around `root`.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
             [*SAFE_GIT, "-C", str(root), "rev-parse", "HEAD", "--abbrev-ref", "HEAD"],

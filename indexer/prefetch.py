@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def prefetch(items: Iterable[T], n_ahead: int) -> Iterator[T]:
+def prefetch(items: Iterable[T], n_ahead: int) -> Generator[T, None, None]:
     """The same items in the same order, at most `n_ahead` made before they are asked for.
 
     An exception in the source is raised here. Closing the generator ends the thread.
