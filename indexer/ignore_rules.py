@@ -16,7 +16,7 @@ from indexer.contained import read_regular
 
 MAX_IGNORE_BYTES = 200_000
 """An ignore file longer than this is read up to here."""
-MAX_TREE_LINES = 20_000
+MAX_TREE_LINES = 10_000
 """Rules beyond this, counted over all ignore files of a tree, are left out: each costs time to prepare."""
 
 
