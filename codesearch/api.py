@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,9 +26,9 @@ from codesearch.drafts import Draft
 from codesearch.findings import Findings, IndexState, RankedFile, RankedFiles
 from codesearch.request import check_budget, check_k, check_offset, make_request
 from codesearch.seen import Seen
-from indexer.errors import InputError
+from indexer.errors import CodesearchError, InputError
 from indexer.records import BuildReport, Mode, Passage, ProgressCallback, SearchRequest
-from indexer.settings import BuildSettings
+from indexer.settings import STATE_FOLDER, BuildSettings
 
 if TYPE_CHECKING:
     from indexer.search import IndexStatus, OutlineEntry, Searcher
@@ -49,6 +50,7 @@ class CodeIndex:
         self._lock = threading.RLock()
         self._state: IndexState | None = None
         self._state_at = 0.0
+        self._mark = _manifest_mark(root)
 
     # --- opening and keeping up to date ---
 
@@ -84,14 +86,10 @@ class CodeIndex:
     def update(self, progress: ProgressCallback | None = None) -> BuildReport:
         """Bring the index up to date with the disk, with the settings it was built with."""
         from indexer.build import build
-        from indexer.search import Searcher
 
         report = build(self.root, settings_of(self.status()), progress)
-        fresh = Searcher.open(self.root)
         with self._lock:
-            old, self._searcher, self._state = self._searcher, fresh, None
-        if old is not None:
-            old.close()
+            self._reopen()
         return report
 
     def refresh(self, progress: ProgressCallback | None = None) -> BuildReport | None:
@@ -100,6 +98,17 @@ class CodeIndex:
         if not 0 < state.n_stale <= REFRESH_FILES:
             return None
         return self.update(progress)
+
+    def follow(self) -> None:
+        """Move on to the newest build, another process's too, and refresh what few files are stale.
+
+        For servers, which stay open for long; problems of a refresh leave the index as it is.
+        """
+        with self._lock:
+            if self._searcher is not None and _manifest_mark(self.root) != self._mark:
+                self._reopen()
+            with suppress(CodesearchError):
+                self.refresh()
 
     def close(self) -> None:
         """Let go of the index's files. Further calls raise InputError."""
@@ -122,6 +131,15 @@ class CodeIndex:
         if self._searcher is None:
             raise InputError("This index is closed; open it again.")
         return self._searcher
+
+    def _reopen(self) -> None:
+        from indexer.search import Searcher
+
+        mark = _manifest_mark(self.root)
+        fresh = Searcher.open(self.root)
+        old, self._searcher, self._state, self._mark = self._searcher, fresh, None, mark
+        if old is not None:
+            old.close()
 
     # --- asking ---
 
@@ -306,6 +324,15 @@ class CodeIndex:
         if start_line < 1 or start_line > last:
             raise InputError(f"{path} has lines 1 to {len(lines)}; {start_line} to {last} is none of it.")
         return "".join(lines[start_line - 1 : last])
+
+
+def _manifest_mark(root: Path) -> tuple[int, int] | None:
+    """Changes whenever a build is published, which replaces the manifest."""
+    try:
+        facts = (root / STATE_FOLDER / "manifest.json").stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns
 
 
 def _n_files(drafts: Sequence[Draft]) -> int:

@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from codesearch import __version__
 from codesearch.commands.context import context_command, outline_command
 from codesearch.commands.doctor import doctor_command
 from codesearch.commands.indexing import index_command
+from codesearch.commands.mcp import mcp_command
 from codesearch.commands.models import models_command
 from codesearch.commands.searching import files_command, search_command, similar_command
 from codesearch.commands.status import status_command
@@ -29,8 +31,24 @@ FAILED = 2
 INTERRUPTED = 130
 
 
+_OPTIONAL_COMMANDS = {"tui": "tui.command:command"}
+"""Commands of the packages above this one, loaded by name when they are called for."""
+
+
 class Commands(click.Group):
     """A group that turns every outcome into an exit code, for the shell and for tests alike."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted({*super().list_commands(ctx), *_OPTIONAL_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name in _OPTIONAL_COMMANDS:
+            module, _, attribute = _OPTIONAL_COMMANDS[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        return super().get_command(ctx, cmd_name)
 
     def main(
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any
@@ -107,6 +125,7 @@ for command in (
     status_command,
     doctor_command,
     models_command,
+    mcp_command,
 ):
     cli.add_command(command)
 

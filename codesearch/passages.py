@@ -125,17 +125,22 @@ def cut(hit: Hit, view: FileView, limits: PassageLimits = DEFAULT_LIMITS) -> Dra
         if container is not None and container.n_lines <= limits.max_lines:
             return _whole(hit, view, container, (first, last), limits)
         children = view.inside(first, last, container)
-        if all(first <= child.first and child.last <= last for child in children):
+        best = max(children, key=lambda child: _share(child, (first, last), weights), default=None)
+        between = _lines_between(children, (first, last))
+        if best is not None and _weight(weights, between) > _share(best, (first, last), weights)[0]:
+            best = None  # what lies between the symbols answers better than any of them
+        if best is None or all(first <= child.first and child.last <= last for child in children):
             break
-        # A symbol begins or ends outside the match: the part with most of it stands for it.
-        first, last = _heaviest_part(children, (first, last), weights)
+        # The symbol begins or ends outside the match, or a neighbour does: go on inside it.
+        first, last = max(first, best.first), min(last, best.last)
     focus = tuple(range(first, last + 1))
     if container is not None and (container.is_callable or not _has_parts(view, container)):
         return _around(hit, view, container, (first, last), focus, limits)
     if children:
-        symbol = max(children, key=lambda child: (_weight(weights, child.first, child.last), child.n_lines))
-        return Draft(view, ((first, last),), first, last, focus, symbol, hit, limits)
+        return Draft(view, ((first, last),), first, last, focus, best or container, hit, limits)
     window = _window(view, (first, last), view.gap(first, container), limits.window_lines)
+    if container is not None and window[0] == container.first:
+        window = _with_first_part(view, container, window, limits)
     return Draft(view, (window,), *window, focus, container, hit, limits)
 
 
@@ -179,8 +184,23 @@ def _line_weights(hit: Hit, view: FileView) -> dict[int, float]:
     return weights
 
 
-def _weight(weights: dict[int, float], first: int, last: int) -> float:
-    return sum(weight for line, weight in weights.items() if first <= line <= last)
+def _weight(weights: dict[int, float], lines: Iterable[int]) -> float:
+    return sum(weights.get(line, 0.0) for line in lines)
+
+
+def _share(child: SpanLines, match: LineRange, weights: dict[int, float]) -> tuple[float, int]:
+    """How much of a match a symbol holds: what was found on its lines, then how many they are."""
+    lines = range(max(match[0], child.first), min(match[1], child.last) + 1)
+    return _weight(weights, lines), len(lines)
+
+
+def _lines_between(children: Sequence[SpanLines], match: LineRange) -> list[int]:
+    """Lines of a match that belong to none of the symbols."""
+    return [
+        line
+        for line in range(match[0], match[1] + 1)
+        if not any(child.first <= line <= child.last for child in children)
+    ]
 
 
 def _match_lines(hit: Hit, view: FileView, weights: dict[int, float], max_lines: int) -> LineRange:
@@ -196,23 +216,8 @@ def _match_lines(hit: Hit, view: FileView, weights: dict[int, float], max_lines:
     if not inside:
         return first, first + max_lines // 2 - 1
     reach = max_lines // 4
-    best = max(inside, key=lambda line: _weight(weights, max(first, line - reach), min(last, line + reach)))
+    best = max(inside, key=lambda line: _weight(weights, range(line - reach, line + reach + 1)))
     return max(first, best - reach), min(last, best + reach)
-
-
-def _heaviest_part(children: Sequence[SpanLines], match: LineRange, weights: dict[int, float]) -> LineRange:
-    """The match narrowed to one of the symbols that it touches, or to its best line between them."""
-    parts = [(max(match[0], child.first), min(match[1], child.last)) for child in children]
-    best = max(parts, key=lambda part: (_weight(weights, *part), part[1] - part[0]))
-    between = [
-        line
-        for line in range(match[0], match[1] + 1)
-        if weights.get(line) and not any(first <= line <= last for first, last in parts)
-    ]
-    if sum(weights[line] for line in between) > _weight(weights, *best):
-        line = max(between, key=lambda number: weights[number])
-        return line, line
-    return best
 
 
 def _whole(hit: Hit, view: FileView, symbol: SpanLines, focus: LineRange, limits: PassageLimits) -> Draft:
@@ -261,6 +266,17 @@ def _window(view: FileView, match: LineRange, bounds: LineRange, n_lines: int) -
     while last > match[1] and view.is_blank(last):
         last -= 1
     return first, last
+
+
+def _with_first_part(
+    view: FileView, container: SpanLines, window: LineRange, limits: PassageLimits
+) -> LineRange:
+    """The head of a long symbol says little alone: its first part goes along where both are short."""
+    parts = (item for item in view.spans if item.first > window[1] and container.holds(item.first, item.last))
+    part = next(parts, None)
+    if part is None or part.last - window[0] >= limits.window_lines:
+        return window
+    return window[0], part.last
 
 
 def _has_parts(view: FileView, item: SpanLines) -> bool:

@@ -111,7 +111,7 @@ def check_regex(regex: str | None) -> str | None:
     """A pattern that the package `regex` compiles; it takes what `re` takes, and bounds a match in time."""
     if regex is None:
         return None
-    import regex as engine  # type: ignore[import-untyped]
+    import regex as engine
 
     try:
         engine.compile(regex)

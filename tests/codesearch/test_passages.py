@@ -268,3 +268,26 @@ def test_the_same_hits_give_the_same_passages(case):
 def test_a_match_in_the_comment_above_a_symbol_is_that_symbol(shapes, make_hit):
     (passage,) = passages(shapes, [make_hit(shapes, "shapes.py", "four equal sides")])
     assert (passage.symbol, passage.start_line, passage.end_line) == ("square_area", 23, 26)
+
+
+BIG_CLASS = (
+    'class Worker:\n    """Runs jobs."""\n\n    def __init__(self, store):\n        self.store = store\n'
+    + "".join(f"\n    def method_{n}(self):\n        a = {n}\n        return a\n" for n in range(30))
+)
+
+
+def test_the_head_of_a_long_class_comes_with_its_first_method(fake, make_hit):
+    searcher = fake({"worker.py": BIG_CLASS})
+    (passage,) = passages(searcher, [make_hit(searcher, "worker.py", "Runs jobs")])
+    assert (passage.symbol, passage.start_line, passage.end_line) == ("Worker", 1, 5)
+
+
+def test_a_match_over_several_methods_goes_to_the_one_with_the_words(fake):
+    searcher = fake({"worker.py": BIG_CLASS})
+    start, end = BIG_CLASS.index("a = 3\n"), BIG_CLASS.index("a = 5\n")
+    at = BIG_CLASS.index("a = 5\n")
+    match = WordMatch("five", "a", at, at + 1, 0.9)
+    hit = Hit(0, 1.0, start, end + 5, ComponentScores(), (match,))
+    (passage,) = passages(searcher, [hit])
+    assert passage.symbol == "Worker.method_5"
+    assert passage.text.endswith("a = 5\n        return a\n")
