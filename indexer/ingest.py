@@ -1,6 +1,6 @@
 """From files to stored vectors: the middle of the write path, composing its stages for `build.py`.
 
-    read → parse → tokenize → chunks → regions → windows → pack → encode → pool → store
+    read and parse → tokenize → chunks → regions → windows → pack → encode → pool → store
 
 Preparing runs a few files ahead in a thread while the model runs; chunks whose vectors are stored
 already, under whatever path or commit, are not encoded again.
@@ -25,9 +25,9 @@ from indexer.encoder import Encoder
 from indexer.lexical import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
 from indexer.manifest import Manifest
 from indexer.pack import pack, split_vectors
-from indexer.parse import parse
 from indexer.pool import pool_chunk, pool_recipe
 from indexer.prefetch import prefetch
+from indexer.read_file import read_file
 from indexer.records import (
     Chunk,
     FoundFile,
@@ -44,7 +44,6 @@ from indexer.store import FileRow, SkippedRow, StoreWriter
 from indexer.tables import REGION_BITS
 from indexer.tokens import ChunkTokenizer
 from indexer.vectors.codec import RowCodec
-from indexer.walk import read_source
 from indexer.windows import cut_windows, join_windows
 
 _BLOCK_TOKENS = 65_536
@@ -158,12 +157,12 @@ class Ingest:
 
     def _prepare(self, found: FoundFile, old: FileRow | None) -> _PreparedFile:
         settings = self._settings
-        source = read_source(self._root, found, settings.walk)
-        if isinstance(source, SkippedFile):
-            return _PreparedFile(found, skipped=source)
+        read = read_file(self._root, found, settings)
+        if isinstance(read, SkippedFile):
+            return _PreparedFile(found, skipped=read)
+        source, parsed = read.source, read.parsed
         if old is not None and old.sha256 == source.sha256:
             return _PreparedFile(found, same_content=True)
-        parsed = parse(source, settings.parse_seconds)
         (token_chars,) = self._tokenizer.file_offsets([source.text])
         max_tokens = min(settings.max_tokens, self._checkpoint.max_tokens)
         chunks = cut_chunks(source, parsed.spans, token_chars, max_tokens, self._tokenizer.count_header, 0)
