@@ -27,7 +27,7 @@ def match_words(
         return ()
     best: dict[tuple[int, int], tuple[float, int]] = {}
     for q, token in enumerate(tokens):
-        if not token.text.strip():
+        if not any(map(_is_word, token.text)):
             continue
         at = int(np.argmax(similarities[q]))
         word = _word_around(query, token.start_char, token.end_char)
@@ -39,6 +39,8 @@ def match_words(
         if score < _LEAST_SIMILARITY:
             continue
         low, high = _word_around(text, int(row_chars[at, 0]), int(row_chars[at, 1]))
+        if low == high:
+            continue
         matches.append(
             WordMatch(query[start:end], text[low:high], low + start_char, high + start_char, round(score, 4))
         )

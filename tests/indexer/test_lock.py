@@ -13,9 +13,9 @@ from indexer.lock import write_lock
 
 def test_one_writer_at_a_time_and_the_second_hears_of_the_first(tmp_path):
     with write_lock(tmp_path):
-        with pytest.raises(IndexBusyError, match=rf"process {os.getpid()}, for \d s.*run the same command"):
-            with write_lock(tmp_path):
-                pass
+        message = rf"process {os.getpid()}, for \d s.*run the same command"
+        with pytest.raises(IndexBusyError, match=message), write_lock(tmp_path):
+            pass
         assert json.loads((tmp_path / "lock.owner").read_text())["pid"] == os.getpid()
     assert not (tmp_path / "lock.owner").exists()
     with write_lock(tmp_path):

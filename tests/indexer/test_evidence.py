@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.evidence import match_words
+from indexer.records import QueryToken, WordMatch
+
+TEXT = "def add_route(self, path):\n    self.routes.append(path)\n"
+PARTS = [("add", 4), ("route", 8), ("self", 14), ("path", 20), ("append", 43)]
+"""Tokens of the text, and where they start."""
+ROW_CHARS = np.array([(start, start + len(part)) for part, start in PARTS], np.int32)
+
+
+def query_tokens(query):
+    """A token a word, between two specials."""
+    words = [QueryToken(m.group(), m.start(), m.end()) for m in re.finditer(r"\S+", query)]
+    return (QueryToken("", 0, 0), *words, QueryToken("", 0, 0))
+
+
+def match(query, best, start_char=0):
+    """Matches where each word's best row and its cosine are given."""
+    tokens = query_tokens(query)
+    similarities = np.full((len(tokens), len(PARTS)), 0.1, np.float32)
+    similarities[0] = similarities[-1] = 1.0
+    for q, (row, score) in enumerate(best, 1):
+        similarities[q, row] = score
+    return match_words(query, tokens, similarities, TEXT, ROW_CHARS, start_char)
+
+
+def test_each_query_word_is_shown_the_word_that_answers_it():
+    assert match("register url", [(0, 0.8), (3, 0.61234)], start_char=1000) == (
+        WordMatch("register", "add_route", 1004, 1013, 0.8),
+        WordMatch("url", "path", 1020, 1024, 0.6123),
+    )
+
+
+def test_a_word_without_an_answer_is_left_out():
+    assert match("register bananas", [(0, 0.8), (2, 0.3)]) == (
+        WordMatch("register", "add_route", 4, 13, 0.8),
+    )
+
+
+def test_parts_of_one_word_count_once_with_the_best_of_them():
+    query = "addRoute"
+    tokens = (QueryToken("add", 0, 3), QueryToken("Route", 3, 8))
+    similarities = np.array([[0.5, 0, 0, 0, 0], [0, 0.9, 0, 0, 0]], np.float32)
+    matches = match_words(query, tokens, similarities, TEXT, ROW_CHARS, 0)
+    assert matches == (WordMatch("addRoute", "add_route", 4, 13, 0.9),)
+
+
+def test_marks_and_specials_of_the_query_match_nothing():
+    assert match("?! ->", [(0, 0.9), (1, 0.9)]) == ()
+
+
+def test_rows_that_show_nothing_match_nothing():
+    blank = np.array([(26, 27)], np.int32)
+    similarities = np.ones((3, 1), np.float32)
+    assert match_words("x", query_tokens("x"), similarities, TEXT, blank, 0) == ()
+    assert match_words("x", query_tokens("x"), np.ones((3, 0), np.float32), TEXT, blank[:0], 0) == ()
+
+
+@given(
+    st.text(min_size=1, max_size=30),
+    st.text(min_size=1, max_size=60),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 500),
+)
+def test_words_are_where_they_are_said_to_be(query, text, seed, offset):
+    rng = np.random.default_rng(seed)
+    borders = np.sort(rng.integers(0, len(text) + 1, (6, 2)), axis=1)
+    row_chars = borders[np.lexsort(borders.T[::-1])].astype(np.int32)
+    tokens = query_tokens(query)
+    similarities = rng.uniform(-1, 1, (len(tokens), 6)).astype(np.float32)
+    for found in match_words(query, tokens, similarities, text, row_chars, offset):
+        assert text[found.start_char - offset : found.end_char - offset] == found.code_word
+        assert found.code_word.strip() == found.code_word != ""
+        assert found.query_word in query
+        assert 0.35 <= found.similarity <= 1
