@@ -19,8 +19,14 @@ from indexer.errors import InputError
 _CPU_BATCH_TOKENS = 8192
 """More tokens make no CPU faster: the weights are read once a batch either way, the rest leaves the cache."""
 _GPU_BATCH_TOKENS = 262_144
+_LIBRARY_BYTES = 650_000_000
+"""Python with torch and everything a build imports, at most."""
 _RESERVED_BYTES = 200_000_000
 """Left to the other stages: file texts, offsets, vectors on their way to disk, SQLite's cache."""
+_ALLOCATOR_OVERHEAD = 1.35
+"""Measured bytes over counted ones, rounded up: holes between blocks of different sizes."""
+_QUEUED_TOKENS = 65_536
+"""Token vectors that wait to be pooled, beside the batch at hand."""
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # mallopt's names for them, from malloc.h
 
 
@@ -31,14 +37,18 @@ def batch_tokens_within(
 
     Raises InputError where not even one window fits.
     """
-    per_token = bytes_per_token(
-        checkpoint.architecture, dtype.itemsize, 0 if checkpoint.rows is None else checkpoint.rows.dim
-    )
+    row_dim = 0 if checkpoint.rows is None else checkpoint.rows.dim
+    per_token = bytes_per_token(checkpoint.architecture, dtype.itemsize, row_dim)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         tokens = min(int(0.8 * free) // per_token, _GPU_BATCH_TOKENS)
         return max(tokens, checkpoint.window_tokens)
-    left = max_memory_bytes - resident_bytes() - _RESERVED_BYTES - piece_bytes(checkpoint.window_tokens)
+    queued = _QUEUED_TOKENS * 4 * (checkpoint.architecture.hidden_size + row_dim)
+    # What others hold in the same process (a notebook, a test run) is not this build's.
+    weights = _LIBRARY_BYTES + int(1.5 * checkpoint.architecture.n_parameters * dtype.itemsize)
+    own = min(resident_bytes(), weights)
+    taken = own + _RESERVED_BYTES + queued + piece_bytes(checkpoint.window_tokens)
+    left = max_memory_bytes - taken
     if left < per_token * checkpoint.window_tokens:
         needed = max_memory_bytes - left + per_token * checkpoint.window_tokens
         raise InputError(
@@ -59,7 +69,7 @@ def bytes_per_token(architecture: Architecture, itemsize: int, row_dim: int) -> 
     results = 4 * hidden + 8 * row_dim
     # The local layers' mask and scores: 3 * half_window values a token, several at a time.
     local = 3 * architecture.half_window * (4 + 2 * itemsize + 4 + 8)
-    return stream + max(attention, feed_forward) + results + local
+    return int((stream + max(attention, feed_forward) + results + local) * _ALLOCATOR_OVERHEAD)
 
 
 def piece_bytes(window_tokens: int) -> int:
