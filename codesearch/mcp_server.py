@@ -7,6 +7,7 @@ to the disk, so nothing outside the indexed folders, and nothing behind a link, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -269,14 +270,15 @@ def _answer(findings: Findings, form: str, k: int, offset: int) -> str:
 
 
 def compact(findings: Findings) -> str:
-    """One line a passage: place, symbol, its first telling line."""
+    """One line a passage: place, symbol, and the line that names the symbol, else the first with a word."""
     lines = []
     for passage in findings.passages:
         symbol = f" {label(passage.symbol)}" if passage.symbol else ""
         stale = " (changed)" if passage.stale else ""
-        told = (label(line.strip()) for line in passage.text.split("\n"))
-        first = next((line for line in told if any(char.isalnum() for char in line)), "")
-        lines.append(f"{place(passage)}{symbol}{stale} | {first[:_COMPACT_CHARS]}\n")
+        told = [line.strip() for line in passage.text.split("\n") if any(map(str.isalnum, line))]
+        name = re.split(r"\.| > |::", passage.symbol)[-1]
+        first = next((line for line in told if name and name in line), told[0] if told else "")
+        lines.append(f"{place(passage)}{symbol}{stale} | {label(first)[:_COMPACT_CHARS]}\n")
     return "".join(lines)
 
 

@@ -60,58 +60,64 @@ def repository(tmp_path_factory):
     return root
 
 
-@pytest.fixture
-async def client(repository):
-    async with Client(make_server([repository])) as client:
-        yield client
+@pytest.fixture(scope="module")
+def server(repository):
+    return make_server([repository])
 
 
-async def call(client, tool, **arguments):
-    result = await client.call_tool(tool, arguments)
+async def call(target, tool, **arguments):
+    """The text of an answer; `target` is a server in memory or a connected client."""
+    result = await answer(target, tool, arguments)
     (content,) = result.content
     assert not result.is_error, content.text
     return content.text
 
 
-async def refused(client, tool, **arguments):
-    result = await client.call_tool(tool, arguments)
+async def answer(target, tool, arguments):
+    if isinstance(target, Client):
+        return await target.call_tool(tool, arguments)
+    async with Client(target) as client:
+        return await client.call_tool(tool, arguments)
+
+
+async def refused(target, tool, **arguments):
+    result = await answer(target, tool, arguments)
     assert result.is_error
     return result.content[0].text
 
 
-async def test_schemas_are_the_recorded_ones(client):
-    tools = (await client.list_tools()).tools
+async def test_schemas_are_the_recorded_ones(server):
+    async with Client(server) as client:
+        tools = (await client.list_tools()).tools
     schemas = [{"name": t.name, "description": t.description, "input": t.input_schema} for t in tools]
     recorded = (GOLDEN / "mcp_tools.json").read_text(encoding="utf-8")
-    assert json.dumps(schemas, indent=1) + "\n" == recorded
+    assert schemas == json.loads(recorded)
     assert counter_for("codesearch-edge").count(recorded) < 2500
 
 
-async def test_search_is_compact_first(client):
-    text = await call(client, "search", query="how is a handler registered", k=1)
-    assert (
-        text == "app/router.py:7-9 Router.add_route | def add_route(self, path, handler):\nmore: offset=1\n"
-    )
+async def test_search_is_compact_first(server):
+    text = await call(server, "search", query="how is a handler registered", k=1)
+    assert text == "app/router.py:1-9 Router | class Router:\nmore: offset=1\n"
 
 
-async def test_pages_do_not_repeat(client):
-    pages = [await call(client, "search", query="handler", k=1, offset=n) for n in range(2)]
+async def test_pages_do_not_repeat(server):
+    pages = [await call(server, "search", query="handler", k=1, offset=n) for n in range(2)]
     first, second = (page.split(" ")[0] for page in pages)
     assert first != second
-    assert "There are only" in await call(client, "search", query="handler", k=1, offset=500)
+    assert "There are only" in await call(server, "search", query="handler", k=1, offset=500)
 
 
-async def test_a_session_is_shown_nothing_twice(client):
-    first = await call(client, "search", query="handler", k=1, session="s")
-    second = await call(client, "search", query="handler", k=1, session="s")
-    other = await call(client, "search", query="handler", k=1, session="t")
+async def test_a_session_is_shown_nothing_twice(server):
+    first = await call(server, "search", query="handler", k=1, session="s")
+    second = await call(server, "search", query="handler", k=1, session="s")
+    other = await call(server, "search", query="handler", k=1, session="t")
     assert first == other != second
 
 
-async def test_read(client):
-    text = await call(client, "read", path="app/retry.py", symbol="pause_after")
+async def test_read(server):
+    text = await call(server, "read", path="app/retry.py", symbol="pause_after")
     assert text == f"app/retry.py:1-3\n```\n{SOURCES['app/retry.py']}```\n"
-    text = await call(client, "read", path="long.txt", start_line=10)
+    text = await call(server, "read", path="long.txt", start_line=10)
     assert text.startswith("long.txt:10-409\n```\nline 10\n")
     assert text.endswith("line 409\n```\n591 more lines: start_line=410\n")
 
@@ -128,57 +134,57 @@ async def test_read(client):
         "",
     ],
 )
-async def test_nothing_outside_the_index_can_be_read(client, path):
-    assert "is not an indexed file" in await refused(client, "read", path=path)
+async def test_nothing_outside_the_index_can_be_read(server, path):
+    assert "is not an indexed file" in await refused(server, "read", path=path)
 
 
-async def test_hostile_text_stays_in_its_fence(client):
-    text = await call(client, "read", path="hostile.md")
+async def test_hostile_text_stays_in_its_fence(server):
+    text = await call(server, "read", path="hostile.md")
     lines = text.split("\n")
     assert [n for n, line in enumerate(lines) if line.startswith("`````")] == [1, len(lines) - 2]
     assert "\x1b" not in text
 
 
-async def test_context_holds_its_budget(client):
+async def test_context_holds_its_budget(server):
     counter = counter_for(None)
     for budget in (60, 100, 300, 2000):
-        text = await call(client, "context", query="line", budget_tokens=budget)
+        text = await call(server, "context", query="line", budget_tokens=budget)
         assert counter.count(text) <= budget
 
 
-async def test_outline_and_similar_and_status(client):
-    outline = await call(client, "outline", path="app")
+async def test_outline_and_similar_and_status(server):
+    outline = await call(server, "outline", path="app")
     assert outline.startswith("app/retry.py\n  1-3 function pause_after\napp/router.py\n  4-9 class Router\n")
-    assert "has no indexed symbols" in await refused(client, "outline", path="nowhere")
-    similar = await call(client, "similar", path="app/router.py", line=8, k=2)
+    assert "has no indexed symbols" in await refused(server, "outline", path="nowhere")
+    similar = await call(server, "similar", path="app/router.py", line=8, k=2)
     assert "app/router.py:7-9" not in similar
-    assert (await call(client, "status")).startswith("repositories shop\nindex of ")
+    assert (await call(server, "status")).startswith("repositories shop\nindex of ")
 
 
-async def test_refresh_and_follow(repository, tmp_path):
+async def test_refresh_and_follow(tmp_path):
     root = tmp_path / "fresh"
     root.mkdir()
     (root / "a.py").write_text("def first_answer():\n    return 1\n")
-    async with Client(make_server([root])) as client:
-        assert "There is no index" in await refused(client, "search", query="answer")
-        assert await call(client, "refresh") == "Built the index of fresh: 1 files.\n"
-        assert "first_answer" in await call(client, "search", query="answer")
-        (root / "a.py").write_text("def second_answer():\n    return 2\n")
-        CodeIndex.build(root).close()
-        assert "second_answer" in await call(client, "search", query="answer")
+    fresh = make_server([root])
+    assert "There is no index" in await refused(fresh, "search", query="answer")
+    assert await call(fresh, "refresh") == "Built the index of fresh: 1 files.\n"
+    assert "first_answer" in await call(fresh, "search", query="answer")
+    (root / "a.py").write_text("def second_answer():\n    return 2\n")
+    CodeIndex.build(root).close()
+    assert "second_answer" in await call(fresh, "search", query="answer")
 
 
-async def test_errors_are_one_sentence(client):
+async def test_errors_are_one_sentence(server):
     for arguments, message in [
         ({"query": " "}, "The query is empty"),
         ({"query": "x", "regex": "("}, "is broken"),
         ({"query": "x", "languages": ["klingon"]}, "Unknown language"),
         ({"query": "x", "repo": "other"}, "Unknown repository 'other'; known are shop."),
     ]:
-        assert message in await refused(client, "search", **arguments)
+        assert message in await refused(server, "search", **arguments)
 
 
-async def test_the_same_question_gives_the_same_answer_everywhere(client, repository):
+async def test_the_same_question_gives_the_same_answer_everywhere(server, repository):
     """API, command line and MCP: one request, one JSON."""
     from codesearch.render import render
 
@@ -207,7 +213,7 @@ async def test_the_same_question_gives_the_same_answer_everywhere(client, reposi
             *arguments,
         ]
         assert CliRunner().invoke(cli, command).stdout == api
-        assert await call(client, "search", format="json", **options) == api
+        assert await call(server, "search", format="json", **options) == api
 
 
 ARGUMENTS = st.dictionaries(
