@@ -24,7 +24,7 @@ import numpy as np
 
 from indexer.changes import Changes, compare
 from indexer.checkpoint import Checkpoint, open_checkpoint
-from indexer.compaction import move_live
+from indexer.compaction import move_live, segments_read
 from indexer.embedding_check import repair_embeddings
 from indexer.embedding_files import segment_path
 from indexer.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
@@ -41,8 +41,6 @@ from indexer.generations import (
     DATABASE,
     EMBEDDINGS,
     Pin,
-    generation_folder,
-    generation_names,
     new_generation,
     prepare_state,
     publish,
@@ -58,7 +56,7 @@ from indexer.seals import Seal, seal_segment
 from indexer.settings import BuildSettings
 from indexer.single_vectors import build_single_index
 from indexer.store import FileRow, SkippedRow, StoreReader, StoreWriter
-from indexer.tables import Tables, load_tables, make_tables, save_tables
+from indexer.tables import Tables, make_tables, save_tables
 from indexer.vectors.codec import DEFAULT_CODEC
 from indexer.walk import walk
 
@@ -75,30 +73,25 @@ def build(
     the disk is full or closed, NothingToIndexError for a tree without text, BuildInterruptedError after
     Ctrl-C. Whatever is raised, the index that was there is there still.
     """
+    try:
+        root = _folder(root)
+        checkpoint = open_checkpoint(settings.model)
+        state = prepare_state(root)
+        with write_lock(state):
+            return _Build(root, state, settings, checkpoint, progress, rebuild).run_locked()
+    except KeyboardInterrupt:
+        raise BuildInterruptedError(
+            "Interrupted; the previous index is untouched, and the same command goes on where this one ended."
+        ) from None
+
+
+def _folder(root: Path) -> Path:
     root = root.resolve()
     if not root.exists():
         raise InputError(f"There is no such folder: {root}.")
     if not root.is_dir():
         raise InputError(f"{root} is a file; give the folder that holds it.")
-    checkpoint = open_checkpoint(settings.model)
-    state = prepare_state(root)
-    with write_lock(state):
-        try:
-            return _Build(root, state, settings, checkpoint, progress, rebuild).run()
-        except (OSError, sqlite3.OperationalError) as error:
-            raise StorageError(
-                f"The index cannot be written to {state} ({error}); free some space or check the permissions,"
-                " then run the same command again: the previous index is untouched and finished work is kept."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise IndexCorruptError(
-                f"The index in {root} is damaged ({error}); `codesearch doctor --repair {root}` repairs it."
-            ) from error
-        except KeyboardInterrupt:
-            raise BuildInterruptedError(
-                "Interrupted; the previous index is untouched,"
-                " and the same command goes on where this one ended."
-            ) from None
+    return root
 
 
 @dataclass(slots=True)
@@ -115,7 +108,24 @@ class _Build:
     n_encoded_chunks: int = 0
     n_encoded_tokens: int = 0
 
+    def run_locked(self) -> BuildReport:
+        """Run; what the disk or SQLite says against it becomes one sentence."""
+        try:
+            return self.run()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StorageError(
+                f"The index cannot be written to {self.state} ({error}); free some space or check the"
+                " permissions, then run the same command again: the previous index is untouched and"
+                " finished work is kept."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise IndexCorruptError(
+                f"The index in {self.root} is damaged ({error});"
+                f" `codesearch doctor --repair {self.root}` repairs it."
+            ) from error
+
     def run(self) -> BuildReport:
+        """Bring the index to what the tree holds; the caller holds the lock."""
         wanted = _manifest_for(self.checkpoint, self.settings)
         live = self._live_manifest(wanted)
         built_at_ns = time.time_ns()
@@ -306,15 +316,6 @@ class _Before:
             return False
         known = {row.file for row in self.skipped.values() if row.n_bytes == -1}
         return known == set(walk_skips)
-
-
-def segments_read(state: Path) -> set[int]:
-    """The segments that a generation on disk points into: the live one, and those that readers pin."""
-    segments: set[int] = set()
-    for name in generation_names(state):
-        tables = load_tables(generation_folder(state, name))
-        segments.update(np.unique(tables.segment).tolist())
-    return segments
 
 
 def _totals(store: StoreWriter) -> dict[str, int]:

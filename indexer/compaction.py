@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Set
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
 from indexer.embedding_store import EmbeddingStore, NewEmbedding, RowLayout, SegmentReader
 from indexer.errors import StorageError
+from indexer.generations import generation_folder, generation_names
+from indexer.tables import load_tables
 
 MIN_BYTES = 4_000_000
 """Less is not worth moving."""
@@ -36,6 +39,15 @@ def move_live(embeddings: EmbeddingStore, layout: RowLayout, live: Set[str]) -> 
         _move(embeddings, layout, embeddings.keys_in(garbage, live))
         return garbage
     return []
+
+
+def segments_read(state: Path) -> set[int]:
+    """The segments that a generation on disk points into: the live one, and those that readers pin."""
+    segments: set[int] = set()
+    for name in generation_names(state):
+        tables = load_tables(generation_folder(state, name))
+        segments.update(np.unique(tables.segment).tolist())
+    return segments
 
 
 def _move(embeddings: EmbeddingStore, layout: RowLayout, keys: list[str]) -> None:

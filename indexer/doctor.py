@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.build import build, segments_read
 from indexer.checkpoint import open_checkpoint
+from indexer.compaction import segments_read
 from indexer.embedding_check import check_embeddings
 from indexer.embedding_files import KINDS, segment_numbers, segment_path
 from indexer.embedding_store import EmbeddingStore, row_layout
@@ -202,6 +202,8 @@ def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:
 
     Raises what `examine` and `indexer.build.build` raise.
     """
+    from indexer.build import build  # brings torch, which an examination does without
+
     root = root.resolve()
     state = state_folder(root)
     diagnosis = examine(root)

@@ -1,0 +1,160 @@
+"""A process that builds indexes in children of its own and kills them where it is told to.
+
+Started once by the tests (`Builder` in conftest.py), so that imports are paid once. The model is a
+table of random vectors, one a token: everything else is the product. Reads one JSON object a line:
+root, rebuild, kill_at (the n-th call that touches a file or a database, 0: never), kill_after
+(seconds, null: never), interrupt (the signal is SIGINT), file_limit (bytes that any file may have, null:
+none). Answers with one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import types
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class TableEncoder:
+    """In place of the model: the vectors of a token are its own, whatever stands around it."""
+
+    def __init__(self, checkpoint: Any, **_: Any) -> None:
+        self.batch_tokens = 256
+        dims = (checkpoint.architecture.vocab_size, checkpoint.architecture.hidden_size, checkpoint.rows.dim)
+        self._hidden, self._rows = tables(*dims)
+
+    def encode(self, batch: Any) -> Any:
+        from indexer.records import TokenVectors
+
+        ids = batch.input_ids
+        return TokenVectors(self._hidden[ids], self._rows[ids], batch.cu_seqlens, batch.sequence_ids)
+
+
+@lru_cache
+def tables(n_words: int, n_hidden: int, n_row: int) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(11)
+    rows = draw.standard_normal((n_words, n_row), np.float32)
+    return draw.standard_normal((n_words, n_hidden), np.float32), rows / np.linalg.norm(
+        rows, axis=1, keepdims=True
+    )
+
+
+def use_table_encoder() -> None:
+    module = types.ModuleType("indexer.encoder")
+    module.Encoder = TableEncoder  # type: ignore[attr-defined]
+    sys.modules["indexer.encoder"] = module
+
+
+class KillSwitch:
+    """Counts calls into files and databases, in all threads, and sends a signal at the n-th."""
+
+    MODULES = frozenset({"posix", "_io", "sqlite3", "fcntl", "numpy"})
+
+    def __init__(self, at: int, number: int) -> None:
+        self.n_calls = 0
+        self.at = at
+        self.number = number
+
+    def __call__(self, frame: Any, event: str, called: Any) -> None:
+        if event != "c_call":
+            return
+        owner = getattr(called, "__self__", None)
+        name = owner.__name__ if isinstance(owner, types.ModuleType) else type(owner).__module__
+        if name in self.MODULES:
+            self.n_calls += 1
+            if self.n_calls == self.at:
+                os.kill(os.getpid(), self.number)
+
+    def install(self) -> None:
+        threading.setprofile(self)
+        sys.setprofile(self)
+
+
+def build_once(order: dict[str, Any], answer: int) -> None:
+    """In the child: build, and write what came of it to a pipe."""
+    from indexer import build as engine
+    from indexer import compaction, ingest
+    from indexer.errors import CodesearchError
+    from indexer.settings import BuildSettings
+
+    ingest._BLOCK_TOKENS = 512
+    ingest._COMMIT_SECONDS = 0.0
+    compaction.MIN_BYTES = 1000
+    if order.get("file_limit") is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], order["file_limit"]))
+    switch = KillSwitch(order.get("kill_at", 0), signal.SIGINT if order.get("interrupt") else signal.SIGKILL)
+    if order.get("count", True):
+        switch.install()
+    result: dict[str, Any] = {}
+    try:
+        report = engine.build(Path(order["root"]), BuildSettings(), rebuild=order.get("rebuild", False))
+        result = {
+            "n_encoded": report.n_encoded_chunks,
+            "n_chunks": report.n_chunks,
+            "n_files": report.n_files,
+        }
+    except CodesearchError as error:
+        result = {"error": type(error).__name__, "message": str(error)}
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+    os.write(answer, json.dumps(result | {"n_calls": switch.n_calls}).encode())
+
+
+def warm_up() -> None:
+    """Build once here, so that imports and loaded files are paid once for all children."""
+    from indexer.build import build
+    from indexer.settings import BuildSettings
+
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "a.py").write_text("def f(): pass\n")
+        build(Path(folder), BuildSettings())
+
+
+def serve() -> None:
+    use_table_encoder()
+    warm_up()
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reader)
+            code = 1
+            try:
+                build_once(order, writer)
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        os.close(writer)
+        if order.get("kill_after") is not None:
+            time.sleep(order["kill_after"])
+            os.kill(child, signal.SIGKILL)
+        content = b""
+        while part := os.read(reader, 65536):
+            content += part
+        os.close(reader)
+        _, status = os.waitpid(child, 0)
+        killed = os.WIFSIGNALED(status)
+        answer = json.loads(content) if content else {}
+        print(json.dumps(answer | {"killed": killed, "code": status}), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,159 @@
+"""A build that is killed loses nothing but time: the old index or the new one answers, and finished
+vectors are not computed again. tests/benchmarks/reliability.py does the same with many more kills."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+from indexer.doctor import examine, repair
+from tests.reliability.trees import (
+    Builder,
+    answer,
+    change_tree,
+    damage,
+    needed_keys,
+    stored_keys,
+    texts_in_index,
+    texts_on_disk,
+    write_tree,
+)
+
+N_KILLS = 8
+
+
+def check_after_kill(root: Path, builder: Builder, before: dict[str, str] | None) -> None:
+    """Whole now, and whole after the same command again."""
+    now = texts_on_disk(root)
+    if (root / ".codesearch" / "manifest.json").exists():
+        assert texts_in_index(root) in (before, now)
+        assert damage(root) == []
+        assert answer(root)
+    else:
+        assert before is None
+    finished = stored_keys(root)
+    result = builder(root)
+    assert texts_in_index(root) == now
+    assert result["n_encoded"] == len(needed_keys(root) - finished)
+    assert examine(root).findings == ()
+
+
+def test_a_first_build_killed_anywhere_goes_on_where_it_was(tmp_path: Path, builder: Builder) -> None:
+    draw = random.Random(1)
+    write_tree(tmp_path / "calm")
+    n_calls = builder(tmp_path / "calm")["n_calls"]
+    expected = answer(tmp_path / "calm")
+    n_killed = 0
+    for number in range(N_KILLS):
+        root = tmp_path / f"killed_{number}"
+        write_tree(root)
+        n_killed += builder(root, kill_at=draw.randrange(1, n_calls))["killed"]
+        check_after_kill(root, builder, None)
+        assert answer(root) == expected
+    assert n_killed > N_KILLS // 2
+
+
+def test_an_update_killed_anywhere_leaves_the_old_index_or_the_new(
+    tmp_path: Path, indexed: Path, builder: Builder
+) -> None:
+    draw = random.Random(2)
+    before = texts_on_disk(indexed)
+    n_calls = n_killed = 0
+    for number in range(N_KILLS + 1):
+        root = tmp_path / f"tree_{number}"
+        shutil.copytree(indexed, root)
+        change_tree(root, seed=99)
+        if number == 0:
+            n_calls = builder(root)["n_calls"]
+            expected = answer(root)
+            continue
+        n_killed += builder(root, kill_at=draw.randrange(1, n_calls))["killed"]
+        check_after_kill(root, builder, before)
+        assert answer(root) == expected
+    assert n_killed > N_KILLS // 2
+
+
+def test_one_update_killed_again_and_again_gets_there(
+    tmp_path: Path, indexed: Path, builder: Builder
+) -> None:
+    """Each attempt gets further; garbage of the killed ones is gone at the end."""
+    root = tmp_path / "tree"
+    shutil.copytree(indexed, root)
+    for number, kill_at in enumerate(range(150, 2400, 250)):
+        change_tree(root, seed=number)
+        builder(root, kill_at=kill_at)
+        assert damage(root) == []
+    builder(root)
+    assert texts_in_index(root) == texts_on_disk(root)
+    assert examine(root).findings == ()
+    assert len(list((root / ".codesearch" / "generations").iterdir())) == 1
+
+
+def test_a_kill_by_the_clock(tmp_path: Path, indexed: Path, builder: Builder) -> None:
+    """Not between two calls but inside one."""
+    draw = random.Random(3)
+    before = texts_on_disk(indexed)
+    for number in range(3):
+        root = tmp_path / f"tree_{number}"
+        shutil.copytree(indexed, root)
+        change_tree(root, seed=7)
+        builder(root, kill_after=draw.uniform(0.01, 0.3), count=False)
+        check_after_kill(root, builder, before)
+
+
+def test_garbage_of_embeddings_is_collected_and_a_kill_in_it_loses_nothing(
+    tmp_path: Path, indexed: Path, builder: Builder
+) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(indexed, root)
+    embeddings = root / ".codesearch" / "embeddings"
+
+    def n_bytes() -> int:
+        return sum(path.stat().st_size for path in embeddings.iterdir() if path.suffix != ".db")
+
+    def replace_most() -> None:
+        for path in sorted(root.rglob("*.py"))[:6]:
+            path.write_text(path.read_text() + f"\n# {path.name} again: {n_bytes()}\n")
+
+    n_before = n_bytes()
+    replace_most()
+    calm = tmp_path / "calm"
+    shutil.copytree(root, calm)
+    n_calls = builder(calm)["n_calls"]
+    assert (calm / ".codesearch" / "embeddings" / "0000.rows").exists()  # under half is garbage yet
+    replace_most()
+    for kill_at in range(n_calls // 2, n_calls, n_calls // 10):
+        builder(root, kill_at=kill_at)
+        assert damage(root) == []
+    builder(root)
+    replace_most()
+    builder(root)
+    assert not (embeddings / "0000.rows").exists()
+    assert n_bytes() < 2.2 * n_before
+    assert texts_in_index(root) == texts_on_disk(root)
+    assert examine(root).findings == ()
+
+
+def test_ctrl_c_leaves_the_old_index_and_one_sentence(
+    tmp_path: Path, indexed: Path, builder: Builder
+) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(indexed, root)
+    before = texts_on_disk(root)
+    change_tree(root, seed=4)
+    for kill_at in (20, 300, 900, 1300):
+        result = builder(root, kill_at=kill_at, interrupt=True)
+        assert result["error"] == "BuildInterruptedError"
+        assert "previous index is untouched" in result["message"]
+        assert texts_in_index(root) == before
+        assert examine(root).findings == ()  # a folder half written is taken away at once
+
+
+def test_doctor_takes_away_what_a_kill_left(tmp_path: Path, indexed: Path, builder: Builder) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(indexed, root)
+    change_tree(root, seed=5)
+    assert builder(root, kill_at=1500)["killed"]
+    assert {finding.kind for finding in examine(root).findings} == {"leftover"}
+    assert repair(root).findings == ()
