@@ -21,11 +21,14 @@ from indexer.single_vectors import SingleVectors
 from indexer.store import StoreReader
 from indexer.tables import REGION_BITS, Tables
 from indexer.vectors.codec import RowCodec
+from indexer.vectors.exact import run_maxima
 
 FULL_SCAN_ROWS = 150_000
 """An index of at most this many token rows is scored whole: nothing can be missed."""
 MAX_CHUNKS = 256
 """Chunks scored by MaxSim in a larger one."""
+MAX_ROWS = 300_000
+"""Token rows of those chunks: files of 8,192 tokens are fewer."""
 _LEXICAL_REGIONS = 400
 _SYMBOLS = 200
 _DEFINITIONS = 200
@@ -123,8 +126,8 @@ class CandidateGatherer:
         if single is not None and mode in (Mode.HYBRID, Mode.SINGLE) and len(chunks):
             self._score_single(single, chunks, counts, columns["single"], columns["whole"])
         maxima = header = None
-        if multi is not None and len(chunks):
-            maxima, header = self._score_multi(multi, chunks, counts)
+        if multi is not None and len(chunks) and self._codec is not None:
+            maxima, header = self._score_multi(multi, chunks, counts, self._codec)
         keep = np.arange(n) if filters.regions is None else np.flatnonzero(filters.regions[region])
         return Gathered(
             region=region[keep],
@@ -207,9 +210,9 @@ class CandidateGatherer:
                 ordered = ordered[filters.chunks[ordered]]
             votes[ordered] += 1.0 / (20.0 + np.arange(len(ordered), dtype=np.float32))
         chosen = np.flatnonzero(votes)
-        if len(chosen) > MAX_CHUNKS:
-            chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
-        return np.sort(chosen)
+        chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
+        n_fitting = int(np.searchsorted(np.cumsum(tables.n_rows[chosen]), MAX_ROWS, "right"))
+        return np.sort(chosen[: max(1, n_fitting)])
 
     def _score_single(
         self,
@@ -237,45 +240,31 @@ class CandidateGatherer:
 
     def _wide(self, chunk: int) -> list[list[int]]:
         tables = self._tables
-        return tables.wide[int(tables.wide_start[chunk]) : int(tables.wide_start[chunk + 1])].tolist()
+        wide: list[list[int]] = tables.wide[
+            int(tables.wide_start[chunk]) : int(tables.wide_start[chunk + 1])
+        ].tolist()
+        return wide
 
     def _score_multi(
-        self, query: Float32Array, chunks: NDArray[np.int64], counts: NDArray[np.int64]
+        self, query: Float32Array, chunks: Int64Array, counts: Int64Array, codec: RowCodec
     ) -> tuple[Float32Array, Float32Array]:
         """(Q, N) maxima of each region, and of its chunk's header."""
         tables = self._tables
-        codes = np.concatenate(
-            [
-                self._segments.rows(int(tables.segment[c]), int(tables.rows_start[c]), int(tables.n_rows[c]))
-                for c in chunks.tolist()
-            ]
-        )
-        similarities = self._codec.rotate(query) @ self._codec.decode_rotated(codes).T  # (Q, rows)
-        first_rows = np.concatenate([[0], np.cumsum(tables.n_rows[chunks])])[:-1]
-        headers = tables.n_header_rows[chunks]
-        ends = np.concatenate(
-            [
-                tables.regions[int(tables.region_start[c]) :][: int(n), 2]
-                for c, n in zip(chunks, counts, strict=True)
-            ]
-        )
-        ends = ends + np.repeat(first_rows, counts)
-        is_first = _ramp(counts) == 0
-        starts = np.empty_like(ends)
-        starts[1:] = ends[:-1]
-        starts[is_first] = first_rows + headers
-        maxima = _segment_maxima(similarities, starts, ends)
-        header = np.repeat(_segment_maxima(similarities, first_rows, first_rows + headers), counts, axis=1)
-        return maxima, header
-
-
-def _segment_maxima(values: Float32Array, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Float32Array:
-    """(Q, N): the largest value of each row between starts and ends; -1 where that is empty."""
-    borders = np.stack([starts, ends], axis=1).reshape(-1)
-    padded = np.concatenate([values, np.full((len(values), 1), -1.0, np.float32)], axis=1)
-    found = np.maximum.reduceat(padded, borders, axis=1)[:, ::2]
-    found[:, ends <= starts] = -1.0
-    return found
+        pieces = [
+            self._segments.rows(int(tables.segment[c]), int(tables.rows_start[c]), int(tables.n_rows[c]))
+            for c in chunks.tolist()
+        ]
+        first_rows = np.cumsum(tables.n_rows[chunks]) - tables.n_rows[chunks]
+        regions = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        # A chunk's rows are its header's, then each region's: runs that tile all pieces.
+        is_header = np.zeros(len(regions) + len(chunks), bool)
+        is_header[np.cumsum(counts) - counts + np.arange(len(chunks))] = True
+        ends = np.empty(len(is_header), np.int64)
+        ends[is_header] = first_rows + tables.n_header_rows[chunks]
+        ends[~is_header] = tables.regions[regions, 2] + np.repeat(first_rows, counts)
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        maxima = run_maxima(query, pieces, codec, starts, ends)
+        return maxima[:, ~is_header], np.repeat(maxima[:, is_header], counts, axis=1)
 
 
 def _ramp(counts: NDArray[np.int64]) -> NDArray[np.int64]:

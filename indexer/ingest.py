@@ -282,7 +282,9 @@ class Ingest:
         return NewEmbedding(
             key=prepared.key,
             single=single,
-            codes=self._codec.encode(rows) if len(rows) else np.empty((0, 0), np.uint8),
+            codes=self._codec.encode(rows)
+            if self._codec is not None and len(rows)
+            else np.empty((0, 0), np.uint8),
             regions=np.column_stack([regions.chars, end_rows]).astype(np.int32),
             wide=regions.wide_chars if len(single) else np.empty((0, 2), np.int32),
             n_header_rows=n_header,

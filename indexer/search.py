@@ -20,7 +20,7 @@ import numpy as np
 from indexer.candidates import CandidateGatherer, Gathered
 from indexer.changes import StaleFiles
 from indexer.checkpoint import Checkpoint, open_checkpoint
-from indexer.embedding_store import SegmentReader, row_layout
+from indexer.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
 from indexer.evidence import match_words
 from indexer.facts import WALK_FACTS, number, walk_settings
@@ -156,21 +156,17 @@ class Searcher:
         return QueryEncoder(self._checkpoint, self._tokenizer)
 
     @cached_property
+    def _layout(self) -> RowLayout:
+        return row_layout(self._checkpoint, self.manifest.codec)
+
+    @cached_property
     def _segments(self) -> SegmentReader:
-        return SegmentReader(self._state / EMBEDDINGS, row_layout(self._checkpoint, self.manifest.codec))
+        return SegmentReader(self._state / EMBEDDINGS, self._layout)
 
     @cached_property
     def _gatherer(self) -> CandidateGatherer:
-        codec = row_layout(self._checkpoint, self.manifest.codec).codec
-        return CandidateGatherer(
-            self._store, self._tables, self._segments, codec, SingleVectors(self._folder)
-        )
-
-    @cached_property
-    def _kept_ids(self) -> np.ndarray:  # type: ignore[type-arg]
-        kept = np.ones(self._checkpoint.architecture.vocab_size, bool)
-        kept[self._tokenizer.skip_ids()] = False
-        return kept
+        singles = SingleVectors(self._folder)
+        return CandidateGatherer(self._store, self._tables, self._segments, self._layout.codec, singles)
 
     # --- searching ---------------------------------------------------------------------------
 
@@ -200,7 +196,7 @@ class Searcher:
         for at in range(0, len(file_ids), 500):
             part = file_ids[at : at + 500]
             marks = ",".join("?" * len(part))
-            sql = f"SELECT file_id, path, language, n_bytes FROM files WHERE file_id IN ({marks})"  # noqa: S608
+            sql = f"SELECT file_id, path, language, n_bytes FROM files WHERE file_id IN ({marks})"
             facts |= {row[0]: FileFacts(*row[1:]) for row in self._store.query(sql, part)}
         return [facts[file_id] for file_id in file_ids]
 
@@ -236,13 +232,13 @@ class Searcher:
         self, query: str, vectors: QueryVectors | None, chunk: Chunk, position: int, region: int
     ) -> tuple[WordMatch, ...]:
         """Which words matched; a region's text is tokenised again, which gives its rows' characters."""
-        if vectors is None or vectors.rows is None:
+        codec = self._layout.codec
+        if vectors is None or vectors.rows is None or codec is None:
             return ()
         t = self._tables
         start, end, end_row = (int(v) for v in t.regions[region])
         is_first = region == int(t.region_start[position])
         start_row = int(t.n_header_rows[position]) if is_first else int(t.regions[region - 1, 2])
-        codec = row_layout(self._checkpoint, self.manifest.codec).codec
         codes = self._segments.rows(
             int(t.segment[position]), int(t.rows_start[position]) + start_row, end_row - start_row
         )
@@ -353,7 +349,7 @@ class Searcher:
                 "codec": manifest.codec,
                 **{name: facts[name] for name in WALK_FACTS if name in facts},
             },
-            languages=dict(languages),  # type: ignore[arg-type]
+            languages=dict(languages),
         )
 
     def close(self) -> None:

@@ -284,7 +284,25 @@ def _chunks(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -
             part,
         ):
             spans[chunk_id].append(Span(*span))
-    return [Chunk(*facts, tuple(spans[facts[0]]), header) for *facts, header in rows]
+    return [_chunk(row, tuple(spans[row[0]])) for row in rows]
+
+
+def _chunk(row: tuple[Any, ...], spans: tuple[Span, ...]) -> Chunk:
+    chunk_id, path, sha256, language, text, start_char, end_char, start_line, end_line, n_tokens, header = row
+    return Chunk(
+        chunk_id,
+        path,
+        sha256,
+        language,
+        text,
+        start_char,
+        end_char,
+        start_line,
+        end_line,
+        n_tokens,
+        spans,
+        header,
+    )
 
 
 def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
