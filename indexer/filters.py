@@ -5,6 +5,7 @@ Not ranking: a filter lets pass or does not. Used by `search.py` alone.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import InputError
 from indexer.languages import canonical, is_code, knows
-from indexer.records import SearchRequest
+from indexer.records import Int64Array, Mode, SearchRequest
 from indexer.store import StoreReader
 from indexer.tables import Tables
 
@@ -43,6 +44,9 @@ def check_request(request: SearchRequest) -> None:
         raise InputError("The query is empty; ask something, in words or with an identifier.")
     if request.k < 1:
         raise InputError(f"k is {request.k}; ask for at least 1 result.")
+    if request.mode not in list(Mode):
+        raise InputError(f"Unknown mode {request.mode!r}; known: {', '.join(Mode)}.")
+    _Globs(request.paths)
     for language in request.languages:
         if not knows(language):
             raise InputError(f"Unknown language {language!r}; `codesearch status` lists those in the index.")
@@ -61,100 +65,114 @@ def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> 
     if not (request.languages or request.paths or request.kinds or request.regex):
         return Filters(None, None)
     rows = store.query(
-        "SELECT chunk_id, path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id"
+        "SELECT path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id",
     )
-    passing = np.ones(tables.n_chunks, bool)
-    wanted = {canonical(language) for language in request.languages}
-    docs_only = "docs" in request.kinds and "code" not in request.kinds and len(request.kinds) == 1
-    code_only = "code" in request.kinds and "docs" not in request.kinds and len(request.kinds) == 1
-    globs = _globs(request.paths)
-    for at, (_, path, language) in enumerate(rows):
-        is_document = not is_code(language)
-        passing[at] = (
-            (not wanted or language in wanted)
-            and (globs is None or globs(path))
-            and not (docs_only and not is_document)
-            and not (code_only and is_document)
-        )
+    languages = {canonical(language) for language in request.languages}
+    globs = _Globs(request.paths)
+    verdicts = {
+        path: (not languages or language in languages) and globs.match(path)
+        for path, language in dict.fromkeys(rows)
+    }
+    passing = np.array([verdicts[path] for path, _ in rows], bool)
     regions = np.repeat(passing, tables.n_regions)
-    kinds = set(request.kinds) - {"docs", "code"}
-    if kinds:
-        regions &= _of_kinds(kinds, store, tables)
+    if request.kinds:
+        is_document = np.array([not is_code(language) for _, language in rows], bool)
+        regions &= _of_kinds(frozenset(request.kinds), is_document, store, tables)
     timed_out = False
-    if request.regex is not None:
-        matching, timed_out = _matching(request.regex, store, tables, passing)
-        regions &= matching
+    if request.regex:
+        matching = _matching(request.regex, store, tables, passing)
+        regions &= matching.regions
+        timed_out = matching.timed_out
     per_chunk = np.zeros(tables.n_chunks, bool)
-    owners = np.repeat(np.arange(tables.n_chunks), tables.n_regions)
-    per_chunk[owners[regions]] = True
+    per_chunk[np.repeat(np.arange(tables.n_chunks), tables.n_regions)[regions]] = True
     return Filters(per_chunk, regions, timed_out)
 
 
 class _Globs:
-    """.gitignore patterns over paths; a leading `!` excludes."""
+    """.gitignore patterns over paths; a leading `!` excludes. Raises InputError for a broken one."""
 
     def __init__(self, patterns: tuple[str, ...]) -> None:
+        for pattern in patterns:
+            try:
+                pathspec.GitIgnoreSpec.from_lines([pattern.removeprefix("!")])
+            except ValueError:
+                raise InputError(
+                    f"The path pattern {pattern!r} is broken; patterns are as in .gitignore."
+                ) from None
         include = [p for p in patterns if not p.startswith("!")]
-        exclude = [p[1:] for p in patterns if p.startswith("!")]
         self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
-        self._exclude = pathspec.GitIgnoreSpec.from_lines(exclude)
+        self._exclude = pathspec.GitIgnoreSpec.from_lines([p[1:] for p in patterns if p.startswith("!")])
 
-    def __call__(self, path: str) -> bool:
-        return (self._include is None or self._include.match_file(path)) and not self._exclude.match_file(
-            path
+    def match(self, path: str) -> bool:
+        """Whether a path passes."""
+        included = self._include is None or self._include.match_file(path)
+        return bool(included) and not self._exclude.match_file(path)
+
+
+def _of_kinds(
+    kinds: frozenset[str], is_document: NDArray[np.bool_], store: StoreReader, tables: Tables
+) -> NDArray[np.bool_]:
+    """(R,) regions of documents or code where that is asked for, or that show part of a span of a kind."""
+    whole = is_document if "docs" in kinds else np.zeros_like(is_document)
+    if "code" in kinds:
+        whole = whole | ~is_document
+    found = np.repeat(whole, tables.n_regions)
+    spans = sorted(kinds - {"docs", "code"})
+    if spans:
+        marks = ",".join("?" * len(spans))
+        rows = store.query(
+            "SELECT spans.chunk_id, spans.start_char - chunks.start_char, spans.end_char - chunks.start_char"
+            f" FROM spans JOIN chunks USING (chunk_id) WHERE kind IN ({marks})",
+            spans,
         )
-
-
-def _globs(patterns: tuple[str, ...]) -> _Globs | None:
-    return _Globs(patterns) if patterns else None
-
-
-def _of_kinds(kinds: set[str], store: StoreReader, tables: Tables) -> NDArray[np.bool_]:
-    """(R,) regions that show part of a span of one of the kinds."""
-    found = np.zeros(len(tables.regions), bool)
-    marks = ",".join("?" * len(kinds))
-    rows = store.query(
-        "SELECT spans.chunk_id, spans.start_char - chunks.start_char, spans.end_char - chunks.start_char"
-        f" FROM spans JOIN chunks USING (chunk_id) WHERE kind IN ({marks})",
-        sorted(kinds),
-    )
-    if not rows:
-        return found
-    spans = np.array(rows, np.int64)
-    for position, (_, start, end) in zip(tables.position(spans[:, 0]), spans, strict=True):
-        low, high = tables.region_start[position], tables.region_start[position + 1]
-        regions = tables.regions[low:high]
-        found[low:high] |= (regions[:, 0] < end) & (regions[:, 1] > start)
+        found |= _showing(np.array(rows, np.int64).reshape(-1, 3), tables)
     return found
 
 
-def _matching(
-    pattern: str, store: StoreReader, tables: Tables, passing: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], bool]:
-    """(R,) regions in which the expression matches, and whether it ran out of time.
+def _showing(places: Int64Array, tables: Tables) -> NDArray[np.bool_]:
+    """(R,) regions that show part of a place; `places` is (N, 3): chunk_id, start and end in its chunk."""
+    owners = np.repeat(np.arange(tables.n_chunks), tables.n_regions)
+    starts = (owners << 32) + tables.regions[:, 0]
+    chunk = tables.position(places[:, 0]) << 32
+    first = np.searchsorted(starts, chunk + places[:, 1], "right") - 1
+    last = np.searchsorted(starts, chunk + places[:, 2], "left")
+    steps = np.zeros(len(starts) + 1, np.int64)
+    np.add.at(steps, first[last > first], 1)
+    np.add.at(steps, last[last > first], -1)
+    return np.cumsum(steps[:-1]) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """Where a regular expression matches."""
+
+    regions: NDArray[np.bool_]
+    """(R,)"""
+    timed_out: bool
+
+
+def _matching(pattern: str, store: StoreReader, tables: Tables, passing: NDArray[np.bool_]) -> _Matching:
+    """The regions of passing chunks that show part of a match.
 
     The `regex` package is used because it bounds a match in time; `re` cannot.
     """
-    import time
-
     compiled = regex.compile(pattern, regex.MULTILINE)
-    found = np.zeros(len(tables.regions), bool)
     deadline = time.monotonic() + _REGEX_SECONDS
+    found = np.zeros(len(tables.regions), bool)
     wanted = tables.chunk_id[passing].tolist()
-    for at in range(0, len(wanted), 256):
-        chunks = store.chunks(wanted[at : at + 256])
-        for position, chunk_id in zip(
-            tables.position(np.array(wanted[at : at + 256])).tolist(), wanted[at : at + 256], strict=True
-        ):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return found, True
-            low, high = int(tables.region_start[position]), int(tables.region_start[position + 1])
-            regions = tables.regions[low:high]
-            try:
-                for match in compiled.finditer(chunks[chunk_id].text, timeout=left):
-                    end = max(match.end(), match.start() + 1)
-                    found[low:high] |= (regions[:, 0] < end) & (regions[:, 1] > match.start())
-            except TimeoutError:
-                return found, True
-    return found, False
+    try:
+        for at in range(0, len(wanted), 256):
+            for chunk_id, chunk in store.chunks(wanted[at : at + 256]).items():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                # An empty match stands at the character behind it.
+                places = [
+                    (chunk_id, match.start(), max(match.end(), match.start() + 1))
+                    for match in compiled.finditer(chunk.text, timeout=left)
+                ]
+                if places:
+                    found |= _showing(np.array(places, np.int64), tables)
+    except TimeoutError:
+        return _Matching(found, timed_out=True)
+    return _Matching(found, timed_out=False)

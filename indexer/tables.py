@@ -121,11 +121,15 @@ def load_tables(folder: Path) -> Tables:
             np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("chunks", "regions", "wide")
         )
-        if columns.shape[1:] != (len(_COLUMNS),) or regions.shape[1:] != (3,) or wide.shape[1:] != (2,):
-            raise ValueError("unexpected shape")
+        for array, width, kind in ((columns, len(_COLUMNS), "i8"), (regions, 3, "i4"), (wide, 2, "i4")):
+            if array.shape[1:] != (width,) or array.dtype != np.dtype(kind):
+                raise ValueError("unexpected shape or type")
+        tables = _from_columns(columns, regions, wide)
+        if tables.region_start[-1] != len(regions) or tables.wide_start[-1] != len(wide):
+            raise ValueError("they do not belong together")
     except (OSError, ValueError, EOFError) as error:
         raise IndexCorruptError(
             f"The tables of the index in {folder} cannot be read ({error}); rebuild with"
             " `codesearch index --rebuild`."
         ) from error
-    return _from_columns(columns, regions, wide)
+    return tables
