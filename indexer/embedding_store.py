@@ -324,13 +324,16 @@ class SegmentReader:
             width, dtype = self._shapes[kind]
             path = segment_path(self._folder, segment, kind)
             try:
-                flat = np.memmap(path, dtype=dtype, mode="r")
+                # As bytes: while a build appends, the file may end within a number.
+                raw = np.memmap(path, dtype=np.uint8, mode="r")
             except (OSError, ValueError) as error:
                 raise IndexCorruptError(
                     f"{path.name} of the stored embeddings cannot be read ({error});"
                     " rebuild with `codesearch index --rebuild`."
                 ) from error
-            self._maps[segment, kind] = flat[: len(flat) // width * width].reshape(-1, width)
+            n_row_bytes = width * np.dtype(dtype).itemsize
+            whole = raw[: len(raw) // n_row_bytes * n_row_bytes]
+            self._maps[segment, kind] = whole.view(dtype).reshape(-1, width)
         return self._maps[segment, kind]
 
     def single(self, segment: int, start: int, n: int) -> NDArray[np.float16]:
