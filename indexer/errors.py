@@ -44,5 +44,9 @@ class BuildInterruptedError(CodesearchError):
     """A build was cancelled; the previous index is still in place."""
 
 
+class ChatError(CodesearchError):
+    """The chat model cannot be reached, refuses, or answers nonsense."""
+
+
 class MissingExtraError(CodesearchError):
     """An optional package is needed; the message gives the install command."""
