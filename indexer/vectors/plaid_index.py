@@ -52,8 +52,10 @@ N_BITS = 4
 """Bits a number of a row's residual, after the nearest centroid is taken off."""
 N_PROBES = 8
 """Centroids that each query row visits."""
-N_FULL_SCORES = 4096
-"""Documents whose rows are decompressed and scored in full."""
+N_FULL_SCORES = 1024
+"""Documents whose rows are decompressed and scored in full, a third of all where that is less. On 1,500
+chunks of 400 rows, 256 / 512 / 1,024 bring 0.935 / 0.975 / 0.988 of the exact ten best among the first
+hundred, at 77 / 105 / 216 ms of CPU a query; more probes bring nothing."""
 BATCH_ROWS = 4_000_000
 """Rows handed to fast-plaid at once: 512 MB as float16 at D = 64. Centroids are fitted to the first batch."""
 
@@ -80,10 +82,12 @@ class PlaidFacts(IndexFacts):
 class PlaidIndex:
     """An open index, its rows mapped."""
 
-    def __init__(self, folder: Path, n_probes: int = N_PROBES, n_full_scores: int = N_FULL_SCORES) -> None:
+    def __init__(self, folder: Path, n_probes: int = N_PROBES, n_full_scores: int | None = None) -> None:
         """Open the index in a folder. Raises IndexCorruptError, or MissingExtraError without PyLate."""
         self.facts = load_facts(folder / _FACTS, PlaidFacts, FORMAT_VERSION)
         self._ids = load_ids(folder / _IDS, self.facts.n_stored)
+        if n_full_scores is None:
+            n_full_scores = min(N_FULL_SCORES, max(256, self.facts.n_stored // 3))
         self._index = _open(folder, self._ids, n_probes, n_full_scores)
         from pylate.retrieve import ColBERT
 
@@ -95,7 +99,12 @@ class PlaidIndex:
         return self.facts.n_stored
 
     def search(self, query_rows: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
-        """The k documents nearest to query rows (Q, D); only those in `allowed` where that is given."""
+        """The k documents nearest to query rows (Q, D); only those in `allowed` where that is given.
+
+        Scores are PLAID's own, from rows it has compressed again. To rank by, take a hundred documents
+        and score their stored rows (`exact.run_maxima`, or `rerank`): NDCG@10 is then exact MaxSim's
+        (0.719 against 0.718; by PLAID's own scores 0.704).
+        """
         subset = None
         if allowed is not None:
             subset = [np.intersect1d(allowed, self._ids).tolist()]
@@ -259,6 +268,8 @@ def _make(plaid: Any, backend: Any, ids: Int64Array, **settings: Any) -> Any:
 def _open(folder: Path, ids: Int64Array, n_probes: int, n_full_scores: int, seed: int = 0) -> Any:
     """PyLate's PLAID over a folder; empty, to be filled, where there are no ids."""
     make = _plaid_class()
+    import torch
+
     if len(ids):
         _check_files(folder)
     elif (folder / _NAME).exists():
@@ -279,7 +290,7 @@ def _open(folder: Path, ids: Int64Array, n_probes: int, n_full_scores: int, seed
             show_progress=False,
             num_threads=1,
             use_triton=False,
-            device="cpu",
+            device="cuda" if torch.cuda.is_available() else "cpu",
         )
     if len(ids) and not index.backend.is_open():
         raise corrupt(folder, said.getvalue().strip() or "fast-plaid cannot load it")
@@ -316,7 +327,10 @@ def _batches(order: Int64Array, documents: Documents) -> Iterator[Int64Array]:
     n_rows = 0
     for position in order.tolist():
         batch.append(position)
-        n_rows += len(documents[position])
+        n_own = len(documents[position])
+        if not n_own:
+            raise InputError("A document without rows cannot be found; leave it out of the index.")
+        n_rows += n_own
         if n_rows >= BATCH_ROWS:
             yield np.array(batch)
             batch, n_rows = [], 0

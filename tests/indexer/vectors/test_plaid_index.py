@@ -188,6 +188,11 @@ def test_bad_ids_are_refused(tmp_path: Path, ids: list[int]) -> None:
         build_plaid(tmp_path, np.array(ids), make_documents(2))
 
 
+def test_a_document_without_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="without rows"):
+        build_plaid(tmp_path, np.arange(3), [*make_documents(2), np.empty((0, 32), np.float32)])
+
+
 def test_an_index_is_not_built_over_another(built: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         build_plaid(built, np.arange(2), make_documents(2))
