@@ -22,7 +22,13 @@ from textual.worker import get_current_worker
 
 from codesearch.api import CodeIndex, build_index
 from codesearch.counting import counter_for
-from indexer.errors import BuildInterruptedError, CodesearchError, IndexMissingError
+from indexer.errors import (
+    BuildInterruptedError,
+    CodesearchError,
+    IndexCorruptError,
+    IndexMismatchError,
+    IndexMissingError,
+)
 from indexer.languages import language_of
 from indexer.records import (
     BuildProgress,
@@ -177,8 +183,11 @@ class CodeIndexEngine:
         return PlainText(root)
 
     def build(self, root: Path, progress: ProgressCallback) -> BuildReport:
-        """Build or refresh with the settings the index has, or the defaults."""
-        return build_index(root, progress=progress)
+        """Build or refresh with the settings the index has; one that cannot be used is made anew."""
+        try:
+            return build_index(root, progress=progress)
+        except (IndexMismatchError, IndexCorruptError):
+            return build_index(root, progress=progress, rebuild=True)
 
 
 class CodesearchApp(Errands, App[None]):

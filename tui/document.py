@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from indexer.records import Passage, WordMatch
+from tui.evidence import telling
 from tui.syntax import pieces_of
 from tui.theme import level_of
 
@@ -122,14 +123,14 @@ def file_document(text: str, passage: Passage) -> Document:
     last = min(passage.end_line, n_lines) - 1
     starts = _line_starts(raw_lines, 0)
     marks = []
-    for match in passage.evidence.matches:
+    for match in telling(passage.evidence.matches):
         place = _locate(match, starts)
         if place is not None and raw_lines[place.line][place.start : place.end] == match.code_word:
             marks.append(place)
-    if not marks and passage.evidence.matches:
+    if not marks:
         inside = raw_lines[first : last + 1]
         unknown = [-1] * len(inside)
-        matches = (replace(match, line=0) for match in passage.evidence.matches)
+        matches = (replace(match, line=0) for match in telling(passage.evidence.matches))
         found = (_search_mark(match, inside, unknown) for match in matches)
         marks = [replace(mark, line=mark.line + first) for mark in found if mark is not None]
     return _document(text, raw_lines, list(range(1, len(raw_lines) + 1)), passage, marks, (first, last))
@@ -217,7 +218,7 @@ def _passage_marks(passage: Passage, raw_lines: list[str], numbers: list[int]) -
     n_exact = numbers.index(0) if 0 in numbers else len(numbers)
     starts = _line_starts(raw_lines[:n_exact], passage.start_char)
     marks = []
-    for match in passage.evidence.matches:
+    for match in telling(passage.evidence.matches):
         mark = _locate(match, starts) or _search_mark(match, raw_lines, numbers)
         if mark is not None:
             marks.append(mark)
@@ -236,7 +237,7 @@ def _locate(match: WordMatch, starts: Sequence[int]) -> Mark | None:
 
 
 def _search_marks(passage: Passage, raw_lines: Sequence[str], numbers: Sequence[int]) -> list[Mark]:
-    placed = (_search_mark(match, raw_lines, numbers) for match in passage.evidence.matches)
+    placed = (_search_mark(match, raw_lines, numbers) for match in telling(passage.evidence.matches))
     return [mark for mark in placed if mark is not None]
 
 

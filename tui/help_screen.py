@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.keys import KEYS, OWNERS, written
 from tui.widgets.drawing import styles_of
+from tui.widgets.key_line import KeyLine
 from tui.widgets.title_line import HEIGHTS, WIDTHS, TitleLine, TooSmall
 
 
@@ -39,7 +40,7 @@ class HelpScreen(Screen[None]):
                     with Vertical(classes="help-column"):
                         for owner in column:
                             yield Static(id=f"help-{owner}", classes="help-block")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Fill the blocks in the theme's colours."""

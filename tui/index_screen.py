@@ -14,7 +14,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from indexer.records import BuildReport
@@ -33,6 +33,7 @@ from tui.pace import duration
 from tui.session import RepositoryState, RepositoryStatus
 from tui.widgets.build_progress import BuildProgressView
 from tui.widgets.drawing import styles_of
+from tui.widgets.key_line import KeyLine
 from tui.widgets.title_line import HEIGHTS, WIDTHS, TitleLine, TooSmall
 
 MAX_LISTED = 500
@@ -72,7 +73,7 @@ class IndexScreen(Screen[None]):
             yield BuildProgressView()
             with VerticalScroll(id="details", can_focus=True):
                 yield Static(id="details-text")
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show what is known so far."""
@@ -216,7 +217,8 @@ class IndexScreen(Screen[None]):
         text.append("   b brings the index up to date\n" if status.stale else "\n", styles.quiet)
         for path in status.stale[:MAX_LISTED]:
             text.append(f"  {safe_line(path)}\n")
-        text.append(f"\nSkipped: {len(status.skipped):,}", styles.strong)
+        skipped_head = f"Skipped: {len(status.skipped):,}" if status.skipped else "Nothing was skipped."
+        text.append(f"\n{skipped_head}", styles.strong)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(max_width=40, overflow="fold")
         table.add_column(no_wrap=True, style=styles.accent)

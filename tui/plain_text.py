@@ -27,6 +27,7 @@ from indexer.records import (
 from indexer.settings import WalkSettings
 from indexer.walk import read_source, walk
 from indexer.words import split_identifier
+from tui.evidence import STOP_WORDS
 from tui.session import Found, RepositoryStatus
 
 MAX_BYTES = 64_000_000
@@ -36,13 +37,6 @@ _CHARS_PER_TOKEN = 4
 NOTE = "There is no index yet: these are plain word matches. F9 builds the index."
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
-# fmt: off
-_STOP_WORDS = frozenset({
-    "a", "an", "and", "are", "as", "at", "be", "by", "do", "does", "for", "from", "how", "i", "in", "is",
-    "it", "of", "on", "or", "that", "the", "this", "to", "was", "what", "when", "where", "which", "who",
-    "why", "with",
-})
-# fmt: on
 
 
 @dataclass(slots=True)
@@ -128,7 +122,7 @@ def _source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile 
 
 def _query_words(query: str) -> list[str]:
     parts = [part for word in _WORD.findall(query) for part in split_identifier(word)]
-    telling = [part for part in parts if part not in _STOP_WORDS and len(part) > 1]
+    telling = [part for part in parts if part not in STOP_WORDS and len(part) > 1]
     return list(dict.fromkeys(telling or parts))
 
 

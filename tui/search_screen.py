@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Label
+from textual.widgets import Label
 
 from indexer.records import ComponentScores, Mode, SearchRequest
 from tui.document import EMPTY, Document, passage_document, safe_line
@@ -42,6 +42,7 @@ from tui.shown import Shown, place, summary
 from tui.state import Filters, RememberedState
 from tui.widgets.chips import ChipRow
 from tui.widgets.evidence_panel import EvidencePanel
+from tui.widgets.key_line import KeyLine
 from tui.widgets.passage_view import PassageView
 from tui.widgets.query_bar import QueryBar
 from tui.widgets.result_list import ResultList
@@ -95,7 +96,7 @@ class SearchScreen(ResultActions, Screen[None]):
                     yield TitleLine(id="place")
                     yield PassageView()
                     yield EvidencePanel()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Ready to type."""
