@@ -46,7 +46,7 @@ all lists gives 0.993 on real rows: 8-bit rounding swaps near ties."""
 MAX_GROWTH = 2.0
 """An index whose rows have grown by this factor since its lists were trained is to be built anew."""
 
-_TRAIN_ROWS_PER_LIST = 64
+_TRAIN_ROWS_PER_LIST = 48
 _PROBE_QUERIES = 128
 _TILE_ROWS = 16_384
 _INDEX, _IDS, _FACTS = "single.faiss", "single_ids.npy", "single.json"
@@ -192,7 +192,7 @@ def _trained(pieces: Pieces, n_rows: int, dim: int, n_lists: int, seed: int) -> 
     )
     index.cp.seed = seed + 1
     index.cp.spherical = True
-    index.cp.niter = 10
+    index.cp.niter = 8
     # FAISS warns on standard output below 39 points a list; the sample holds more wherever there are more.
     index.cp.min_points_per_centroid = 1
     index.cp.max_points_per_centroid = _TRAIN_ROWS_PER_LIST
