@@ -74,6 +74,16 @@ class Question:
         return frozenset(self.state.changed) | frozenset(self.state.deleted)
 
 
+@dataclass(frozen=True, slots=True)
+class ContextDrafts:
+    """What a context block is made from."""
+
+    drafts: tuple[Draft, ...]
+    stale: frozenset[str]
+    """Files whose indexed text is not what is on disk."""
+    notes: tuple[str, ...]
+
+
 def find(question: Question, counter: NamedCounter, budget_tokens: int | None, offset: int = 0) -> Findings:
     """The best passages after the first `offset`, with all that surrounds them."""
     started = time.monotonic()
@@ -102,13 +112,18 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     )
 
 
-def make_context(question: Question, counter: NamedCounter, budget_tokens: int, form: str) -> Context:
-    """The fullest context block within the budget."""
+def context_drafts(question: Question, counter: NamedCounter, budget_tokens: int) -> Drafts:
+    """Drafts enough to fill a context block."""
 
     def wants_more(kept: Sequence[Draft]) -> bool:
         return sum(draft.passage(counter).n_tokens for draft in kept) < budget_tokens
 
-    drafts = question.drafts(MOST_HITS, wants_more, first=_CONTEXT_HITS)
+    return question.drafts(MOST_HITS, wants_more, first=_CONTEXT_HITS)
+
+
+def make_context(question: Question, counter: NamedCounter, budget_tokens: int, form: str) -> Context:
+    """The fullest context block within the budget."""
+    drafts = context_drafts(question, counter, budget_tokens)
     context = build_context(
         question.request.query,
         drafts.kept,

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from codesearch import answering
-from codesearch.answering import MOST_HITS, Question, index_state
+from codesearch.answering import MOST_HITS, ContextDrafts, Question, index_state
 from codesearch.building import build_index, find_root, settings_of
 from codesearch.context import Context, render_context
 from codesearch.counting import Tokenizer, counter_for
@@ -250,6 +250,21 @@ class CodeIndex:
         with self._lock:
             question = Question(request, self.engine, self.state(), seen=seen)
             return answering.make_context(question, counter, budget_tokens, format)
+
+    def drafts(
+        self,
+        query: str,
+        budget_tokens: int,
+        *,
+        tokenizer: Tokenizer = None,
+        mode: str | Mode = Mode.HYBRID,
+    ) -> ContextDrafts:
+        """What a context block would be made from, best first, to be mixed with other indexes' drafts."""
+        request = make_request(query, k=1, mode=mode)
+        with self._lock:
+            question = Question(request, self.engine, self.state())
+            drafts = answering.context_drafts(question, counter_for(tokenizer), budget_tokens)
+            return ContextDrafts(drafts.kept, question.stale, question.notes(drafts))
 
     def files(
         self,

@@ -77,5 +77,8 @@ def settings_of(status: IndexStatus) -> BuildSettings:
         if item.name in recorded
     }
     return BuildSettings(
-        model=status.model, max_tokens=int(recorded["max_tokens"]), walk=WalkSettings(**walk)
+        model=status.model,
+        max_tokens=int(recorded["max_tokens"]),
+        walk=WalkSettings(**walk),
+        vectors=recorded.get("vectors", "auto"),
     )

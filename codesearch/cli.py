@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from codesearch import __version__
+from codesearch.commands.asking import ask_command
 from codesearch.commands.context import context_command, outline_command
 from codesearch.commands.doctor import doctor_command
 from codesearch.commands.indexing import index_command
@@ -119,6 +120,7 @@ for command in (
     index_command,
     search_command,
     context_command,
+    ask_command,
     files_command,
     similar_command,
     outline_command,

@@ -115,7 +115,7 @@ def build_context(
 
 def chat_messages(query: str, passages: Sequence[Passage]) -> list[dict[str, str]]:
     """The messages that ask a chat model the question with its excerpts."""
-    blocks = "".join(_text_block(passage, number) for number, passage in enumerate(passages, 1))
+    blocks = "".join(text_block(passage, number) for number, passage in enumerate(passages, 1))
     return [
         {"role": "system", "content": _SYSTEM},
         {"role": "user", "content": f"{blocks}\nQuestion: {query}"},
@@ -155,14 +155,15 @@ def _writers(form: str) -> tuple[_Block, _Page]:
     return _FORMATS[form]
 
 
-def _text_block(passage: Passage, number: int) -> str:
+def text_block(passage: Passage, number: int) -> str:
+    """A citation and the passage in its fence."""
     text = _ended(visible(passage.text))
     fence = fence_for(text)
     return f"{citation(passage, number)}\n{fence}\n{text}{fence}\n"
 
 
 def _text_page(query: str, passages: Sequence[Passage]) -> str:
-    return f"{_NOTE}\n" + "".join("\n" + _text_block(p, number) for number, p in enumerate(passages, 1))
+    return f"{_NOTE}\n" + "".join("\n" + text_block(p, number) for number, p in enumerate(passages, 1))
 
 
 def _markdown_block(passage: Passage, number: int) -> str:
@@ -208,7 +209,7 @@ def _json_page(query: str, passages: Sequence[Passage]) -> str:
 
 
 def _messages_block(passage: Passage, number: int) -> str:
-    return json_text(_text_block(passage, number))
+    return json_text(text_block(passage, number))
 
 
 def _messages_page(query: str, passages: Sequence[Passage]) -> str:
@@ -216,7 +217,7 @@ def _messages_page(query: str, passages: Sequence[Passage]) -> str:
 
 
 _FORMATS: dict[str, tuple[_Block, _Page]] = {
-    "text": (_text_block, _text_page),
+    "text": (text_block, _text_page),
     "markdown": (_markdown_block, _markdown_page),
     "xml": (_xml_block, _xml_page),
     "json": (_json_block, _json_page),
