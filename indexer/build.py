@@ -41,6 +41,7 @@ from indexer.generations import (
     DATABASE,
     EMBEDDINGS,
     Pin,
+    generation_folder,
     new_generation,
     prepare_state,
     publish,
@@ -152,7 +153,7 @@ class _Build:
                     skips = self._ingest(wanted, store, embeddings, layout, before, changes)
                     skips += [SkippedRow(skip) for skip in walk_skips]
                     store.replace_skipped(skips)
-                    garbage, tables = self._write_tables(folder, store, embeddings, layout, skips)
+                    garbage, tables = self._write_tables(folder, base, store, embeddings, layout, skips)
                     totals = _totals(store)
                     facts |= {name: str(value) for name, value in totals.items()}
                     store.set_facts(facts | {"built_at_ns": str(built_at_ns)})
@@ -187,6 +188,7 @@ class _Build:
     def _write_tables(
         self,
         folder: Path,
+        base: Manifest | None,
         store: StoreWriter,
         embeddings: EmbeddingStore,
         layout: RowLayout,
@@ -200,7 +202,9 @@ class _Build:
         garbage = move_live(embeddings, layout, {row.embedding_key for row in chunk_keys})
         tables = make_tables(chunk_keys, embeddings.load(row.embedding_key for row in chunk_keys))
         save_tables(folder, tables)
-        build_single_index(folder, tables, SegmentReader(self.state / EMBEDDINGS, layout))
+        segments = SegmentReader(self.state / EMBEDDINGS, layout)
+        previous = generation_folder(self.state, base.generation) if base is not None else None
+        build_single_index(folder, tables, segments, self.settings.vectors, previous)
         return garbage, tables
 
     def _seals(self, tables: Tables, layout: RowLayout) -> dict[str, Seal]:

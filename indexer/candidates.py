@@ -17,7 +17,7 @@ from indexer.filters import Filters
 from indexer.lexical import LexicalMatches, search_regions, search_symbols
 from indexer.query_shape import QueryShape
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
-from indexer.single_vectors import SingleVectors
+from indexer.single_vectors import NearRows, SingleVectors
 from indexer.store import StoreReader
 from indexer.tables import REGION_BITS, Tables
 from indexer.vectors.codec import RowCodec
@@ -102,7 +102,6 @@ class CandidateGatherer:
         symbols = self._symbols(words)
         definitions = self._definitions(shape) if by_words else _no_places()
         single = vectors.single if vectors is not None else None
-        near = self._singles.search(single, _SINGLE_ROWS) if single is not None else None
         multi = vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
         if multi is not None and int(tables.n_rows.sum()) <= FULL_SCAN_ROWS:
@@ -110,6 +109,7 @@ class CandidateGatherer:
             if filters.chunks is not None:
                 chunks = chunks[filters.chunks]
         else:
+            near = self._singles.search(single, _SINGLE_ROWS, filters.chunks) if single is not None else None
             chunks = self._choose_chunks(found, symbols, definitions, near, filters)
         counts = tables.n_regions[chunks]
         region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
@@ -191,7 +191,7 @@ class CandidateGatherer:
         found: LexicalMatches,
         symbols: _Places,
         definitions: _Places,
-        near: tuple[NDArray[np.int64], Float32Array] | None,
+        near: NearRows | None,
         filters: Filters,
     ) -> Int64Array:
         """The chunks most often and most highly named, by reciprocal rank, in order of position."""
@@ -202,7 +202,7 @@ class CandidateGatherer:
             best_first = places.region[np.argsort(-places.score, kind="stable")]
             named.append(np.searchsorted(tables.region_start, best_first, "right") - 1)
         if near is not None:
-            named.append(np.searchsorted(tables.single_row, near[0], "right") - 1)
+            named.append(near.chunk)
         for positions in named:
             _, first = np.unique(positions, return_index=True)
             ordered = positions[np.sort(first)]

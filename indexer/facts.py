@@ -13,11 +13,11 @@ TOTALS = ("n_files", "n_chunks", "n_spans", "n_tokens")
 
 
 def settings_facts(settings: BuildSettings, text_rules: str) -> dict[str, str]:
-    """Which files were offered, and by which rules their text was read."""
+    """Which files were offered, by which rules their text was read, how vectors are searched."""
     facts = {name: str(getattr(settings.walk, name)) for name in WALK_FACTS}
     walk = settings.walk
     rules = f"{text_rules} generated={walk.include_generated} secrets={walk.include_secrets}"
-    return facts | {"text_rules": rules}
+    return facts | {"text_rules": rules, "vectors": settings.vectors}
 
 
 def walk_settings(facts: Mapping[str, str]) -> WalkSettings:

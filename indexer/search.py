@@ -165,7 +165,7 @@ class Searcher:
 
     @cached_property
     def _gatherer(self) -> CandidateGatherer:
-        singles = SingleVectors(self._folder)
+        singles = SingleVectors(self._folder, self._tables)
         return CandidateGatherer(self._store, self._tables, self._segments, self._layout.codec, singles)
 
     # --- searching ---------------------------------------------------------------------------
@@ -347,7 +347,7 @@ class Searcher:
                 "max_tokens": str(manifest.max_tokens),
                 "window_tokens": str(manifest.window_tokens),
                 "codec": manifest.codec,
-                **{name: facts[name] for name in WALK_FACTS if name in facts},
+                **{name: facts[name] for name in (*WALK_FACTS, "vectors") if name in facts},
             },
             languages=dict(languages),
         )
