@@ -217,10 +217,10 @@ def test_a_rate_limit_is_waited_for(chat, repositories):
 
 def test_silence_before_and_within_an_answer(chat, repositories):
     chat.behave = chat.silent()
-    assert "was silent for 0.2 s" in failure(converse(chat, repositories, silence_seconds=0.2))
+    assert "For 0.2 s nothing came from the chat server" in failure(converse(chat, repositories, silence_seconds=0.2))
     chat.behave = chat.silent(after="Routes are")
     conversation = converse(chat, repositories, silence_seconds=0.2)
-    assert "silent for 0.2 s" in failure(conversation)
+    assert "0.2 s" in failure(conversation)
     assert conversation.turns[-1].answer == "Routes are"
 
 
@@ -233,7 +233,7 @@ def test_broken_json(chat, repositories, babble):
         send(handler, babble)
 
     chat.behave = behave
-    assert "chat server at http://127.0.0.1" in failure(converse(chat, repositories))
+    assert "http://127.0.0.1" in failure(converse(chat, repositories))
 
 
 def test_a_page_of_html_is_no_answer(chat, repositories):
