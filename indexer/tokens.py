@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,11 +70,18 @@ class ChunkTokenizer:
 
         As PyLate does, a skip word that the vocabulary lacks stands for the unknown token.
         """
+        return self._skip_ids
+
+    @cached_property
+    def _skip_ids(self) -> Int32Array:
         words = self._checkpoint.rows.skip_words if self._checkpoint.rows else ()
-        unknown = self._special_id("unk_token")
         ids = [self._tokenizer.token_to_id(word) for word in words]
-        found = {unknown if word_id is None else word_id for word_id in ids}
-        return np.array(sorted(word_id for word_id in found if word_id is not None), dtype=np.int32)
+        if None in ids:
+            unknown = self._special_id("unk_token")
+            ids = [unknown if word_id is None else word_id for word_id in ids]
+        found = np.array(sorted({word_id for word_id in ids if word_id is not None}), dtype=np.int32)
+        found.setflags(write=False)
+        return found
 
     def row_chars(self, text: str) -> Int32Array:
         """(R, 2) characters of the tokens of a text that get a row in a document.

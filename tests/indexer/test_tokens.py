@@ -129,6 +129,7 @@ def test_a_query_is_cut_to_its_length_and_keeps_its_end(tokenizer: ChunkTokenize
 
 def test_skip_ids_are_the_checkpoints_punctuation(tokenizer: ChunkTokenizer, checkpoint: Checkpoint) -> None:
     skipped = set(tokenizer.skip_ids().tolist())
+    assert tokenizer.skip_ids() is tokenizer.skip_ids()
     (found,) = tokenizer.tokenize([chunk("( foo ) ;", header="")])
     assert [int(i) in skipped for i in found.input_ids] == [False, False, True, False, True, True, False]
     assert checkpoint.rows is not None
