@@ -1,0 +1,54 @@
+"""A sample repository with its index, made once a run by the bundled model and shared by all test files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[1] / "sample_repos"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the engine remembers about models goes to a folder of this run."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def one_encoder() -> Iterator[None]:
+    """Builds of this run share one encoder a model: loading the weights costs more than a tiny tree."""
+    from indexer import ingest
+
+    loaded: dict[str, ingest.Encoder] = {}
+    make = ingest.Encoder
+
+    def shared(checkpoint, **options):
+        if checkpoint.fingerprint not in loaded:
+            loaded[checkpoint.fingerprint] = make(checkpoint, **options)
+        return loaded[checkpoint.fingerprint]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest, "Encoder", shared)
+        yield
+
+
+@pytest.fixture(scope="session")
+def task_queue(tmp_path_factory: pytest.TempPathFactory, one_encoder: None) -> Path:
+    """A copy of `sample_repos/task_queue` and its index. Not to be changed by a test."""
+    from indexer.build import build
+    from indexer.settings import BuildSettings
+
+    root = tmp_path_factory.mktemp("indexed") / "task_queue"
+    shutil.copytree(SAMPLES / "task_queue", root, ignore=shutil.ignore_patterns(".codesearch", "__pycache__"))
+    build(root, BuildSettings())
+    return root
