@@ -28,6 +28,7 @@ from indexer.records import (
     WordMatch,
 )
 from tui.app import CodesearchApp
+from tui.messages import BuildAdvanced
 from tui.session import Found, RepositoryStatus, Result
 from tui.widgets.passage_view import PassageView
 from tui.widgets.query_bar import QueryBar
@@ -78,13 +79,13 @@ def lighthouse_passages(root: Path) -> list[Passage]:
         make_passage(
             root, "keeper.py", (26, 38), "Keeper.light_with_retries", "method", 0.92,
             [("try", "Try", 0.93), ("again", "again", 0.81), ("lamp", "lamp", 0.77),
-             ("fails", "LampFault", 0.66), ("limit", "MAX_ATTEMPTS", 0.5), ("when", "attempt", 0.31)],
+             ("fails", "LampError", 0.66), ("limit", "MAX_ATTEMPTS", 0.5), ("when", "attempt", 0.31)],
         ),
         make_passage(root, "docs/failures.md", (1, 3), "When a lamp stays dark", "section", 0.71,
                      [("fails", "refuses", 0.64), ("again", "attempt", 0.58)]),
         make_passage(root, "keeper.py", (40, 42), "Keeper.report_dark", "method", 0.55,
                      [("fails", "dark", 0.47)]),
-        make_passage(root, "lamps.py", (4, 5), "LampFault", "class", 0.42, [("fails", "LampFault", 0.62)]),
+        make_passage(root, "lamps.py", (4, 5), "LampError", "class", 0.42, [("fails", "LampError", 0.62)]),
         make_passage(root, "beacon.go", (9, 16), "Sweep", "function", 0.2),
     ]  # fmt: skip
 
@@ -255,6 +256,13 @@ class Driver:
         await self.settle()
         if focus:
             self.app.search_screen.query_one(f"#{focus}").focus()
+            await self.pilot.pause()
+
+    async def start_build(self) -> None:
+        """On the index screen: a build that runs until the engine's gate opens."""
+        self.app.workspace.engine.build_gate.clear()
+        await self.pilot.press("b")
+        while not any(message.progress.n_tokens for message in self.seen(BuildAdvanced)):
             await self.pilot.pause()
 
     def seen(self, kind: type[Message]) -> list[Message]:

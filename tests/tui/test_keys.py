@@ -316,8 +316,8 @@ async def _(d, key):
     await d.ask(focus="passage")
     await d.press(key)
     assert d.passage.word == "again"
-    await d.press(key, key, key)
-    assert d.passage.word == "LampFault"
+    await d.press(key, key)
+    assert d.passage.word == "LampError"
     await d.press(key)
     assert d.passage.word == "lamp"
 
@@ -328,7 +328,7 @@ async def _(d, key):
     await d.press(key)
     assert d.passage.word == "lamp"
     await d.press(key)
-    assert d.passage.word == "LampFault"
+    assert d.passage.word == "LampError"
 
 
 @checks("search", "toggle_file")
@@ -354,11 +354,11 @@ async def _(d, key):
 @checks("search", "definition")
 async def _(d, key):
     await d.ask(focus="passage")
-    await d.press("n", "n", "n", "n")
+    await d.press("n", "n", "n")
     await d.press(key)
-    assert d.seen(DefinitionRequested)[0].word == "LampFault"
+    assert d.seen(DefinitionRequested)[0].word == "LampError"
     assert (d.current.passage.path, d.focus) == ("lamps.py", "passage")
-    assert "definition of LampFault" in d.title.state
+    assert "definition of LampError" in d.title.state
 
 
 @checks("search", "similar")
@@ -582,14 +582,12 @@ async def _(d, key):
 
 @checks("index", "cancel")
 async def _(d, key):
-    engine = d.app.workspace.engine
-    engine.build_gate.clear()
-    await d.pilot.press("f9", "b")
-    await d.pilot.pause()
+    await d.press("f9")
+    await d.start_build()
     await d.pilot.press(key)
     await d.pilot.pause()
     assert d.app.screen.is_cancelling
-    engine.build_gate.set()
+    d.app.workspace.engine.build_gate.set()
     await d.settle()
     assert "cancelled" in d.text_of(d.app.screen.query_one("#details-text"))
 

@@ -127,12 +127,12 @@ async def _(d):
 @checks(messages.WordChosen)
 async def _(d):
     await d.ask()
-    line = next(i for i, line in enumerate(d.passage.document.lines) if "LampFault" in line.text)
-    column = d.passage.document.lines[line].text.index("LampFault") + 6 + 2
+    line = next(i for i, line in enumerate(d.passage.document.lines) if "LampError" in line.text)
+    column = d.passage.document.lines[line].text.index("LampError") + 6 + 2
     await d.pilot.click("#passage", offset=(column, line - d.passage.scroll_offset.y), times=2)
     await d.settle()
-    assert d.seen(messages.WordChosen)[0].word == "LampFault"
-    assert d.current.passage.symbol == "LampFault"
+    assert d.seen(messages.WordChosen)[0].word == "LampError"
+    assert d.current.passage.symbol == "LampError"
 
 
 @checks(messages.FileRequested)
@@ -216,10 +216,11 @@ async def _(d):
 
 @checks(messages.BuildCancelRequested)
 async def _(d):
-    engine = d.app.workspace.engine
-    engine.build_gate.clear()
-    await d.pilot.press("f9", "b", "c")
-    engine.build_gate.set()
+    await d.press("f9")
+    await d.start_build()
+    await d.pilot.press("c")
+    await d.pilot.pause()
+    d.app.workspace.engine.build_gate.set()
     await d.settle()
     assert d.seen(messages.BuildFailed)[0].cancelled
     assert d.app.building is None

@@ -157,8 +157,8 @@ async def test_the_first_start_offers_to_build_and_searches_meanwhile(drive, eng
     async with drive() as driver:
         text = driver.text_of(driver.app.screen.query_one("#details-text"))
         assert "There is no usable index here." in text
-        engine.build_gate.clear()
-        await driver.pilot.press("b", "escape")
+        await driver.start_build()
+        await driver.pilot.press("escape")
         driver.query.set_query("oil")
         while not driver.results.results:
             await driver.pilot.pause()

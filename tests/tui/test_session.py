@@ -127,10 +127,10 @@ def test_similar_stays_in_the_repository_of_the_passage(workspace):
 
 
 def test_definitions_come_from_all(workspace):
-    answer = workspace.definitions("LampFault", 10, (), NEVER)
+    answer = workspace.definitions("LampError", 10, (), NEVER)
     assert [(r.repository, r.passage.symbol) for r in answer.results] == [
-        ("lighthouse", "LampFault"),
-        ("harbour", "LampFault"),
+        ("lighthouse", "LampError"),
+        ("harbour", "LampError"),
     ]
 
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.widgets.drawing import styles_of
+
+_BOLD = Style(bold=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class KeyLine(Widget):
             if used + needed > width + 2:
                 break
             used += needed
-            key_style = styles.accent + styles.strong if entry.enabled else styles.rule
+            key_style = styles.accent + _BOLD if entry.enabled else styles.rule
             label_style = styles.quiet if entry.enabled else styles.rule
             segments.append(Segment(entry.written, key_style, None))
             segments.append(Segment(f" {entry.label}  ", label_style))

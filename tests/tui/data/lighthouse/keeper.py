@@ -2,7 +2,7 @@
 
 import time
 
-from lamps import LampFault
+from lamps import LampError
 
 MAX_ATTEMPTS = 3
 PAUSE_SECONDS = 0.5
@@ -28,7 +28,7 @@ class Keeper:
         for attempt in range(MAX_ATTEMPTS):
             try:
                 lamp.light(now)
-            except LampFault as fault:
+            except LampError as fault:
                 self.logbook.note(lamp.name, f"attempt {attempt + 1}: {fault}")
                 time.sleep(PAUSE_SECONDS * 2**attempt)
             else:

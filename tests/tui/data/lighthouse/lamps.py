@@ -1,7 +1,7 @@
 """Lamps: what they burn and how they fail."""
 
 
-class LampFault(Exception):  # noqa: N818
+class LampError(Exception):
     """The wick is wet, the oil is gone, or the wind is too strong."""
 
 
@@ -12,9 +12,9 @@ class Lamp:
         self.is_lit = False
 
     def light(self, now):
-        """Strike the flint. Raises LampFault where there is no oil."""
+        """Strike the flint. Raises LampError where there is no oil."""
         if self.oil_litres <= 0:
-            raise LampFault("no oil")
+            raise LampError("no oil")
         self.is_lit = True
 
     def burn(self, hours):
