@@ -42,7 +42,11 @@ class Question:
     """The engine ran out of time on an answer."""
 
     def drafts(
-        self, k: int, wants_more: Callable[[Sequence[Draft]], bool], first: int | None = None
+        self,
+        k: int,
+        wants_more: Callable[[Sequence[Draft]], bool],
+        first: int | None = None,
+        limits: PassageLimits = DEFAULT_LIMITS,
     ) -> Drafts:
         """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
         n_hits = first or (k + k // 2 + 5)
@@ -51,7 +55,7 @@ class Question:
             result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
             self.truncated = result.truncated
             skip = self.seen.covers if self.seen is not None else None
-            drafts = draft_passages(result.hits, self.searcher, k=k, skip=skip)
+            drafts = draft_passages(result.hits, self.searcher, k=k, skip=skip, limits=limits)
             if not wants_more(drafts.kept) or len(result.hits) < n_hits or n_hits == MOST_HITS:
                 return drafts
             n_hits *= 4
@@ -118,7 +122,7 @@ def context_drafts(question: Question, counter: NamedCounter, budget_tokens: int
     def wants_more(kept: Sequence[Draft]) -> bool:
         return sum(draft.passage(counter).n_tokens for draft in kept) < budget_tokens
 
-    return question.drafts(MOST_HITS, wants_more, first=_CONTEXT_HITS)
+    return question.drafts(MOST_HITS, wants_more, first=_CONTEXT_HITS, limits=CONTEXT_LIMITS)
 
 
 def make_context(question: Question, counter: NamedCounter, budget_tokens: int, form: str) -> Context:

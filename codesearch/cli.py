@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from codesearch import __version__
+from codesearch.commands.agents import init_agent_command
 from codesearch.commands.asking import ask_command
 from codesearch.commands.context import context_command, outline_command
 from codesearch.commands.doctor import doctor_command
@@ -128,6 +129,7 @@ for command in (
     doctor_command,
     models_command,
     mcp_command,
+    init_agent_command,
 ):
     cli.add_command(command)
 

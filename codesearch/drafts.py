@@ -22,9 +22,9 @@ from indexer.records import Evidence, Hit, Passage
 class PassageLimits:
     """How large a passage is, and when two are the same."""
 
-    max_lines: int = 60
+    max_lines: int = 14
     """Longer symbols are cut around the match."""
-    window_lines: int = 30
+    window_lines: int = 16
     """Lines shown where no symbol holds the match."""
     tiny_lines: int = 5
     """A symbol shorter than this is shown within its parent, if that has at most `window_lines`."""
@@ -38,6 +38,9 @@ class PassageLimits:
 
 
 DEFAULT_LIMITS = PassageLimits()
+"""Of search results: short, so that several fit a screen or a few hundred tokens."""
+CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30)
+"""Of context blocks: whole functions, as a reader without the file needs them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 JSON, schema 1, all keys always present: schema, root, model, commit, branch, built_at (UTC), files, chunks,
 spans, tokens, rows, bytes_on_disk, languages {name: files}, settings {..}, stale {changed [..], added [..],
-deleted [..], complete}, skipped [{path, reason, detail}], problems [{path, reason, detail}].
+deleted [..], complete}, skipped [{path, reason, detail}], problems [{path, reason, detail}],
+redacted (credentials that are covered in the indexed text).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def status_dict(status: IndexStatus) -> dict[str, Any]:
         },
         "skipped": [_skipped_dict(file) for file in status.skipped],
         "problems": [_skipped_dict(file) for file in status.problems],
+        "redacted": status.n_redacted,
     }
 
 
@@ -69,6 +71,7 @@ def status_text(status: IndexStatus) -> str:
         ("languages", ", ".join(f"{name} {count:,}" for name, count in status.languages.items()) or "none"),
         ("skipped", _counts(status.skipped) + (" (--skipped lists them)" if status.skipped else "")),
         ("problems", _counts(status.problems)),
+        ("redacted", _redacted_words(status)),
         ("stale", _stale_words(status)),
     ]
     width = max(len(name) for name, _ in rows)
@@ -100,6 +103,14 @@ def _counts(files: Sequence[SkippedFile]) -> str:
         return "none"
     reasons = Counter(file.reason for file in files)
     return f"{len(files):,}: " + ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+
+
+def _redacted_words(status: IndexStatus) -> str:
+    if status.settings.get("include_secrets") == "True":
+        return "nothing: credentials are indexed as they are"
+    if not status.n_redacted:
+        return "nothing that looks like a credential"
+    return f"{status.n_redacted:,} credentials are covered with asterisks"
 
 
 def _stale_words(status: IndexStatus) -> str:

@@ -217,7 +217,9 @@ def test_a_rate_limit_is_waited_for(chat, repositories):
 
 def test_silence_before_and_within_an_answer(chat, repositories):
     chat.behave = chat.silent()
-    assert "For 0.2 s nothing came from the chat server" in failure(converse(chat, repositories, silence_seconds=0.2))
+    assert "For 0.2 s nothing came from the chat server" in failure(
+        converse(chat, repositories, silence_seconds=0.2)
+    )
     chat.behave = chat.silent(after="Routes are")
     conversation = converse(chat, repositories, silence_seconds=0.2)
     assert "0.2 s" in failure(conversation)

@@ -149,7 +149,7 @@ def test_status(repository):
     value = json.loads(run("status", repository, "--json").stdout)
     assert " ".join(value) == (
         "schema root model commit branch built_at files chunks spans tokens rows bytes_on_disk languages"
-        " settings stale skipped problems"
+        " settings stale skipped problems redacted"
     )
     assert (value["files"], value["model"], value["commit"]) == (3, "codesearch-edge", None)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from codesearch.render_status import size_words, skipped_text, status_json, status_text
 from indexer.changes import StaleFiles
@@ -16,8 +17,16 @@ def test_text(shapes):
         "languages  python 3",
         "skipped    1: binary 1 (--skipped lists them)",
         "problems   none",
+        "redacted   nothing that looks like a credential",
         "stale      no",
     ]
+
+
+def test_covered_credentials_are_counted(shapes):
+    status = shapes.status()
+    assert "3 credentials are covered" in status_text(replace(status, n_redacted=3))
+    included = replace(status, settings={"include_secrets": "True"})
+    assert "indexed as they are" in status_text(included)
 
 
 def test_stale_files_are_named_up_to_ten(shapes):
