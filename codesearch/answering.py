@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codesearch.budget import fill
 from codesearch.context import Context, build_context
 from codesearch.counting import NamedCounter
-from codesearch.drafts import Draft
+from codesearch.drafts import CONTEXT_LIMITS, DEFAULT_LIMITS, Draft, PassageLimits
 from codesearch.explain import explain_empty, stale_note
 from codesearch.findings import Filters, Findings, IndexState
 from codesearch.passages import Drafts, draft_passages

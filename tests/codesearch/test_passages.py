@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesearch.drafts import PassageLimits, ranges_of
+from codesearch.drafts import CONTEXT_LIMITS, PassageLimits, ranges_of
 from codesearch.passages import draft_passages, numbered_lines, split_lines
 from indexer.records import Chunk, ComponentScores, Hit, Span, WordMatch
 from indexer.search import OutlineEntry
@@ -17,7 +17,7 @@ class Lines:
 
 
 def passages(searcher, hits, k=10, limits=None):
-    drafts = draft_passages(hits, searcher, k=k, limits=limits or PassageLimits())
+    drafts = draft_passages(hits, searcher, k=k, limits=limits or CONTEXT_LIMITS)
     return [draft.passage(Lines()) for draft in drafts.kept]
 
 
