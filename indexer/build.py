@@ -31,6 +31,7 @@ from indexer.embedding_store import EmbeddingStore, RowLayout, SegmentReader, ro
 from indexer.errors import (
     BuildInterruptedError,
     IndexCorruptError,
+    IndexMismatchError,
     IndexMissingError,
     InputError,
     NothingToIndexError,
@@ -156,7 +157,8 @@ class _Build:
                     garbage, tables = self._write_tables(folder, base, store, embeddings, layout, skips)
                     totals = _totals(store)
                     facts |= {name: str(value) for name, value in totals.items()}
-                    store.set_facts(facts | {"built_at_ns": str(built_at_ns)})
+                    n_redacted = _count(store, "coalesce(sum(n_redacted), 0) FROM files")
+                    store.set_facts(facts | {"built_at_ns": str(built_at_ns), "n_redacted": str(n_redacted)})
                     store.close()
                 finally:
                     store.connection.close()
@@ -294,13 +296,17 @@ class _Before:
         if live is None:
             return cls.nothing()
         with Pin(root, state, live) as pin:
-            reader = StoreReader(pin.folder / DATABASE)
             try:
-                if reader.facts().get("text_rules") != facts["text_rules"]:
+                reader = StoreReader(pin.folder / DATABASE)
+            except IndexMismatchError:  # an earlier schema: read anew, with the vectors that are stored
+                return cls.nothing()
+            try:
+                noted = reader.facts()
+                if noted.get("text_rules") != facts["text_rules"]:
                     return cls.nothing()
                 rows = reader.query("SELECT embedding_key FROM chunks")
                 keys = frozenset(key for (key,) in rows)
-                return cls(reader.files(), reader.skipped(), keys, reader.facts())
+                return cls(reader.files(), reader.skipped(), keys, noted)
             finally:
                 reader.close()
 
@@ -323,15 +329,16 @@ class _Before:
 
 
 def _totals(store: StoreWriter) -> dict[str, int]:
-    def one(sql: str) -> int:
-        return int(store.connection.execute(sql).fetchone()[0])
-
     return {
-        "n_files": one("SELECT count(*) FROM files"),
-        "n_chunks": one("SELECT count(*) FROM chunks"),
-        "n_spans": one("SELECT count(*) FROM spans"),
-        "n_tokens": one("SELECT coalesce(sum(n_tokens), 0) FROM chunks"),
+        "n_files": _count(store, "count(*) FROM files"),
+        "n_chunks": _count(store, "count(*) FROM chunks"),
+        "n_spans": _count(store, "count(*) FROM spans"),
+        "n_tokens": _count(store, "coalesce(sum(n_tokens), 0) FROM chunks"),
     }
+
+
+def _count(store: StoreWriter, what: str) -> int:
+    return int(store.connection.execute(f"SELECT {what}").fetchone()[0])
 
 
 def _manifest_for(checkpoint: Checkpoint, settings: BuildSettings) -> Manifest:

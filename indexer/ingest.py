@@ -80,6 +80,7 @@ class _PreparedFile:
     found: FoundFile
     source: SourceFile | None = None
     problem: str = ""
+    n_redacted: int = 0
     chunks: tuple[_PreparedChunk, ...] = ()
     skipped: SkippedFile | None = None
     same_content: bool = False
@@ -170,7 +171,7 @@ class Ingest:
         for chunk, tokenized in zip(chunks, self._tokenizer.tokenize(chunks), strict=True):
             regions = cut_regions(chunk, tokenized)
             prepared.append(_PreparedChunk(chunk, tokenized, regions, self._key(chunk, regions)))
-        return _PreparedFile(found, source=source, problem=parsed.problem, chunks=tuple(prepared))
+        return _PreparedFile(found, source, parsed.problem, read.n_redacted, tuple(prepared))
 
     def _key(self, chunk: Chunk, regions: Regions) -> str:
         """Everything the vectors depend on but the path: a renamed file keeps its vectors."""
@@ -196,6 +197,7 @@ class Ingest:
             mtime_ns=file.found.mtime_ns,
             problem=file.problem,
             text=source.text,
+            n_redacted=file.n_redacted,
         )
         connection = self._store.connection
         known = self._embeddings.known(prepared.key for prepared in file.chunks)

@@ -7,7 +7,7 @@ as such where the extra `docs` is not installed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from indexer.contained import NotRegularError, read_regular
 from indexer.documents import DocumentError, Reader, read_document, reader_for
 from indexer.parse import parse
 from indexer.records import FoundFile, ParsedFile, SkippedFile, SourceFile
+from indexer.redact import cover, redact
 from indexer.settings import BuildSettings, DocumentLimits
 from indexer.walk import read_source
 
@@ -25,19 +26,35 @@ class ReadFile:
 
     source: SourceFile
     parsed: ParsedFile
+    n_redacted: int = 0
+    """Credentials that are covered in the text and in the names of spans."""
 
 
 def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
-    """Read and parse a file, or say why it is not indexed."""
+    """Read and parse a file, credentials covered, or say why it is not indexed."""
     reader = reader_for(found.path)
     if reader is not None:
         document = _read_document(root, found, reader)
         if document is not None:
-            return document
+            return _covered(document, settings)
     source = read_source(root, found, settings.walk)
     if isinstance(source, SkippedFile):
         return source
-    return ReadFile(source, parse(source, settings.parse_seconds))
+    if settings.walk.include_secrets:
+        return ReadFile(source, parse(source, settings.parse_seconds))
+    redacted = redact(source)
+    return ReadFile(redacted.source, parse(redacted.source, settings.parse_seconds), len(redacted.secrets))
+
+
+def _covered(document: ReadFile | SkippedFile, settings: BuildSettings) -> ReadFile | SkippedFile:
+    """The document with its credentials covered, where that is wanted."""
+    if isinstance(document, SkippedFile) or settings.walk.include_secrets:
+        return document
+    redacted = redact(document.source)
+    if not redacted.secrets:
+        return document
+    spans = tuple(replace(span, name=cover(span.name)) for span in document.parsed.spans)
+    return ReadFile(redacted.source, replace(document.parsed, spans=spans), len(redacted.secrets))
 
 
 def _read_document(root: Path, found: FoundFile, reader: Reader) -> ReadFile | SkippedFile | None:

@@ -99,6 +99,8 @@ class IndexStatus:
     settings: dict[str, str]
     languages: dict[str, int]
     """Files by language, most first."""
+    n_redacted: int = 0
+    """Credentials that are covered in the indexed text."""
 
 
 class Searcher:
@@ -350,6 +352,7 @@ class Searcher:
                 **{name: facts[name] for name in (*WALK_FACTS, "vectors") if name in facts},
             },
             languages=dict(languages),
+            n_redacted=int(facts.get("n_redacted", "0")),
         )
 
     def close(self) -> None:

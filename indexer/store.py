@@ -108,7 +108,12 @@ def m001_create_tables(db: Database) -> None:
     db.table("facts").create({"key": str, "value": str}, pk="key")
 
 
-MIGRATIONS = (m001_create_tables,)
+def m002_count_credentials(db: Database) -> None:
+    """How many credentials of a file are covered."""
+    db.execute("ALTER TABLE files ADD COLUMN n_redacted INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS = (m001_create_tables, m002_count_credentials)
 """Run in order on a new database; `PRAGMA user_version` counts those applied."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -157,8 +162,9 @@ class StoreWriter:
         self._files.update(file_id, {"n_bytes": n_bytes, "mtime_ns": mtime_ns})
 
     def add_file(
-        self, *, path: str, language: str, sha256: str, n_bytes: int, mtime_ns: int, problem: str, text: str
-    ) -> int:
+        self, *, path: str, language: str, sha256: str, n_bytes: int, mtime_ns: int, problem: str, text: str,
+        n_redacted: int = 0,
+    ) -> int:  # fmt: skip
         """Insert a file and return its id."""
         file_id = self._next_file_id
         self._next_file_id += 1
@@ -171,6 +177,7 @@ class StoreWriter:
             "mtime_ns": mtime_ns,
             "problem": problem,
             "text": text,
+            "n_redacted": n_redacted,
         }
         self._files.insert(row)
         return file_id

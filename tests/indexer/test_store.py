@@ -137,11 +137,11 @@ def test_symbols_are_looked_up_by_their_last_part(name, leaf):
 
 
 def test_migrations_run_once_and_in_order(path, monkeypatch):
-    def m002_add_column(db):
+    def add_column(db):
         db.table("files").add_column("colour", str)
 
-    monkeypatch.setattr(store_module, "MIGRATIONS", (*store_module.MIGRATIONS, m002_add_column))
-    monkeypatch.setattr(store_module, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(store_module, "MIGRATIONS", (*store_module.MIGRATIONS, add_column))
+    monkeypatch.setattr(store_module, "SCHEMA_VERSION", len(store_module.MIGRATIONS))
     for _ in range(2):
         StoreWriter(path).close()
     reader = StoreReader(path)
@@ -150,8 +150,9 @@ def test_migrations_run_once_and_in_order(path, monkeypatch):
 
 
 def test_another_schema_is_refused(path, monkeypatch):
-    monkeypatch.setattr(store_module, "SCHEMA_VERSION", 2)
-    with pytest.raises(IndexMismatchError, match="schema version 1, this codesearch reads 2"):
+    known = len(store_module.MIGRATIONS)
+    monkeypatch.setattr(store_module, "SCHEMA_VERSION", known + 1)
+    with pytest.raises(IndexMismatchError, match=f"schema version {known}, this .* reads {known + 1}"):
         StoreReader(path)
 
 
