@@ -5,6 +5,7 @@ Values only; `api.py` makes them, `render.py` and the terminal application show 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from indexer.records import Mode, Passage
@@ -101,3 +102,9 @@ class RankedFiles:
     files: tuple[RankedFile, ...]
     index: IndexState
     notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[RankedFile]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)

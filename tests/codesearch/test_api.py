@@ -48,8 +48,8 @@ def test_similar_needs_an_indexed_file(index):
 
 
 def test_files_are_ranked_once_each(index):
-    assert [file.path for file in index.files("plane sides alpha").files] == ["shapes.py", "notes.txt"]
-    assert [file.path for file in index.files("plane sides alpha", k=1).files] == ["shapes.py"]
+    assert [file.path for file in index.files("plane sides alpha")] == ["shapes.py", "notes.txt"]
+    assert [file.path for file in index.files("plane sides alpha", k=1)] == ["shapes.py"]
 
 
 def test_outline_of_a_file_and_of_all(index):
