@@ -150,6 +150,7 @@ class _Build:
             base = live if before.files else None
             with new_generation(self.state, base) as folder:
                 store = StoreWriter(folder / DATABASE)
+                store.connection.execute("PRAGMA secure_delete = ON")  # what left the tree leaves the file
                 try:
                     skips = self._ingest(wanted, store, embeddings, layout, before, changes)
                     skips += [SkippedRow(skip) for skip in walk_skips]

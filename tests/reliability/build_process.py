@@ -1,10 +1,10 @@
 """A process that builds indexes in children of its own and kills them where it is told to.
 
-Started once by the tests (`Builder` in conftest.py), so that imports are paid once. The model is a
-table of random vectors, one a token: everything else is the product. Reads one JSON object a line:
-root, rebuild, kill_at (the n-th call that touches a file or a database, 0: never), kill_after
-(seconds, null: never), interrupt (the signal is SIGINT), file_limit (bytes that any file may have, null:
-none). Answers with one JSON object a line.
+Started once by the tests (`Builder` in trees.py), so that imports are paid once. The model is a table
+of random vectors, one a token: everything else is the product. Reads one JSON object a line and answers
+with one: root, rebuild, include_secrets; kill_at (the n-th call that touches a file or a database, 0:
+never), kill_after (seconds, null: never), interrupt (the signal is SIGINT), count (false: calls are not
+counted), file_limit (bytes that any file may have, null: none).
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     from indexer import build as engine
     from indexer import compaction, ingest
     from indexer.errors import CodesearchError
-    from indexer.settings import BuildSettings
+    from indexer.settings import BuildSettings, WalkSettings
 
+    settings = BuildSettings(walk=WalkSettings(include_secrets=order.get("include_secrets", False)))
     ingest._BLOCK_TOKENS = 512
     ingest._COMMIT_SECONDS = 0.0
     compaction.MIN_BYTES = 1000
@@ -99,7 +100,7 @@ def build_once(order: dict[str, Any], answer: int) -> None:
         switch.install()
     result: dict[str, Any] = {}
     try:
-        report = engine.build(Path(order["root"]), BuildSettings(), rebuild=order.get("rebuild", False))
+        report = engine.build(Path(order["root"]), settings, rebuild=order.get("rebuild", False))
         result = {
             "n_encoded": report.n_encoded_chunks,
             "n_chunks": report.n_chunks,
