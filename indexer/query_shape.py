@@ -13,7 +13,10 @@ import Stemmer
 
 from indexer.words import STOP_WORDS, identifiers, joined, query_words, split_identifier
 
-_CODE = re.compile(r"`[^`]+`|\w+(?:(?:::|\.|->|#)\w+)+|[A-Za-z0-9]+_\w+|[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]\w*")
+# Each word is begun at once only: a pasted key of 100,000 letters costs no more than its length.
+_CODE = re.compile(
+    r"`[^`]+`|(?<!\w)(?:\w+(?:(?:::|\.|->|#)\w+)+|[A-Za-z0-9]+_\w+|[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]\w*)"
+)
 _CAPITALISED = re.compile(r"[A-Z][a-z]\w*")
 _TEST_WORDS = frozenset({"test", "mock", "benchmark", "spec", "fixtur"})
 _DOCUMENT_WORDS = frozenset({"doc", "document", "readm", "guid", "exampl", "tutori", "changelog", "handbook"})

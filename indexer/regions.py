@@ -36,9 +36,10 @@ def cut_regions(
 ) -> Regions:
     """Tile a chunk.
 
-    Neighbours are joined while one of them is under `min_tokens` and both together fit `max_tokens`;
-    what is longer than `max_tokens` is cut at the blank line, else the line start, nearest to an
-    even division. Every border but the chunk's ends is a line start where the text has lines.
+    Neighbours are joined while one of them is under `min_tokens` and both together fit `max_tokens`, or
+    while one of them has no token at all; what is longer than `max_tokens` is cut at the blank line, else
+    the line start, nearest to an even division. Every border but the chunk's ends is a line start where
+    the text has lines.
     """
     text, offset = chunk.text, chunk.start_char
     if not text:
@@ -62,7 +63,9 @@ def cut_regions(
     counts: list[int] = []
     for start, end in pieces:
         count = n_tokens(start, end)
-        if joined and min(count, counts[-1]) < min_tokens and count + counts[-1] <= max_tokens:
+        # White space alone answers nothing, however long its neighbours are.
+        is_small = joined and min(count, counts[-1]) < min_tokens and count + counts[-1] <= max_tokens
+        if is_small or (joined and min(count, counts[-1]) == 0):
             joined[-1] = (joined[-1][0], end)
             counts[-1] += count
         else:

@@ -68,6 +68,16 @@ def test_small_neighbours_are_joined_and_large_ones_are_not():
     assert len(cut(text, spans).chars) == 1
 
 
+def test_white_space_between_long_spans_is_no_region():
+    body = "".join(f"    call_{i}(a, b)\n" for i in range(5))
+    text = f"\n\ndef one():\n{body}\n\n\ndef two():\n{body}\n"
+    spans = [span_of(text, f"def {name}():\n{body}".rstrip()) for name in ("one", "two")]
+    found = pieces(text, cut(text, spans, max_tokens=16, min_tokens=2))
+    assert "".join(found) == text
+    assert len(found) > 3
+    assert all(piece.strip() for piece in found)
+
+
 def test_a_span_over_several_regions_has_a_row_of_its_own():
     text = "class A:\n" + "".join(f"    def m{i}(self):\n        return {i}\n" for i in range(3))
     methods = [span_of(text, f"def m{i}(self):\n        return {i}") for i in range(3)]
@@ -128,6 +138,7 @@ def test_regions_tile_any_chunk_and_none_is_too_long(rows, data, most, least):
     starts = tokenized.token_chars[1:-1, 0] - OFFSET
     counts = [int(((starts >= a) & (starts < b)).sum()) for a, b in regions.chars.tolist()]
     assert all(count <= most for count in counts)
+    assert len(found) == 1 or min(counts) > 0
     assert sum(counts) == len(starts)
     for start, end in regions.wide_chars.tolist():
         assert 0 <= start < end <= len(text)

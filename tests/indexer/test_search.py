@@ -1,0 +1,339 @@
+"""The read path on a sample repository with the bundled model: what holds whatever the ranking."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from indexer.build import build
+from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
+from indexer.lexical import REGIONS
+from indexer.manifest import read_manifest, state_folder, write_manifest
+from indexer.records import Mode, SearchRequest
+from indexer.search import Searcher
+from indexer.settings import BuildSettings
+
+pytestmark = pytest.mark.usefixtures("one_encoder")
+
+QUERIES = (
+    "what happens when a job keeps failing",
+    "wait longer between attempts",
+    "BackoffPolicy",
+    "how many jobs may run in one second",
+    "claim the next job from the database",
+)
+
+
+@pytest.fixture(scope="module")
+def searcher(task_queue):
+    with Searcher.open(task_queue) as searcher:
+        yield searcher
+
+
+@pytest.fixture
+def own_copy(task_queue, tmp_path):
+    """The tree and its index, to be changed."""
+    root = tmp_path / "task_queue"
+    shutil.copytree(task_queue, root)
+    return root
+
+
+def ask(searcher, query=QUERIES[0], **changes):
+    return searcher.search(SearchRequest(query=query, **changes)).hits
+
+
+def path_of(searcher, hit):
+    return searcher.chunk(hit.chunk_id).path
+
+
+def text_of(searcher, hit):
+    return searcher.file_text(path_of(searcher, hit))[hit.start_char : hit.end_char]
+
+
+# --- hits ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("query", QUERIES)
+def test_hits_are_places_in_files_best_first(searcher, query, mode):
+    hits = ask(searcher, query, k=20, mode=mode)
+    assert 1 <= len(hits) <= 20
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) > 0
+    assert len({(hit.chunk_id, hit.start_char) for hit in hits}) == len(hits)
+    for hit in hits:
+        chunk = searcher.chunk(hit.chunk_id)
+        assert chunk.start_char <= hit.start_char < hit.end_char <= chunk.end_char
+        assert text_of(searcher, hit).strip()
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_fewer_hits_are_the_first_of_more(searcher, mode):
+    for query in QUERIES:
+        assert ask(searcher, query, k=3, mode=mode) == ask(searcher, query, k=12, mode=mode)[:3]
+
+
+def test_the_same_question_has_the_same_answer(searcher, task_queue):
+    first = [ask(searcher, query) for query in QUERIES]
+    with Searcher.open(task_queue) as another:
+        assert [ask(another, query) for query in QUERIES] == first
+    assert [ask(searcher, query) for query in QUERIES] == first
+
+
+def test_each_mode_shows_the_scores_of_its_rankers(searcher):
+    def shown(mode):
+        hits = ask(searcher, k=5, mode=mode)
+        names = ("lexical", "single", "colbert")
+        return {name for name in names for hit in hits if getattr(hit.scores, name) is not None}
+
+    assert shown(Mode.HYBRID) == {"lexical", "single", "colbert"}
+    assert shown(Mode.SINGLE) == {"single"}
+    assert shown(Mode.COLBERT) == {"colbert"}
+    assert shown(Mode.LEXICAL) == {"lexical"}
+
+
+def test_an_identifier_leads_to_its_definition(searcher):
+    for mode in (Mode.HYBRID, Mode.LEXICAL):
+        best = ask(searcher, "BackoffPolicy", k=1, mode=mode)[0]
+        assert path_of(searcher, best) == "millrace/backoff.py"
+
+
+def test_a_plain_question_finds_its_place(searcher):
+    paths = [path_of(searcher, hit) for hit in ask(searcher, "wait longer between attempts", k=3)]
+    assert "millrace/backoff.py" in paths
+
+
+def test_words_that_occur_nowhere_find_nothing_by_words_and_something_by_meaning(searcher):
+    assert ask(searcher, "zzyzzx qwrtpl", mode=Mode.LEXICAL) == ()
+    assert ask(searcher, "zzyzzx qwrtpl", mode=Mode.COLBERT)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["?!", "的", "a" * 5000, "word " * 3000, 'NEAR("x" AND*', "\x00\x1b[2J", "😀"],
+    ids=["marks", "han", "long word", "many words", "syntax", "controls", "emoji"],
+)
+def test_odd_questions_are_answered_or_not_but_never_fail(searcher, query):
+    for mode in Mode:
+        ask(searcher, query, k=2, mode=mode)
+
+
+# --- evidence --------------------------------------------------------------------------------
+
+
+def test_evidence_words_are_at_their_characters(searcher):
+    n_matches = 0
+    for query in QUERIES:
+        for hit in ask(searcher, query, k=10):
+            text = searcher.file_text(path_of(searcher, hit))
+            for match in hit.matches:
+                n_matches += 1
+                assert text[match.start_char : match.end_char] == match.code_word
+                assert hit.start_char <= match.start_char < match.end_char <= hit.end_char
+                assert match.query_word in query
+                assert -1 <= match.similarity <= 1.001
+    assert n_matches > 50
+
+
+@pytest.mark.parametrize("word", ["exponent", "ceiling_seconds", "RetryLater"])
+def test_a_word_of_the_code_is_its_own_evidence(searcher, word):
+    shown = {match.code_word for hit in ask(searcher, word, k=4) for match in hit.matches}
+    assert word in shown
+
+
+def test_rows_are_counted_as_evidence_counts_them(searcher):
+    """Evidence tokenises a region by itself: it must come to as many rows as were stored for it."""
+    tables = searcher._tables
+    for position, chunk_id in enumerate(tables.chunk_id.tolist()):
+        text = searcher.chunk(chunk_id).text
+        regions = tables.regions[tables.region_start[position] : tables.region_start[position + 1]]
+        start_row = int(tables.n_header_rows[position])
+        for start, end, end_row in regions.tolist():
+            n_rows = len(searcher._tokenizer.row_chars(text[start:end]))
+            n_stored = end_row - start_row - (end == len(text))  # the last region's rows end with [SEP]'s
+            assert n_rows == n_stored, text[start:end]
+            start_row = end_row
+
+
+# --- filters ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_hits_pass_every_filter(searcher, mode):
+    for hit in ask(searcher, k=30, mode=mode, paths=("millrace/", "!worker.py"), regex=r"\bself\b"):
+        assert re.match(r"millrace/(?!worker)", path_of(searcher, hit))
+        assert "self" in text_of(searcher, hit)
+    for hit in ask(searcher, k=30, mode=mode, languages=("sql", "markdown")):
+        assert searcher.chunk(hit.chunk_id).language in ("sql", "markdown")
+    for hit in ask(searcher, k=30, mode=mode, kinds=("class",)):
+        spans = searcher.chunk(hit.chunk_id).spans
+        classes = [span for span in spans if span.kind == "class"]
+        assert any(s.start_char < hit.end_char and s.end_char > hit.start_char for s in classes)
+    assert ask(searcher, mode=mode, paths=("nowhere/",)) == ()
+
+
+def test_filters_find_what_they_let_through(searcher):
+    assert {path_of(searcher, h) for h in ask(searcher, "the tables", languages=("sql",))} == {
+        "millrace/schema.sql"
+    }
+    found = ask(searcher, "retry", k=50, regex=r"class RetryLater\b")
+    assert {path_of(searcher, hit) for hit in found} == {"millrace/backoff.py"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"query": " "}, "query is empty"),
+        ({"k": 0}, "k is 0"),
+        ({"mode": "telepathy"}, "Unknown mode"),
+        ({"languages": ("klingon",)}, "Unknown language"),
+        ({"kinds": ("poem",)}, "Unknown kind"),
+        ({"regex": "["}, "is broken"),
+        ({"paths": ("a\\",)}, "is broken"),
+    ],
+)
+def test_a_bad_request_is_refused(searcher, changes, message):
+    with pytest.raises(InputError, match=message):
+        searcher.search(SearchRequest(**{"query": "job", **changes}))
+
+
+# --- large indexes ---------------------------------------------------------------------------
+
+
+def test_candidates_of_a_large_index_hold_the_best_of_a_full_scan(searcher, monkeypatch):
+    """With the whole index as candidates both ways give the same scores of the rows."""
+    whole = {query: ask(searcher, query, k=5) for query in QUERIES}
+    monkeypatch.setattr("indexer.candidates.FULL_SCAN_ROWS", 0)
+    for query in QUERIES:
+        found = ask(searcher, query, k=5)
+        assert found[0].chunk_id == whole[query][0].chunk_id
+        for mode in Mode:
+            assert ask(searcher, query, k=5, mode=mode)
+
+
+def test_faiss_and_exact_single_vectors_give_the_same_hits(searcher, own_copy):
+    report = build(own_copy, BuildSettings(vectors="faiss"))
+    assert report.n_encoded_chunks == 0
+    with Searcher.open(own_copy) as faiss:
+        assert faiss.status().settings["vectors"] == "faiss"
+        for query in QUERIES:
+            wanted = ask(searcher, query, mode=Mode.SINGLE)
+            found = ask(faiss, query, mode=Mode.SINGLE)
+            assert [hit.start_char for hit in found] == [hit.start_char for hit in wanted]
+            assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted], abs=1e-3)
+
+
+# --- similar, reading, status ----------------------------------------------------------------
+
+
+def test_similar_code_is_elsewhere(searcher):
+    path = "tests/test_backoff.py"
+    span = next(entry.span for entry in searcher.outline(path) if entry.span.kind == "function")
+    result = searcher.similar(path, span.start_line, k=5)
+    assert 1 <= len(result.hits) <= 5
+    for hit in result.hits:
+        if path_of(searcher, hit) == path:
+            assert hit.end_char <= span.start_char or hit.start_char >= span.end_char
+    assert path not in {path_of(searcher, hit) for hit in searcher.similar(path, None, k=5).hits}
+
+
+def test_similar_of_what_is_not_there_is_refused(searcher):
+    with pytest.raises(InputError, match=r"nowhere\.py is not in the index"):
+        searcher.similar("nowhere.py", 1)
+    with pytest.raises(InputError, match=r"has lines 1 to \d+; line 100000 is not"):
+        searcher.similar("millrace/job.py", 100_000)
+    with pytest.raises(InputError, match="line 0 is not"):
+        searcher.similar("millrace/job.py", 0)
+
+
+def test_outline_is_of_one_file_or_of_all_below_a_folder(searcher):
+    everything = searcher.outline()
+    inside = searcher.outline("millrace")
+    assert {entry.path for entry in inside} < {entry.path for entry in everything}
+    assert inside == searcher.outline("millrace/")
+    assert all(entry.path.startswith("millrace/") for entry in inside)
+    assert searcher.outline("mill") == ()
+    names = [entry.span.name for entry in searcher.outline("millrace/backoff.py")]
+    assert names[:3] == ["BackoffPolicy", "BackoffPolicy.pause_after", "BackoffPolicy.next_start"]
+
+
+def test_files_are_as_on_disk(searcher, task_queue):
+    assert len(searcher.paths()) == searcher.status().n_files == 17
+    for path in searcher.paths():
+        assert searcher.file_text(path).encode() == (task_queue / path).read_bytes()
+    assert searcher.file_text("nowhere.py") is None
+
+
+def test_status_counts_what_there_is(searcher, task_queue):
+    status = searcher.status()
+    assert status.root == task_queue.resolve()
+    assert status.model == "codesearch-edge"
+    assert sum(status.languages.values()) == status.n_files
+    assert status.n_spans == len(searcher.outline())
+    assert status.n_rows > status.n_tokens // 2
+    assert status.n_bytes_on_disk > 34 * status.n_rows
+    assert (status.skipped, status.problems) == ((), ())
+    assert not status.stale
+
+
+def test_freshness_names_what_changed(own_copy):
+    with Searcher.open(own_copy) as searcher:
+        assert not searcher.freshness(60.0)
+        (own_copy / "millrace/job.py").write_text("x = 1\n")
+        (own_copy / "millrace/worker.py").unlink()
+        (own_copy / "fresh.py").write_text("y = 2\n")
+        stale = searcher.freshness(60.0)
+    assert (stale.changed, stale.added, stale.deleted) == (
+        ("millrace/job.py",), ("fresh.py",), ("millrace/worker.py",),
+    )  # fmt: skip
+
+
+def test_threads_share_an_open_index(searcher):
+    wanted = {query: ask(searcher, query) for query in QUERIES}
+    wrong = []
+
+    def work(offset):
+        for i in range(6):
+            query = QUERIES[(offset + i) % len(QUERIES)]
+            if ask(searcher, query) != wanted[query]:
+                wrong.append(query)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+# --- opening ---------------------------------------------------------------------------------
+
+
+def test_no_index_and_a_broken_one_say_what_to_do(own_copy, tmp_path):
+    with pytest.raises(IndexMissingError, match="codesearch index"):
+        Searcher.open(tmp_path)
+    manifest = read_manifest(state_folder(own_copy))
+    database = state_folder(own_copy) / "generations" / manifest.generation / "index.db"
+    os.truncate(database, 5000)
+    with pytest.raises(IndexCorruptError, match="doctor --repair"):
+        Searcher.open(own_copy)
+
+
+def test_another_version_of_the_model_is_refused(own_copy):
+    manifest = read_manifest(state_folder(own_copy))
+    write_manifest(state_folder(own_copy), replace(manifest, model_fingerprint="0" * 64))
+    with Searcher.open(own_copy) as searcher, pytest.raises(IndexMismatchError, match="model_fingerprint"):
+        ask(searcher)
+
+
+def test_the_full_text_table_has_a_row_a_region(searcher):
+    (n_rows,) = searcher._store.query(f"SELECT count(*) FROM {REGIONS}_docsize")[0]
+    assert n_rows == len(searcher._tables.regions)
+    assert np.array_equal(searcher._tables.chunk_id, np.unique(searcher._tables.chunk_id))
