@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from indexer.records import WordMatch
 
-CLOSE_TO_BEST = 0.12
+CLOSE_TO_BEST = 0.08
 """A word's weaker matches are shown when they are at most this much below its best."""
 
 # fmt: off

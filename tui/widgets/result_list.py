@@ -271,4 +271,6 @@ def _score(score: float) -> str:
 
 
 def _first_line(text: str) -> str:
-    return next((safe_line(line).strip() for line in text.split("\n") if line.strip()), "")
+    """The first line that says something: not a lone bracket, quote or rule."""
+    lines = (safe_line(line).strip() for line in text.split("\n", 40)[:40])
+    return next((line for line in lines if sum(map(str.isalnum, line)) > 2), "")
