@@ -259,30 +259,39 @@ class Searcher:
         if not chunks:
             raise InputError(f"{path} is not in the index; `codesearch status --skipped` may say why.")
         text = "".join(chunk.text for chunk in chunks)
-        start_line, end_line = 1, chunks[-1].end_line
+        start, end = 0, len(text)
         if line is not None:
-            if not 1 <= line <= end_line:
-                raise InputError(f"{path} has lines 1 to {end_line}; line {line} is not one of them.")
+            last_line = chunks[-1].end_line
+            if not 1 <= line <= last_line:
+                raise InputError(f"{path} has lines 1 to {last_line}; line {line} is not one of them.")
             spans = [s for chunk in chunks for s in chunk.spans if s.start_line <= line <= s.end_line]
             inner = min(spans, key=lambda s: s.end_char - s.start_char, default=None)
             if inner is not None:
-                start_line, end_line = inner.start_line, inner.end_line
-                text = text[inner.start_char : inner.end_char]
+                start, end = inner.start_char, inner.end_char
             else:
-                start_line, end_line = max(1, line - 10), min(end_line, line + 10)
-                text = "".join(text.splitlines(keepends=True)[start_line - 1 : end_line])
-        result = self.search(SearchRequest(query=text[:20_000] or path, k=k + 10, mode=Mode.HYBRID))
-        others = [hit for hit in result.hits if not self._overlaps(hit, path, start_line, end_line)]
+                lines = text.split("\n")
+                start = sum(len(before) + 1 for before in lines[: max(0, line - 11)])
+                end = start + sum(len(near) + 1 for near in lines[max(0, line - 11) : line + 10])
+        query = text[start : min(end, start + 20_000)].strip() or path
+        n_own = self._n_regions(chunks, start, end)
+        result = self.search(SearchRequest(query=query, k=k + n_own, mode=Mode.HYBRID))
+        own = {chunk.chunk_id for chunk in chunks}
+        others = [
+            hit
+            for hit in result.hits
+            if hit.chunk_id not in own or hit.end_char <= start or hit.start_char >= end
+        ]
         return SearchResult(tuple(others[:k]), result.n_candidates, result.elapsed_seconds, result.truncated)
 
-    def _overlaps(self, hit: Hit, path: str, start_line: int, end_line: int) -> bool:
-        chunk = self.chunk(hit.chunk_id)
-        if chunk.path != path:
-            return False
-        before = chunk.text[: hit.start_char - chunk.start_char].count("\n")
-        within = chunk.text[hit.start_char - chunk.start_char : hit.end_char - chunk.start_char].count("\n")
-        first = chunk.start_line + before
-        return first <= end_line and first + within >= start_line
+    def _n_regions(self, chunks: list[Chunk], start: int, end: int) -> int:
+        """How many regions of a file's chunks show a part of these of its characters."""
+        tables, n = self._tables, 0
+        for chunk in chunks:
+            position = int(tables.position(np.array([chunk.chunk_id]))[0])
+            regions = tables.regions[tables.region_start[position] : tables.region_start[position + 1]]
+            first, last = start - chunk.start_char, end - chunk.start_char
+            n += int(((regions[:, 0] < last) & (regions[:, 1] > first)).sum())
+        return n
 
     # --- reading -----------------------------------------------------------------------------
 

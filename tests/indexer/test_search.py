@@ -244,6 +244,20 @@ def test_similar_code_is_elsewhere(searcher):
     assert path not in {path_of(searcher, hit) for hit in searcher.similar(path, None, k=5).hits}
 
 
+def test_similar_has_as_many_hits_as_asked_for_and_none_of_its_own(searcher):
+    for path in ("millrace/storage.py", "README.md", "millrace/schema.sql"):
+        whole = searcher.similar(path, None, k=15)
+        assert len(whole.hits) == 15
+        assert path not in {path_of(searcher, hit) for hit in whole.hits}
+        text = searcher.file_text(path)
+        for line in (1, text.count("\n") // 2):
+            result = searcher.similar(path, line, k=15)
+            assert len(result.hits) == 15
+            start = len("".join(text.splitlines(keepends=True)[: line - 1]))
+            same = [h for h in result.hits if path_of(searcher, h) == path]
+            assert not [h for h in same if h.start_char <= start < h.end_char]
+
+
 def test_similar_of_what_is_not_there_is_refused(searcher):
     with pytest.raises(InputError, match=r"nowhere\.py is not in the index"):
         searcher.similar("nowhere.py", 1)
