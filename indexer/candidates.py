@@ -97,11 +97,14 @@ class CandidateGatherer:
         """Candidates for a query; `vectors` is None in lexical mode."""
         tables = self._tables
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
-        words = shape.words if by_words else ()
-        found = search_regions(self._store.query, words, _LEXICAL_REGIONS)
+        single = vectors.single if vectors is not None else None
+        # Without single vectors only words can name the candidates of a large index.
+        words = shape.words if by_words or single is None else ()
+        # What a filter lets through may stand behind any number of rows that it does not.
+        limit = _LEXICAL_REGIONS if filters.regions is None else -1
+        found = search_regions(self._store.query, words, limit)
         symbols = self._symbols(words)
         definitions = self._definitions(shape) if by_words else _no_places()
-        single = vectors.single if vectors is not None else None
         multi = vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
         if multi is not None and int(tables.n_rows.sum()) <= FULL_SCAN_ROWS:
@@ -118,11 +121,12 @@ class CandidateGatherer:
             name: np.zeros(n, np.float32)
             for name in ("lexical", "body", "symbol", "definition", "single", "whole")
         }
-        lexical_at = self._region_positions(found.row_ids)
-        _scatter(columns["lexical"], region, lexical_at, found.scores)
-        _scatter(columns["body"], region, lexical_at, found.body_scores)
-        _scatter(columns["symbol"], region, symbols.region, symbols.score)
-        _scatter(columns["definition"], region, definitions.region, definitions.score)
+        if by_words:
+            lexical_at = self._region_positions(found.row_ids)
+            _scatter(columns["lexical"], region, lexical_at, found.scores)
+            _scatter(columns["body"], region, lexical_at, found.body_scores)
+            _scatter(columns["symbol"], region, symbols.region, symbols.score)
+            _scatter(columns["definition"], region, definitions.region, definitions.score)
         if single is not None and mode in (Mode.HYBRID, Mode.SINGLE) and len(chunks):
             self._score_single(single, chunks, counts, columns["single"], columns["whole"])
         maxima = header = None

@@ -177,6 +177,7 @@ class Searcher:
         started = time.monotonic()
         check_request(request)
         mode = Mode(request.mode)
+        self._check_mode(mode)
         filters = make_filters(request, self._store, self._tables)
         vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
         shape = query_shape(request.query, self.root.name)
@@ -185,6 +186,16 @@ class Searcher:
         ranked = rank(gathered, file_of, signals, mode)
         hits = self._hits(request, vectors, gathered, ranked)
         return SearchResult(hits, len(gathered.region), time.monotonic() - started, filters.timed_out)
+
+    def _check_mode(self, mode: Mode) -> None:
+        """Refuse a mode whose vectors the index's model does not make. Raises InputError."""
+        if (mode is Mode.SINGLE and self._checkpoint.single is None) or (
+            mode is Mode.COLBERT and self._checkpoint.rows is None
+        ):
+            raise InputError(
+                f"The model of this index, {self.manifest.model}, makes no vectors for mode {mode};"
+                " use hybrid."
+            )
 
     def _file_signals(self, shape: QueryShape, g: Gathered) -> tuple[Int64Array, PathSignals]:
         """(N,) each region's file among the candidates, and what the files' paths say."""

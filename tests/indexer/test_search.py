@@ -218,6 +218,34 @@ def test_candidates_of_a_large_index_hold_the_best_of_a_full_scan(searcher, monk
             assert ask(searcher, query, k=5, mode=mode)
 
 
+def test_filters_reach_beyond_the_first_matches(searcher, monkeypatch):
+    monkeypatch.setattr("indexer.candidates.FULL_SCAN_ROWS", 0)
+    monkeypatch.setattr("indexer.candidates._LEXICAL_REGIONS", 1)
+    monkeypatch.setattr("indexer.candidates._SINGLE_ROWS", 1)
+    for mode in (Mode.HYBRID, Mode.LEXICAL, Mode.SINGLE):
+        found = ask(searcher, "job", mode=mode, paths=("README.md",))
+        assert {path_of(searcher, hit) for hit in found} == {"README.md"}, mode
+
+
+def test_token_rows_alone_find_in_a_large_index_too(searcher, monkeypatch):
+    """A model without single vectors: words name the candidates, rows rank them."""
+    monkeypatch.setattr("indexer.candidates.FULL_SCAN_ROWS", 0)
+    encoder = searcher._query_encoder
+    real = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda query: replace(real(query), single=None))
+    hits = ask(searcher, "claim the next job", mode=Mode.COLBERT)
+    assert len(hits) == 10
+    assert {(hit.scores.lexical, hit.scores.single) for hit in hits} == {(None, None)}
+
+
+@pytest.mark.parametrize(("mode", "head"), [(Mode.SINGLE, "single"), (Mode.COLBERT, "rows")])
+def test_a_mode_that_the_model_does_not_serve_is_refused(task_queue, mode, head):
+    with Searcher.open(task_queue) as searcher:
+        searcher.__dict__["_checkpoint"] = replace(searcher._checkpoint, **{head: None})
+        with pytest.raises(InputError, match=f"makes no vectors for mode {mode}; use hybrid"):
+            ask(searcher, mode=mode)
+
+
 def test_faiss_and_exact_single_vectors_give_the_same_hits(searcher, own_copy):
     report = build(own_copy, BuildSettings(vectors="faiss"))
     assert report.n_encoded_chunks == 0
