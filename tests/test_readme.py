@@ -1,0 +1,28 @@
+"""The README's commands and names exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_command_in_the_readme_exists():
+    named = set(re.findall(r"^codesearch ([a-z-]+)", README, re.MULTILINE))
+    done = subprocess.run(
+        [sys.executable, "-m", "codesearch", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    listed = set(re.findall(r"^  ([a-z-]+)  ", done.stdout, re.MULTILINE))
+    assert named
+    assert named <= listed
+
+
+def test_every_make_target_in_the_readme_exists():
+    targets = set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert targets == {"run", "test"}
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
