@@ -24,7 +24,6 @@ from codesearch.api import CodeIndex, build_index
 from codesearch.counting import counter_for
 from indexer.errors import (
     BuildInterruptedError,
-    CodesearchError,
     IndexCorruptError,
     IndexMismatchError,
     IndexMissingError,
@@ -67,7 +66,16 @@ from tui.messages import (
 from tui.pace import Limiter
 from tui.plain_text import PlainText
 from tui.search_screen import N_RESULTS, SearchScreen
-from tui.session import Answer, Engine, Found, Repository, RepositoryState, RepositoryStatus, Workspace
+from tui.session import (
+    Answer,
+    Engine,
+    Found,
+    Repository,
+    RepositoryState,
+    RepositoryStatus,
+    Workspace,
+    sentence_of,
+)
 from tui.state import default_state_file, load_state
 from tui.theme import DARK, LIGHT
 
@@ -272,7 +280,7 @@ class CodesearchApp(Errands, App[None]):
         try:
             answer = ask(lambda: worker.is_cancelled)
         except Exception as error:
-            message: Message = SearchFailed(serial, _sentence(error))
+            message: Message = SearchFailed(serial, sentence_of(error))
         else:
             if answer is None or worker.is_cancelled:
                 return
@@ -293,7 +301,7 @@ class CodesearchApp(Errands, App[None]):
             shown = read_file(result.root, result.passage)
             answer: Message = FileLoaded(result, file_document(shown.text, result.passage), shown.notice)
         except Exception as error:
-            answer = FileUnavailable(result, _sentence(error))
+            answer = FileUnavailable(result, sentence_of(error))
         if not get_current_worker().is_cancelled:
             self.search_screen.post_message(answer)
 
@@ -317,8 +325,12 @@ class CodesearchApp(Errands, App[None]):
 
     def on_repositories_opened(self, message: RepositoriesOpened) -> None:
         """Tell the screens; where there is no index at all, offer to build one, once."""
+        had_index = {state.root for state in self.states if state.status is not None}
         self.states = message.repositories
         self._tell_screens(message)
+        for state in self.states:
+            if state.status is None and state.root in had_index:
+                self.notify(state.problem, severity="error", markup=False)
         nothing_indexed = all(state.status is None for state in self.states)
         if nothing_indexed and not self._has_offered_build and self.screen is self.search_screen:
             self._has_offered_build = True
@@ -348,7 +360,7 @@ class CodesearchApp(Errands, App[None]):
         try:
             report = self.workspace.engine.build(root, advance)
         except Exception as error:
-            self.post_message(BuildFailed(root, _sentence(error), isinstance(error, BuildInterruptedError)))
+            self.post_message(BuildFailed(root, sentence_of(error), isinstance(error, BuildInterruptedError)))
             return
         self.post_message(BuildFinished(root, report))
         self._open(root)
@@ -381,17 +393,3 @@ class CodesearchApp(Errands, App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, SearchScreen | IndexScreen):
                 screen.post_message(replace(message))  # type: ignore[type-var]
-
-
-def _sentence(error: Exception) -> str:
-    """What a person reads of an error; what is no `CodesearchError` names its class, for a report."""
-    if isinstance(error, CodesearchError):
-        return str(error)
-    return f"Something unexpected went wrong ({type(error).__name__}: {error}). Searching again may help."
-
-
-def run(roots: Sequence[Path]) -> int:
-    """Run the app in this terminal; the exit code."""
-    app = CodesearchApp(roots)
-    app.run()
-    return app.return_code or 0

@@ -40,13 +40,14 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
             raise click.UsageError(
                 "`codesearch tui` needs a terminal; `codesearch search` does without, --web too."
             )
-        from tui.app import run
+        from tui.app import CodesearchApp
 
-        code = run(roots)
+        app = CodesearchApp(roots)
+        app.run()
     except CodesearchError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
-    sys.exit(code)
+    sys.exit(app.return_code or 0)
 
 
 def folders(paths: tuple[Path, ...]) -> list[Path]:

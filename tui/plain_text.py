@@ -51,7 +51,7 @@ class PlainText:
         """Windows of lines with the query's words, best first; filters on language, path and regex hold."""
         words = _query_words(request.query)
         files = [file for file in self._read() if _passes(file, request)]
-        lowered = [file.text.lower() for file in files]
+        lowered = [f"{file.path}\n{file.text}".lower() for file in files]
         n_with = {word: sum(word in text for text in lowered) for word in words}
         weights = {word: math.log(1 + len(files) / n) for word, n in n_with.items() if n}
         pattern = re.compile(request.regex) if request.regex else None
@@ -61,7 +61,7 @@ class PlainText:
             if present and (pattern is None or pattern.search(file.text)):
                 passages.append(_best_window(file, {word: weights[word] for word in present}))
         passages.sort(key=lambda passage: (-passage.score, passage.path))
-        notes = [NOTE]
+        notes = [NOTE] if passages else ["No file holds these words.", NOTE]
         if self._is_cut:
             notes.append(f"Only the first {MAX_BYTES // 1_000_000} MB of text were searched.")
         if request.mode not in (Mode.HYBRID, Mode.LEXICAL):
@@ -150,7 +150,9 @@ def _best_window(file: SourceFile, weights: dict[str, float]) -> Passage:
             score = sum(weights[word] for word in around) + 0.1 * sum(weights[word] for word in here)
             if score > best_score:
                 best_line, best_score = i, score
-    return _window(file, best_line, best_score / (1.1 * sum(weights.values())), tuple(weights))
+    in_path = sum(weight for word, weight in weights.items() if word in file.path.lower())
+    score = (max(best_score, 0.0) + in_path) / (2.1 * sum(weights.values()))
+    return _window(file, best_line, score, tuple(weights))
 
 
 def _window(file: SourceFile, line: int, score: float, words: tuple[str, ...]) -> Passage:

@@ -266,3 +266,10 @@ def short_names(roots: Sequence[Path]) -> list[str]:
                 break
         names.append(name)
     return names
+
+
+def sentence_of(error: Exception) -> str:
+    """What a person reads of an error; what is no `CodesearchError` names its class, for a report."""
+    if isinstance(error, CodesearchError):
+        return str(error)
+    return f"Something unexpected went wrong ({type(error).__name__}: {error}). Searching again may help."

@@ -49,7 +49,12 @@ def test_filters_hold(files):
 
 
 def test_words_that_are_nowhere_find_nothing(files):
-    assert files.search(SearchRequest("zeppelin")).passages == []
+    found = files.search(SearchRequest("zeppelin"))
+    assert (found.passages, found.notes[0]) == ([], "No file holds these words.")
+
+
+def test_a_word_of_the_path_counts(files):
+    assert paths(files.search(SearchRequest("failures")))[0] == "docs/failures.md"
 
 
 def test_modes_that_need_vectors_say_so(files):
