@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from indexer.activations import ACTIVATIONS
 from indexer.attention import Borders, VarlenAttention
 from indexer.checkpoint import Checkpoint
 from indexer.weights import TensorFiles
@@ -90,22 +91,45 @@ class _Norm:
         return F.layer_norm(x, self._weight.shape, self._weight, self._bias, self._epsilon)
 
 
-class _Linear:
-    """x @ W.T + b with the weights laid out for oneDNN, and its activation inside."""
+def _linear(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, activation: str = "") -> _Linear:
+    weight, bias = weight.to(dtype).contiguous(), None if bias is None else bias.to(dtype)
+    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if has_onednn and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return _PackedLinear(weight, bias, activation)
+    return _Linear(weight, bias, activation)
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, activation: str = "") -> None:
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype).contiguous())
-        self._bias = None if bias is None else bias.to(dtype)
-        self._activation, self._algorithm = _FUSED_ACTIVATIONS.get(activation, ("none", ""))
+
+class _Linear:
+    """activation(x @ W.T + b), by torch's ordinary operators: for a torch without oneDNN."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str) -> None:
+        self._weight, self._bias = weight, bias
+        self._activation = activation
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out = F.linear(x, self._weight, self._bias)
+        return ACTIVATIONS[self._activation](out) if self._activation else out
+
+    def times(self, x: Tensor, other: Tensor) -> Tensor:
+        """The result times `other`, value by value."""
+        return self(x).mul_(other)
+
+
+class _PackedLinear(_Linear):
+    """The same with the weights laid out for oneDNN, and activation or product in the same pass."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str) -> None:
+        super().__init__(torch.ops.mkldnn._reorder_linear_weight(weight), bias, activation)
+        self._fused, self._algorithm = _FUSED_ACTIVATIONS.get(activation, ("none", ""))
 
     def __call__(self, x: Tensor) -> Tensor:
         out: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._weight, self._bias, self._activation, [], self._algorithm
+            x, self._weight, self._bias, self._fused, [], self._algorithm
         )
         return out
 
     def times(self, x: Tensor, other: Tensor) -> Tensor:
-        """The product with `other`, value by value, in the same pass."""
+        """As in `_Linear`."""
         out: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, other, self._weight, self._bias, "mul")
         return out
 
@@ -119,14 +143,14 @@ class _Layer:
         up_bias, gate_bias = (None, None) if wide_bias is None else wide_bias.chunk(2)
         self.is_global = a.layer_is_global[number]
         self.attn_norm = _Norm(tensors, f"{name}.attn_norm", a.norm_eps) if number else None
-        self.qkv = _Linear(qkv[order], None if qkv_bias is None else qkv_bias[order], dtype)
-        self.attn_out = _Linear(
+        self.qkv = _linear(qkv[order], None if qkv_bias is None else qkv_bias[order], dtype)
+        self.attn_out = _linear(
             tensors.get(f"{name}.attn.Wo.weight"), tensors.find(f"{name}.attn.Wo.bias"), dtype
         )
         self.mlp_norm = _Norm(tensors, f"{name}.mlp_norm", a.norm_eps)
-        self.up = _Linear(wide[: a.intermediate_size], up_bias, dtype, a.activation)
-        self.gate = _Linear(wide[a.intermediate_size :], gate_bias, dtype)
-        self.mlp_out = _Linear(
+        self.up = _linear(wide[: a.intermediate_size], up_bias, dtype, a.activation)
+        self.gate = _linear(wide[a.intermediate_size :], gate_bias, dtype)
+        self.mlp_out = _linear(
             tensors.get(f"{name}.mlp.Wo.weight"), tensors.find(f"{name}.mlp.Wo.bias"), dtype
         )
 

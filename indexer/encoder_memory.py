@@ -16,7 +16,7 @@ from indexer.architecture import Architecture
 from indexer.checkpoint import Checkpoint
 from indexer.errors import InputError
 
-_CPU_BATCH_TOKENS = 8192
+_CPU_BATCH_TOKENS = 4096
 """More tokens make no CPU faster: the weights are read once a batch either way, the rest leaves the cache."""
 _GPU_BATCH_TOKENS = 262_144
 _LIBRARY_BYTES = 650_000_000

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from indexer.activations import ACTIVATIONS
 from indexer.architecture import Architecture
 from indexer.attention import Borders, VarlenAttention
 from indexer.checkpoint import Checkpoint
@@ -24,12 +25,6 @@ from indexer.weights import TensorFiles
 
 _COMPILE_AFTER_SECONDS = 30.0
 """Compiling takes about this long, so that a build must have computed this long before it pays."""
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "silu": F.silu,
-    "relu": F.relu,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +142,7 @@ def _after(
     """Attention's projection, residual, and the whole feed-forward part: (T, H)."""
     x = x + F.linear(mixed.reshape(x.shape), attn_out, attn_out_bias)
     up, gate = F.linear(_norm(x, norm, norm_bias, a.norm_eps), wide, wide_bias).chunk(2, dim=-1)
-    return x + F.linear(_ACTIVATIONS[a.activation](up) * gate, mlp_out, mlp_out_bias)
+    return x + F.linear(ACTIVATIONS[a.activation](up) * gate, mlp_out, mlp_out_bias)
 
 
 def _norm(x: Tensor, weight: Tensor, bias: Tensor | None, epsilon: float) -> Tensor:

@@ -21,7 +21,7 @@ from indexer.records import Chunk, Int32Array, QueryToken, TokenizedChunk, Token
 
 _SEGMENT_CHARS = 200_000
 """A longer text is tokenised in pieces cut at line ends: the tokenizer takes a hundred bytes a token."""
-_BATCH_CHARS = 2_000_000
+_BATCH_CHARS = 1_000_000
 """Characters tokenised in one call."""
 
 
@@ -131,6 +131,16 @@ class ChunkTokenizer:
 
     def tokenize(self, chunks: Sequence[Chunk]) -> list[TokenizedChunk]:
         """Chunks as the model reads them: specials, prefix, prompt, header line, text, specials."""
+        found: list[TokenizedChunk] = []
+        first, n_chars = 0, 0
+        for stop, chunk in enumerate(chunks, 1):
+            n_chars += len(chunk.text)
+            if n_chars >= _BATCH_CHARS or stop == len(chunks):
+                found += self._tokenize_batch(chunks[first:stop])
+                first, n_chars = stop, 0
+        return found
+
+    def _tokenize_batch(self, chunks: Sequence[Chunk]) -> list[TokenizedChunk]:
         prompt, strip = self._checkpoint.document_prompt, self._checkpoint.strip_text
         before = [prompt + (chunk.header + "\n" if chunk.header else "") for chunk in chunks]
         texts = []

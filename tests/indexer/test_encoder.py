@@ -139,6 +139,19 @@ def test_other_architectures(tmp_path: Path, save_tiny: SaveTiny, changes: dict[
         assert np.abs(found[window.window_id] - oracle(window.input_ids)).max() < 2e-5
 
 
+@pytest.mark.parametrize("activation", ["gelu", "gelu_pytorch_tanh", "silu", "relu"])
+def test_a_torch_without_onednn_computes_the_same(
+    tmp_path: Path, save_tiny: SaveTiny, monkeypatch: pytest.MonkeyPatch, activation: str
+) -> None:
+    checkpoint = open_checkpoint(str(save_tiny(tmp_path / "m", hidden_activation=activation, mlp_bias=True)))
+    windows = sequences([50, 7])
+    packed = encode_all(Encoder(checkpoint, device="cpu", dtype="float32"), windows, 60)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    plain = encode_all(Encoder(checkpoint, device="cpu", dtype="float32"), windows, 60)
+    for window in windows:
+        assert np.abs(packed[window.window_id] - plain[window.window_id]).max() < 2e-5
+
+
 def test_bfloat16_stays_near_float32(checkpoint: Checkpoint, encoder: Encoder) -> None:
     """Tolerance: a token's vector keeps a cosine of 0.995 (0.9999 on average) with its float32 self."""
     rounded = Encoder(checkpoint, device="cpu", dtype="bfloat16")

@@ -68,7 +68,7 @@ def test_more_memory_makes_larger_batches_up_to_a_limit(monkeypatch: pytest.Monk
     ]
     assert sizes == sorted(sizes)
     assert sizes[0] >= checkpoint.window_tokens
-    assert sizes[2] == sizes[3] == 8192
+    assert sizes[2] == sizes[3] == 4096
     with pytest.raises(InputError, match=r"codesearch-edge needs .* GB of memory to read 1024 tokens"):
         batch_tokens_within(checkpoint, CPU, torch.float32, 500_000_000)
 
@@ -76,7 +76,7 @@ def test_more_memory_makes_larger_batches_up_to_a_limit(monkeypatch: pytest.Monk
 def test_what_others_hold_in_the_process_is_not_charged(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = open_checkpoint("codesearch-edge")
     monkeypatch.setattr(module, "resident_bytes", lambda: 30_000_000_000)
-    assert batch_tokens_within(checkpoint, CPU, torch.float32, 2_000_000_000) == 8192
+    assert batch_tokens_within(checkpoint, CPU, torch.float32, 2_000_000_000) == 4096
 
 
 def test_a_gpu_is_filled_to_four_fifths(monkeypatch: pytest.MonkeyPatch) -> None:

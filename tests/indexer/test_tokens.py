@@ -113,6 +113,8 @@ def test_long_texts_are_tokenised_in_pieces_with_the_same_result(
     assert pieces.tolist() == again.tolist() == whole.tolist()
     assert empty.shape == (0, 2)
     assert tokenizer.count(text) == len(whole)
+    chunks = [chunk(text, 7), chunk("x"), chunk(text)]
+    assert [len(one.input_ids) for one in tokenizer.tokenize(chunks)] == [len(whole) + 8, 9, len(whole) + 8]
 
 
 def test_a_query_is_cut_to_its_length_and_keeps_its_end(tokenizer: ChunkTokenizer) -> None:
