@@ -50,5 +50,7 @@ def task_queue(tmp_path_factory: pytest.TempPathFactory, one_encoder: None) -> P
 
     root = tmp_path_factory.mktemp("indexed") / "task_queue"
     shutil.copytree(SAMPLES / "task_queue", root, ignore=shutil.ignore_patterns(".codesearch", "__pycache__"))
+    for path in root.rglob("*"):
+        os.utime(path, (1_600_000_000, 1_600_000_000))  # written long before the build
     build(root, BuildSettings())
     return root

@@ -16,7 +16,6 @@ from indexer import build as build_module
 from indexer.build import build
 from indexer.errors import (
     BuildInterruptedError,
-    IndexBusyError,
     IndexMismatchError,
     InputError,
     NothingToIndexError,
@@ -24,7 +23,6 @@ from indexer.errors import (
 )
 from indexer.generations import DATABASE, generation_folder, generation_names
 from indexer.lexical import REGIONS, SYMBOLS
-from indexer.lock import write_lock
 from indexer.manifest import read_manifest, state_folder
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
@@ -125,9 +123,6 @@ def check_full_text(root):
         assert db.execute(f"SELECT count(*) FROM {SYMBOLS}_docsize").fetchone() == (n_spans,)
 
 
-# --- the first build -------------------------------------------------------------------------
-
-
 def test_a_build_says_what_it_did(built):
     root, report = built
     assert (report.n_files, report.n_chunks, report.n_skipped) == (4, 4, 0)
@@ -204,9 +199,6 @@ def test_the_commit_is_recorded(tree):
     build(tree, SETTINGS)
     with Searcher.open(tree) as searcher:
         assert (len(searcher.status().commit), searcher.status().branch) == (40, "trunk")
-
-
-# --- updates ---------------------------------------------------------------------------------
 
 
 def test_an_unchanged_tree_encodes_nothing_and_writes_nothing(indexed):
@@ -323,9 +315,6 @@ def test_an_open_index_answers_as_before_while_another_build_replaces_it(indexed
     assert len(generation_names(state_folder(indexed))) == 1
 
 
-# --- what is not indexed ---------------------------------------------------------------------
-
-
 def test_what_is_skipped_is_listed_with_its_reason(tree):
     put(tree, {"noise.dat": b"\0\1", "photo.txt": b"\0\1\2", "empty.py": "", "blank.py": " \n\n"})
     report = build(tree, SETTINGS)
@@ -350,9 +339,6 @@ def test_other_walk_settings_read_what_they_newly_allow(indexed):
     assert build(indexed, SETTINGS).n_files == 4
 
 
-# --- refusals and failures -------------------------------------------------------------------
-
-
 def test_bad_paths_are_refused_in_one_sentence(tree, tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         build(tmp_path / "nowhere", SETTINGS)
@@ -375,11 +361,6 @@ def test_other_settings_are_refused_by_name_until_a_rebuild(indexed):
     build(indexed, SMALL, rebuild=True)
     with Searcher.open(indexed) as searcher:
         assert searcher.status().settings["max_tokens"] == "120"
-
-
-def test_a_second_writer_is_refused(indexed):
-    with write_lock(state_folder(indexed)), pytest.raises(IndexBusyError, match=f"process {os.getpid()}"):
-        build(indexed, SETTINGS)
 
 
 def fail_with(error):

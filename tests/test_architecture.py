@@ -1,0 +1,167 @@
+"""The rules of the layout: sizes, imports, names, versions; a cold start is looked at from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import codesearch
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("codesearch", "indexer", "tui")
+MAX_LINES = 400
+LONGER = {
+    # Tables of cases, one test each.
+    "tests/codesearch/test_cli.py": 450,
+    "tests/indexer/test_walk.py": 550,
+    "tests/tui/test_keys.py": 670,
+}
+
+PUBLIC = """
+    BuildInterruptedError BuildProgress BuildReport BuildSettings CheckpointError CodeIndex CodesearchError
+    Context Evidence Findings IndexBusyError IndexCorruptError IndexMismatchError IndexMissingError InputError
+    MissingExtraError Mode NothingToIndexError Omitted Passage RankedFile RankedFiles Seen StorageError
+    WalkSettings __version__
+""".split()
+
+
+def python_files() -> list[Path]:
+    folders = [ROOT / name for name in (*PACKAGES, "tests")]
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def tracked_files() -> list[Path]:
+    try:
+        done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in done.stdout.split("\0") if name]
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def test_files_are_short_enough_to_read():
+    too_long = {}
+    for path in python_files():
+        name = path.relative_to(ROOT).as_posix()
+        n_lines = path.read_text("utf-8").count("\n")
+        if n_lines > LONGER.get(name, MAX_LINES):
+            too_long[name] = n_lines
+    assert not too_long
+    assert all((ROOT / name).is_file() for name in LONGER)
+
+
+def test_tests_are_no_packages_and_names_say_what_is_inside():
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+    vague = {"utils", "util", "common", "shared", "core", "helpers", "misc"}
+    named_badly = [
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if path.stem in vague or (path.parent == ROOT / package and path.stem in sys.stdlib_module_names)
+    ]
+    assert not named_badly
+
+
+def test_tests_mirror_modules():
+    """A test file of the engine is named after a module of it, or after what it is about in that module."""
+    modules = {path.stem for path in (ROOT / "indexer").glob("*.py")}
+    unknown = [
+        path.name
+        for path in (ROOT / "tests" / "indexer").glob("test_*.py")
+        if not any(path.stem.removeprefix("test_").startswith(module) for module in modules)
+    ]
+    assert not unknown
+
+
+def test_no_path_of_one_machine_is_in_the_repository():
+    private = b"/" + b"work" + b"/"
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked_files()
+        if path.is_file() and not path.is_symlink() and private in path.read_bytes()
+    ]
+    assert not found
+
+
+def test_nothing_that_a_build_leaves_is_in_the_repository():
+    left = {".codesearch", "__pycache__", ".venv", "build", "dist"}
+    assert not [path for path in tracked_files() if left & set(path.relative_to(ROOT).parts)]
+
+
+# --- what people see -------------------------------------------------------------------------
+
+
+def test_the_public_names_are_these():
+    assert sorted(codesearch.__all__) == sorted(PUBLIC)
+
+
+def test_versions_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    entries = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert codesearch.__version__ == project["version"] == entries[0]
+
+
+# --- imports ---------------------------------------------------------------------------------
+
+
+def test_imports_go_one_way(capsys, monkeypatch):
+    from importlinter.cli import lint_imports
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
+    assert status == 0, capsys.readouterr().out
+
+
+HEAVY = """
+    torch transformers textual pandas sqlite_utils pylate sentence_transformers mcp httpx requests tree_sitter
+    tree_sitter_language_pack openai scipy sklearn
+""".split()
+
+
+def loaded_by(code: str, *arguments: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has after a piece of code."""
+    report = (
+        "import json, sys; print('\\n' + json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+COMMAND = """
+import sys
+from codesearch.cli import cli
+try:
+    cli(sys.argv[1:], prog_name="codesearch")
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+"""
+
+
+def test_importing_loads_the_standard_library_alone():
+    others = loaded_by("import codesearch") - set(sys.stdlib_module_names) - loaded_by("pass")
+    assert others == {"codesearch"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["index", "--help"], ["--version"]])
+def test_help_loads_no_engine(arguments):
+    assert not loaded_by(COMMAND, *arguments) & {*HEAVY, "numpy", "faiss", "tokenizers"}
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "single", "colbert", "lexical"])
+def test_a_cold_search_loads_no_model_library(task_queue, mode):
+    loaded = loaded_by(COMMAND, "search", "wait between attempts", str(task_queue), "--mode", mode)
+    assert "indexer" in loaded
+    assert not loaded & set(HEAVY)
