@@ -18,9 +18,13 @@ from indexer.errors import InputError
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours, top_k
 from indexer.vectors.codec import RowCodec, UInt8Array, float16_to_float32
+from indexer.vectors.cores import Share, on_cores
 
 TILE_BYTES = 1 << 20
 """Size of the rows decoded at once, as float32: they stay in a core's cache until they are scored."""
+
+SHARE_TILES = 8
+"""Tiles that make it worth while to give another core its share: half a millisecond's and more."""
 
 NOTHING = -1.0
 """The maximum over no rows: the least that a cosine can be."""
@@ -43,23 +47,26 @@ def run_maxima(
     """
     run_starts: Int64Array = np.asarray(starts, dtype=np.int64)
     run_ends: Int64Array = np.asarray(ends, dtype=np.int64)
-    _check_runs(run_starts, run_ends, sum(len(piece) for piece in pieces))
-    best = np.full((len(run_starts), len(query_rows)), NOTHING, dtype=np.float32)
-    if not best.size:
-        return best.T
-    for tile in _scored_tiles(query_rows, pieces, codec):
-        tile_end = tile.first_row + len(tile.scores)
-        low = int(np.searchsorted(run_ends, tile.first_row, "right"))
-        high = int(np.searchsorted(run_starts, tile_end, "left"))
-        if low >= high:
-            continue
-        inside = np.arange(low, high)[run_ends[low:high] > run_starts[low:high]]
-        if not len(inside):
-            continue
-        from_row = np.maximum(run_starts[inside] - tile.first_row, 0)
-        to_row = np.minimum(run_ends[inside], tile_end) - tile.first_row
-        best[inside] = np.maximum(best[inside], _maxima(tile.scores, from_row, to_row))
-    return np.ascontiguousarray(best.T)
+    n_rows = sum(len(piece) for piece in pieces)
+    _check_runs(run_starts, run_ends, n_rows)
+
+    def share_maxima(share: Share) -> Float32Array:
+        best = np.full((len(run_starts), len(query_rows)), NOTHING, dtype=np.float32)
+        for tile in _scored_tiles(query_rows, _between(pieces, share), codec):
+            first_row = share.first + tile.first_row
+            tile_end = first_row + len(tile.scores)
+            low = int(np.searchsorted(run_ends, first_row, "right"))
+            high = int(np.searchsorted(run_starts, tile_end, "left"))
+            inside = np.arange(low, high)[run_ends[low:high] > run_starts[low:high]]
+            if not len(inside):
+                continue
+            from_row = np.maximum(run_starts[inside] - first_row, 0)
+            to_row = np.minimum(run_ends[inside], tile_end) - first_row
+            best[inside] = np.maximum(best[inside], _maxima(tile.scores, from_row, to_row))
+        return best
+
+    parts = on_cores(share_maxima, n_rows, SHARE_TILES * _tile_rows(codec.dim))
+    return np.ascontiguousarray(np.maximum.reduce(parts).T)
 
 
 def maxsim(query_rows: Float32Array, pieces: Sequence[UInt8Array], codec: RowCodec) -> Float32Array:
@@ -79,12 +86,16 @@ def inner_products(rows: NDArray[np.floating], query: Float32Array) -> Float32Ar
     """Inner products of rows (n, D), float16 or float32, with a query (D,): (n,) float32."""
     scores = np.empty(len(rows), dtype=np.float32)
     n_tile = _tile_rows(rows.shape[1])
-    buffer = np.empty((min(n_tile, len(rows)), rows.shape[1]), dtype=np.float32)
-    for start in range(0, len(rows), n_tile):
-        tile = rows[start : start + n_tile]
-        if tile.dtype == np.float16:
-            tile = float16_to_float32(np.ascontiguousarray(tile), buffer[: len(tile)])
-        np.matmul(tile, query, out=scores[start : start + len(tile)])
+
+    def share_products(share: Share) -> None:
+        buffer = np.empty((min(n_tile, share.last - share.first), rows.shape[1]), dtype=np.float32)
+        for start in range(share.first, share.last, n_tile):
+            tile = rows[start : min(start + n_tile, share.last)]
+            if tile.dtype == np.float16:
+                tile = float16_to_float32(np.ascontiguousarray(tile), buffer[: len(tile)])
+            np.matmul(tile, query, out=scores[start : start + len(tile)])
+
+    on_cores(share_products, len(rows), SHARE_TILES * n_tile)
     return scores
 
 
@@ -141,6 +152,18 @@ def _scored_tiles(
 def _tile_rows(dim: int) -> int:
     """Rows in a tile."""
     return max(1, TILE_BYTES // (4 * dim))
+
+
+def _between(pieces: Sequence[UInt8Array], share: Share) -> list[UInt8Array]:
+    """The pieces' rows from share.first to share.last."""
+    found = []
+    at = 0
+    for piece in pieces:
+        first, last = max(share.first - at, 0), min(share.last - at, len(piece))
+        if first < last:
+            found.append(piece[first:last])
+        at += len(piece)
+    return found
 
 
 def _tiles(pieces: Sequence[UInt8Array], n_tile: int, n_bytes: int) -> Iterator[UInt8Array]:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from indexer.arrays import map_array
 from indexer.errors import IndexCorruptError, InputError
 from indexer.records import Int64Array
 
@@ -66,7 +67,7 @@ def save_ids(path: Path, ids: Int64Array) -> None:
 def load_ids(path: Path, n_stored: int) -> Int64Array:
     """(n_stored,) ids, mapped. Raises IndexCorruptError unless there are as many."""
     try:
-        ids = np.load(path, mmap_mode="r", allow_pickle=False)
+        ids = map_array(path)
     except (OSError, ValueError, EOFError) as error:
         raise corrupt(path.parent, error) from error
     if ids.shape != (n_stored,) or ids.dtype != np.int64:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.arrays import map_array
 from indexer.errors import InputError
 from indexer.records import Int64Array
 from indexer.vectors.base import SingleIndex, VectorKind
@@ -68,7 +69,7 @@ def open_single(folder: Path) -> SingleIndex:
     facts = load_facts(folder / _FACTS, IndexFacts, _FORMAT_VERSION)
     ids = load_ids(folder / _IDS, facts.n_stored)
     try:
-        rows = np.load(folder / _ROWS, mmap_mode="r", allow_pickle=False)
+        rows = map_array(folder / _ROWS)
     except (OSError, ValueError, EOFError) as error:
         raise corrupt(folder, error) from error
     if rows.shape != (facts.n_stored, facts.dim) or rows.dtype != np.float16:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import InputError
-from indexer.vectors import exact
+from indexer.vectors import cores, exact
 from indexer.vectors.codec import row_codec
 from indexer.vectors.exact import ExactIndex, inner_products, maxsim, run_maxima, similarities
 
@@ -54,12 +54,15 @@ def test_tiles_and_pieces_do_not_change_the_maxima(data: st.DataObject) -> None:
     if len(ends_of_runs) % 2:
         ends_of_runs.pop()
     starts, ends = np.array(ends_of_runs[::2]), np.array(ends_of_runs[1::2])
+    n_cores = data.draw(st.integers(1, 4))
     codec = row_codec("int4", 8)
     rows, query_rows = unit_rows(n, 8, n), unit_rows(3, 8, 1)
     pieces = [codec.encode(rows[a:b]) for a, b in pairwise([0, *cuts, n])]
     stored = np.concatenate([codec.decode_rotated(piece) for piece in pieces])
     scores = codec.rotate(query_rows) @ stored.T
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cores, "_n_cores", lambda: n_cores)
+        patch.setattr(exact, "SHARE_TILES", 1)
         patch.setattr(exact, "TILE_BYTES", 32 * data.draw(st.integers(1, 70)))
         found = run_maxima(query_rows, pieces, codec, starts, ends)
     for i, (a, b) in enumerate(zip(starts, ends, strict=True)):
@@ -95,7 +98,8 @@ def test_similarities_are_all_of_them() -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("n", [0, 1, 70])
 def test_inner_products(dtype: type, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "TILE_BYTES", 32 * 24 * 4)
+    monkeypatch.setattr(exact, "TILE_BYTES", 8 * 24 * 4)
+    monkeypatch.setattr(exact, "SHARE_TILES", 2)
     rows, query = unit_rows(n, 24).astype(dtype), unit_rows(1, 24, 3)[0]
     np.testing.assert_allclose(inner_products(rows, query), rows.astype(np.float32) @ query, atol=1e-6)
 
