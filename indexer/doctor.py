@@ -22,7 +22,7 @@ from indexer.compaction import segments_read
 from indexer.embedding_check import check_embeddings
 from indexer.embedding_files import KINDS, segment_numbers, segment_path
 from indexer.embedding_store import EmbeddingStore, row_layout
-from indexer.errors import CheckpointError, CodesearchError, IndexMissingError
+from indexer.errors import CheckpointError, CodesearchError, IndexCorruptError, IndexMissingError
 from indexer.facts import TOTALS, walk_settings
 from indexer.generations import (
     DATABASE,
@@ -33,11 +33,11 @@ from indexer.generations import (
     remove_others,
 )
 from indexer.lock import write_lock
-from indexer.manifest import Manifest, read_manifest, state_folder
+from indexer.manifest import Manifest, read_manifest, state_folder, write_manifest
 from indexer.records import ProgressCallback
 from indexer.seals import find_broken, find_broken_segment
 from indexer.settings import BuildSettings
-from indexer.state_files import FILE_MODE, FOLDER_MODE, find_link
+from indexer.state_files import FILE_MODE, FOLDER_MODE, find_link, refuse_links
 from indexer.store import StoreReader
 from indexer.tables import load_tables
 
@@ -195,6 +195,24 @@ def examine(root: Path) -> Diagnosis:
         raise IndexMissingError(f"There is no index in {root}; build one with `codesearch index {root}`.")
     with write_lock(state):
         return _Examination(root, state).run()
+
+
+def trust(root: Path) -> Diagnosis:
+    """Take an index that another user or machine made for one's own, if every byte of it is whole.
+
+    Raises what `read_manifest` raises but for that; the caller should know where the index comes from.
+    """
+    root = root.resolve()
+    state = state_folder(root)
+    refuse_links(state)
+    with write_lock(state):
+        manifest = read_manifest(state, trust=True)
+        folder = generation_folder(state, manifest.generation)
+        problem = find_broken(folder, manifest.files, thorough=True)
+        if problem is not None:
+            raise IndexCorruptError(f"The index in {root} is damaged: {problem}; it is not taken over.")
+        write_manifest(state, manifest)
+    return examine(root)
 
 
 def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:

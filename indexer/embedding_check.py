@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from indexer.embedding_files import open_database, segment_path
+from indexer.embedding_files import COLUMNS, open_database, row_checksum, segment_path
 from indexer.errors import IndexCorruptError
 
 
@@ -33,7 +33,7 @@ def _check(folder: Path, *, repair: bool) -> list[str]:
             (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
                 raise IndexCorruptError(state)
-            return _check_blocks(folder, db, repair)
+            return _check_rows(db, repair) + _check_blocks(folder, db, repair)
     except (IndexCorruptError, sqlite3.DatabaseError) as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
@@ -43,6 +43,17 @@ def _check(folder: Path, *, repair: bool) -> list[str]:
                 with suppress(FileNotFoundError):
                     (folder / name).unlink()
         return [f"embeddings.db is damaged ({error}), so that all vectors have to be computed again"]
+
+
+def _check_rows(db: sqlite3.Connection, repair: bool) -> list[str]:
+    columns = ", ".join(COLUMNS)
+    rows = db.execute(f"SELECT {columns}, checksum FROM embeddings WHERE checksum IS NOT NULL")  # noqa: S608
+    damaged = [row[0] for row in rows if row_checksum(row[:-1]) != row[-1]]
+    if repair:
+        db.executemany("DELETE FROM embeddings WHERE key = ?", [(key,) for key in damaged])
+    if not damaged:
+        return []
+    return [f"embeddings.db is damaged in {len(damaged):,} rows, whose vectors have to be computed again"]
 
 
 def _check_blocks(folder: Path, db: sqlite3.Connection, repair: bool) -> list[str]:

@@ -23,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.checkpoint import Checkpoint
-from indexer.embedding_files import KINDS, open_database, segment_numbers, segment_path
+from indexer.embedding_files import (
+    COLUMNS,
+    KINDS,
+    open_database,
+    row_checksum,
+    segment_numbers,
+    segment_path,
+)
 from indexer.errors import IndexCorruptError, StorageError
 from indexer.records import Float32Array, Int32Array
 from indexer.state_files import open_in_place
@@ -142,7 +149,13 @@ class EmbeddingStore:
             return
         last, single_bytes, rows_bytes, single_end, rows_end = row
         same_layout = {"single": single_bytes, "rows": rows_bytes} == self._row_bytes
-        ends = {"single": single_end, "rows": rows_end}
+        (known,) = self._db.execute(
+            "SELECT coalesce(max(single_start + n_single), 0), coalesce(max(rows_start + n_rows), 0)"
+            " FROM embeddings WHERE segment = ?",
+            (last,),
+        )
+        # Whatever else is damaged: nothing that a row names is written over.
+        ends = {"single": max(single_end, known[0]), "rows": max(rows_end, known[1])}
         is_whole = all(
             self._size(last, kind) >= ends[kind] * width for kind, width in self._row_bytes.items()
         )
@@ -170,7 +183,7 @@ class EmbeddingStore:
                 n_header_rows,
             )
             for key, segment, single_start, n_single, rows_start, n_rows, regions, wide, n_header_rows
-            in self._rows("*", keys)
+            in self._rows(", ".join(COLUMNS), keys)
         }  # fmt: skip
 
     def _rows(self, columns: str, keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
@@ -195,12 +208,11 @@ class EmbeddingStore:
         starts = dict(self._ends)
         records = []
         for new, single, code in zip(self._pending, singles, codes, strict=True):
-            records.append(
-                (
-                    new.key, self._segment, starts["single"], len(single), starts["rows"], len(code),
-                    new.regions.astype("<i4").tobytes(), new.wide.astype("<i4").tobytes(), new.n_header_rows,
-                )
+            row = (
+                new.key, self._segment, starts["single"], len(single), starts["rows"], len(code),
+                new.regions.astype("<i4").tobytes(), new.wide.astype("<i4").tobytes(), new.n_header_rows,
             )  # fmt: skip
+            records.append((*row, row_checksum(row)))
             starts["single"] += len(single)
             starts["rows"] += len(code)
         self._pending.clear()
@@ -239,7 +251,7 @@ class EmbeddingStore:
     def _record(self, records: list[Any], blocks: list[Any], ends: dict[str, int]) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?,?,?,?,?,?,?,?,?)", records)
+            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?,?,?,?,?,?,?,?,?,?)", records)
             self._db.executemany("INSERT OR REPLACE INTO blocks VALUES (?,?,?,?,?)", blocks)
             segment = (self._segment, *self._row_bytes.values(), *ends.values())
             self._db.execute("INSERT OR REPLACE INTO segments VALUES (?,?,?,?,?)", segment)
@@ -264,7 +276,7 @@ class EmbeddingStore:
             "SELECT key, segment, n_single, n_rows FROM embeddings"
         ):
             if key in live:
-                single_bytes, rows_bytes = widths[segment]
+                single_bytes, rows_bytes = widths.get(segment, (0, 0))
                 n_live[segment] += n_single * single_bytes + n_rows * rows_bytes
         return [
             SegmentUse(segment, sum(self._size(segment, kind) for kind in KINDS), n_bytes)

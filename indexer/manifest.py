@@ -6,6 +6,7 @@ Not a place for facts about content (commit, totals): those are in the generatio
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
+from indexer.ownership import is_signed, sign
 from indexer.seals import Seal
 from indexer.settings import STATE_FOLDER
 from indexer.state_files import write_file
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _NAME = "manifest.json"
 _MAX_BYTES = 1_000_000
 _GENERATION = re.compile(r"[0-9]{1,30}")
@@ -52,16 +54,20 @@ class OlderFormatError(IndexMismatchError):
     """An earlier codesearch wrote the index; its embeddings can still be used."""
 
 
+class ForeignIndexError(IndexMismatchError):
+    """Another user or machine made the index."""
+
+
 def state_folder(root: Path) -> Path:
     """Where the index of a tree lives."""
     return root / STATE_FOLDER
 
 
-def read_manifest(state: Path) -> Manifest:
-    """The live manifest.
+def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
+    """The live manifest; `trust` takes one that another user or machine made.
 
     Raises IndexMissingError where there is none, IndexCorruptError where it cannot be read, and
-    IndexMismatchError where another version of codesearch wrote it.
+    IndexMismatchError where another version of codesearch, or another user, wrote it.
     """
     path, root = state / _NAME, state.parent
     try:
@@ -74,6 +80,8 @@ def read_manifest(state: Path) -> Manifest:
             raw = json.loads(file.read(_MAX_BYTES))
         if not isinstance(raw, dict):
             raise ValueError("it holds no object")
+        version = raw.get("format_version")
+        checksum, signature = raw.pop("checksum", ""), raw.pop("signature", "")
     except (FileNotFoundError, NotADirectoryError):
         raise IndexMissingError(
             f"There is no index in {root}; build one with `codesearch index {root}`."
@@ -82,19 +90,33 @@ def read_manifest(state: Path) -> Manifest:
         raise IndexCorruptError(
             f"{path} cannot be read ({error}); `codesearch doctor --repair {root}` makes it anew."
         ) from error
-    version = raw.get("format_version")
     if version != FORMAT_VERSION:
         older = isinstance(version, int) and version < FORMAT_VERSION
         raise (OlderFormatError if older else IndexMismatchError)(
             f"The index in {root} has format_version {_short(version)}, this codesearch reads"
             f" {FORMAT_VERSION}; make it anew with `codesearch index --rebuild {root}`."
         )
+    content = _content(raw)
     try:
-        return _from_json(raw)
+        if checksum != hashlib.sha256(content).hexdigest():
+            raise ValueError("its checksum is another")
+        manifest = _from_json(raw)
     except (ValueError, TypeError, KeyError) as error:
         raise IndexCorruptError(
             f"{path} is damaged ({_short(error)}); `codesearch doctor --repair {root}` makes it anew."
         ) from error
+    if not trust and not is_signed(content, str(signature)):
+        raise ForeignIndexError(
+            f"The index in {root} was not built by you on this machine; build your own with"
+            f" `codesearch index --rebuild {root}`, or use it with `codesearch doctor --trust {root}` if you"
+            " know where it comes from."
+        )
+    return manifest
+
+
+def _content(raw: dict[str, Any]) -> bytes:
+    """What checksum and signature are made of: the same bytes for the same values."""
+    return json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _from_json(raw: dict[str, Any]) -> Manifest:
@@ -126,7 +148,10 @@ def _seal(name: str, raw: dict[str, Any]) -> Seal:
 
 def write_manifest(state: Path, manifest: Manifest) -> None:
     """Make a generation live: write beside the old manifest, sync, rename over it."""
-    write_file(state / _NAME, json.dumps(asdict(manifest), indent=1, sort_keys=True).encode())
+    raw = asdict(manifest)
+    content = _content(raw)
+    raw |= {"checksum": hashlib.sha256(content).hexdigest(), "signature": sign(content)}
+    write_file(state / _NAME, json.dumps(raw, indent=1, sort_keys=True).encode())
 
 
 def check_agrees(found: Manifest, wanted: Manifest, root: Path) -> None:

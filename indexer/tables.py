@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.arrays import map_array
 from indexer.embedding_store import StoredEmbedding
 from indexer.errors import IndexCorruptError
 from indexer.records import Int32Array, Int64Array
@@ -117,10 +118,7 @@ def save_tables(folder: Path, tables: Tables) -> None:
 def load_tables(folder: Path) -> Tables:
     """Map the arrays of a generation. Raises IndexCorruptError."""
     try:
-        columns, regions, wide = (
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ("chunks", "regions", "wide")
-        )
+        columns, regions, wide = (map_array(folder / f"{name}.npy") for name in ("chunks", "regions", "wide"))
         for array, width, kind in ((columns, len(_COLUMNS), "i8"), (regions, 3, "i4"), (wide, 2, "i4")):
             if array.shape[1:] != (width,) or array.dtype != np.dtype(kind):
                 raise ValueError("unexpected shape or type")

@@ -10,9 +10,12 @@ from codesearch.console import ProgressBar, put
 @click.command("doctor")
 @click.argument("path", required=False)
 @click.option("--repair", is_flag=True, help="Mend what is found; whole vectors are kept.")
+@click.option("--trust", is_flag=True, help="Use an index that another user or machine built.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
-def doctor_command(context: click.Context, /, path: str | None, repair: bool, as_json: bool) -> None:
+def doctor_command(
+    context: click.Context, /, path: str | None, repair: bool, trust: bool, as_json: bool
+) -> None:
     """Check every byte of the index of PATH, or of the nearest folder above that has one.
 
     Prints one line for each thing that is wrong. Exits with 0 where answers can be relied on, else with 2.
@@ -22,6 +25,8 @@ def doctor_command(context: click.Context, /, path: str | None, repair: bool, as
     from indexer import doctor
 
     root = doctor.find_index(require_folder(path or "."))
+    if trust:
+        doctor.trust(root)
     if repair:
         with ProgressBar(quiet=as_json) as progress:
             diagnosis = doctor.repair(root, progress)

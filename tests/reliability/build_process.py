@@ -2,9 +2,9 @@
 
 Started once by the tests (`Builder` in trees.py), so that imports are paid once. The model is a table
 of random vectors, one a token: everything else is the product. Reads one JSON object a line and answers
-with one: root, rebuild, include_secrets; kill_at (the n-th call that touches a file or a database, 0:
-never), kill_after (seconds, null: never), interrupt (the signal is SIGINT), count (false: calls are not
-counted), file_limit (bytes that any file may have, null: none).
+with one: root, rebuild, repair (in place of a build), include_secrets; kill_at (the n-th call that
+touches a file or a database, 0: never), kill_after (seconds, null: never), interrupt (the signal is
+SIGINT), count (false: calls are not counted), file_limit (bytes that any file may have, null: none).
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     """In the child: build, and write what came of it to a pipe."""
     from indexer import build as engine
     from indexer import compaction, ingest
+    from indexer.doctor import repair
     from indexer.errors import CodesearchError
     from indexer.settings import BuildSettings, WalkSettings
 
@@ -100,12 +101,15 @@ def build_once(order: dict[str, Any], answer: int) -> None:
         switch.install()
     result: dict[str, Any] = {}
     try:
-        report = engine.build(Path(order["root"]), settings, rebuild=order.get("rebuild", False))
-        result = {
-            "n_encoded": report.n_encoded_chunks,
-            "n_chunks": report.n_chunks,
-            "n_files": report.n_files,
-        }
+        if order.get("repair"):
+            result = {"findings": [finding.sentence for finding in repair(Path(order["root"])).findings]}
+        else:
+            report = engine.build(Path(order["root"]), settings, rebuild=order.get("rebuild", False))
+            result = {
+                "n_encoded": report.n_encoded_chunks,
+                "n_chunks": report.n_chunks,
+                "n_files": report.n_files,
+            }
     except CodesearchError as error:
         result = {"error": type(error).__name__, "message": str(error)}
     finally:

@@ -10,6 +10,15 @@ import pytest
 from tests.reliability.trees import Builder, write_tree
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The key that signs indexes, and what is remembered of models, go to folders of this run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable)))
+        yield
+
+
 @pytest.fixture(scope="session")
 def new_builder() -> Iterator[Callable[[], Builder]]:
     """For tests that need more than one at a time."""

@@ -1,0 +1,25 @@
+"""Arrays in .npy files, mapped: never unpickled, and whatever is wrong with a file is one error."""
+
+from __future__ import annotations
+
+import tokenize
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def map_array(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, read as it is used.
+
+    Raises OSError where the file cannot be opened, ValueError where it is no whole array.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (EOFError, SyntaxError, tokenize.TokenError, OverflowError, MemoryError, TypeError) as error:
+        # NumPy reads the header as a Python literal, and lets what goes wrong there escape.
+        raise ValueError(f"{path.name} is damaged ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path.name} is damaged (it is an archive)")
+    return array
