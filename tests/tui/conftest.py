@@ -245,6 +245,7 @@ class Driver:
             with suppress(WorkerCancelled):
                 await self.app.workers.wait_for_complete()
             await self.pilot.pause()
+        await self.pilot.pause()  # What a message changed is laid out after it was handled.
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

@@ -290,7 +290,7 @@ class PassageView(ScrollView, can_focus=True):
             layers.append((self.cursor_column, self.cursor_column + 1, styles.cursor))
         text = line.text + (" " if self.has_focus and self.cursor_column >= len(line.text) else "")
         end_of_row = row.end + 1 if row.end == len(line.text) else row.end
-        return _layered(text, row.start, min(end_of_row, len(text)), base, layers)
+        return layered(text, row.start, min(end_of_row, len(text)), base, layers)
 
     # --- layout and moving ---
 
@@ -303,7 +303,7 @@ class PassageView(ScrollView, can_focus=True):
             self._first_row.append(len(self._rows))
             longest = max(longest, cell_len(line.text) if not line.text.isascii() else len(line.text))
             if self._wraps and width > 10 and len(line.text) > width:
-                self._rows += [_Row(i, start, end) for start, end in _wrapped(line.text, width)]
+                self._rows += [_Row(i, start, end) for start, end in wrapped(line.text, width)]
             else:
                 self._rows.append(_Row(i, 0, len(line.text)))
         content_width = 0 if self._wraps else longest + self._gutter_width + 1
@@ -348,7 +348,7 @@ class PassageView(ScrollView, can_focus=True):
         self.scroll_to(x, y, animate=False, force=True)
 
 
-def _layered(
+def layered(
     text: str, start: int, end: int, base: Style, layers: list[tuple[int, int, Style]]
 ) -> list[Segment]:
     """Columns start to end of a line, each with all the styles laid over it, later ones on top."""
@@ -366,7 +366,7 @@ def _layered(
     return segments
 
 
-def _wrapped(text: str, width: int) -> list[tuple[int, int]]:
+def wrapped(text: str, width: int) -> list[tuple[int, int]]:
     """Where a long line is cut into rows: after a blank where one is near."""
     pieces = []
     start = 0
