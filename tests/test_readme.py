@@ -16,7 +16,7 @@ def test_every_command_in_the_readme_exists():
     done = subprocess.run(
         [sys.executable, "-m", "codesearch", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    listed = set(re.findall(r"^  ([a-z-]+)  ", done.stdout, re.MULTILINE))
+    listed = set(re.findall(r"^  ([a-z-]+)", done.stdout, re.MULTILINE))
     assert named
     assert named <= listed
 
