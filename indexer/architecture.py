@@ -120,6 +120,8 @@ def read_architecture(config: Mapping[str, Any], where: str) -> Architecture:
                 f"{where}: config.json asks for {n_heads} heads in a hidden size of {values['hidden_size']},"
                 " which does not divide into heads of even size; the file is damaged."
             )
+        if int(values["local_attention"]) < 2:
+            raise CheckpointError(f"{where}: config.json has a local_attention below 2; the file is damaged.")
         return Architecture(
             vocab_size=int(values["vocab_size"]),
             hidden_size=int(values["hidden_size"]),

@@ -123,7 +123,9 @@ class SdpaAttention:
     def prepare(self, borders: Borders) -> None:
         """As in `VarlenAttention`."""
         self._runs = find_runs(borders.lengths)
-        self._mask = block_mask(borders, self._half_window).unsqueeze(1)
+        self._is_all_near = max(borders.lengths) <= self._half_window + 1
+        if not self._is_all_near:
+            self._mask = block_mask(borders, self._half_window).unsqueeze(1)
 
     def full(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """As in `VarlenAttention`."""
@@ -137,6 +139,8 @@ class SdpaAttention:
 
     def local(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """As in `VarlenAttention`."""
+        if self._is_all_near:
+            return self.full(q, k, v)
         n_tokens, block = q.shape[0], self._half_window
         q_blocks = query_blocks(q.transpose(0, 1), block).transpose(0, 1)
         k_blocks, v_blocks = (key_blocks(x.transpose(0, 1), block).transpose(0, 1) for x in (k, v))
@@ -153,8 +157,9 @@ class BlockedAttention:
     def prepare(self, borders: Borders) -> None:
         """As in `VarlenAttention`."""
         self._runs = find_runs(borders.lengths)
-        self._mask = block_mask(borders, self._half_window)
-        self._typed_mask = self._mask
+        self._is_all_near = max(borders.lengths) <= self._half_window + 1
+        if not self._is_all_near:
+            self._mask = block_mask(borders, self._half_window)
 
     def full(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """As in `VarlenAttention`."""
@@ -183,17 +188,19 @@ class BlockedAttention:
 
     def local(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """As in `VarlenAttention`."""
+        if self._is_all_near:
+            return self.full(q, k, v)
         n_tokens, n_heads, head_dim = q.shape
         block = self._half_window
-        if self._typed_mask.dtype != q.dtype:
-            self._typed_mask = self._mask.to(q.dtype)
+        if self._mask.dtype != q.dtype:
+            self._mask = self._mask.to(q.dtype)
         n_filled = len(self._mask) * block
         out = torch.empty((n_filled, n_heads, head_dim), dtype=q.dtype, device=q.device)
         scale = head_dim**-0.5
         for head in range(n_heads):
             queries = query_blocks(q[:, head], block)  # (blocks, block, head_dim)
             keys = key_blocks(k[:, head], block).contiguous()  # (blocks, 3 * block, head_dim)
-            scores = torch.baddbmm(self._typed_mask, queries, keys.transpose(1, 2), alpha=scale)
+            scores = torch.baddbmm(self._mask, queries, keys.transpose(1, 2), alpha=scale)
             values = key_blocks(v[:, head], block)
             out[:, head] = torch.bmm(torch.softmax(scores, -1), values).view(n_filled, head_dim)
         return out[:n_tokens]

@@ -60,6 +60,7 @@ def test_old_and_new_spelling_of_rotary_bases() -> None:
         ({"model_type": "bert"}, "m is a bert, not ModernBERT"),
         ({"model_type": None}, "model of unstated type"),
         ({"num_attention_heads": 7}, "7 heads in a hidden size of 768"),
+        ({"local_attention": 1}, "local_attention below 2"),
         ({"hidden_activation": "mish"}, "activation mish"),
         ({"layer_types": ["full_attention"]}, "layer_types"),
         ({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "scales its positions"),

@@ -94,6 +94,15 @@ def test_bfloat16_stays_near_the_definition() -> None:
     assert (attention.local(q, k, v) - by_definition(q, k, v, lengths, HALF_WINDOW)).abs().max() < 0.05
 
 
+@pytest.mark.parametrize("kind", [SdpaAttention, BlockedAttention])
+def test_a_window_wider_than_every_sequence_costs_no_mask(kind: type[Any]) -> None:
+    lengths = (9, 4, 4)
+    q, k, v = random_qkv(sum(lengths))
+    attention = kind(10**6)
+    attention.prepare(borders_of(lengths))
+    assert (attention.local(q, k, v) - by_definition(q, k, v, lengths, 10**6)).abs().max() < 1e-5
+
+
 def test_one_token_attends_to_itself() -> None:
     q, k, v = random_qkv(1)
     for kind in (SdpaAttention, BlockedAttention):
