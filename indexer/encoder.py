@@ -58,8 +58,8 @@ class Encoder:
 
         `threads` is torch's, of the whole process; None leaves it. `device` is `auto`, `cpu`, `cuda` or
         `cuda:N`; `dtype` is `auto`, `float32`, `bfloat16` or `float16` (CUDA alone). `max_memory_bytes`
-        bounds the resident memory of the process on the CPU and the GPU's own memory on CUDA.
-        Raises InputError where a device, type or limit cannot be had, CheckpointError for damaged weights.
+        bounds a build's resident memory; a GPU's own memory is filled to four fifths.
+        Raises InputError where a device, type or limit cannot be had.
         """
         self._checkpoint = checkpoint
         self.device = _device(device)
