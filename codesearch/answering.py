@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from codesearch.budget import fill
 from codesearch.context import Context, build_context
-from codesearch.counting import NamedCounter
+from codesearch.counting import NamedCounter, remembering
 from codesearch.drafts import CONTEXT_LIMITS, DEFAULT_LIMITS, Draft, PassageLimits
 from codesearch.explain import explain_empty, stale_note
 from codesearch.findings import Filters, Findings, IndexState
@@ -94,7 +94,7 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     request, k = question.request, question.request.k + offset
     drafts = question.drafts(k, lambda kept: len(kept) < k)
     page = drafts.kept[offset:]
-    filled = fill(page, counter, budget_tokens, stale=question.stale)
+    filled = fill(page, remembering(counter), budget_tokens, stale=question.stale)
     notes = question.notes(drafts)
     if drafts.kept and not page:
         notes = (f"There are only {len(drafts.kept)} passages; start from an earlier one.", *notes)
@@ -127,6 +127,7 @@ def context_drafts(question: Question, counter: NamedCounter, budget_tokens: int
 
 def make_context(question: Question, counter: NamedCounter, budget_tokens: int, form: str) -> Context:
     """The fullest context block within the budget."""
+    counter = remembering(counter)
     drafts = context_drafts(question, counter, budget_tokens)
     context = build_context(
         question.request.query,

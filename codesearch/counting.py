@@ -58,6 +58,18 @@ class NamedCounter:
         return self.counts(text)
 
 
+def remembering(counter: NamedCounter) -> NamedCounter:
+    """The same counter for the length of one answer, in which the same texts are counted again and again."""
+    counts: dict[str, int] = {}
+
+    def count(text: str) -> int:
+        if text not in counts:
+            counts[text] = counter.count(text)
+        return counts[text]
+
+    return NamedCounter(counter.name, count)
+
+
 def counter_for(tokenizer: Tokenizer = None) -> NamedCounter:
     """The counter that a caller means.
 

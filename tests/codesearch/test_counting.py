@@ -35,6 +35,13 @@ def test_a_function_an_object_and_a_tokenizer_are_counters():
     assert counter_for(counter_for(len)).name == "len"
 
 
+def test_a_text_is_counted_once_within_an_answer():
+    texts = []
+    counter = counting.remembering(counter_for(lambda text: texts.append(text) or len(text)))
+    assert [counter.count(text) for text in ("ab", "abc", "ab")] == [2, 3, 2]
+    assert texts == ["ab", "abc"]
+
+
 def test_a_tokenizer_file(tmp_path):
     from tokenizers import Tokenizer, models, pre_tokenizers
 
