@@ -111,7 +111,8 @@ class PlaidIndex:
         if k <= 0 or not len(query_rows) or subset == [[]]:
             return Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
         query: list[Any] = [np.ascontiguousarray(query_rows, dtype=np.float32)]
-        (found,) = self._retriever.retrieve(query, k=min(k, self.n_documents), subset=subset)
+        with _one_torch_thread():
+            (found,) = self._retriever.retrieve(query, k=min(k, self.n_documents), subset=subset)
         return _as_neighbours(found)
 
 
@@ -305,6 +306,23 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]), _quick_collections():
         torch.manual_seed(seed)
         yield
+
+
+@contextlib.contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """torch computes on the calling thread alone.
+
+    A query is hundreds of small operations, and threads that share them wait by spinning: beside other
+    work on two cores, 1,140 ms of CPU a query with two threads, 85 ms with one.
+    """
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 @contextlib.contextmanager

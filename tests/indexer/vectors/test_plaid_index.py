@@ -70,6 +70,18 @@ def test_what_is_near_is_found_and_scored_as_exact_maxsim(built: Path) -> None:
         np.testing.assert_allclose(found.scores, exact[(found.ids - 2**40) // 3], atol=0.15)
 
 
+def test_a_search_leaves_torchs_threads_as_they_were(built: Path) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        PlaidIndex(built).search(query_for(make_documents(200)[0]), 3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_filter_and_requests_for_nothing(built: Path) -> None:
     documents = make_documents(200)
     index = PlaidIndex(built)
