@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from codesearch import __version__
 from codesearch.cli import cli
 from codesearch.console import ProgressBar
+from indexer.manifest import read_manifest, write_manifest
 
 SOURCES = {
     "router.py": '"""Routes of a small server."""\n\n\ndef add_route(table, path, handler):\n'
@@ -237,7 +239,9 @@ def test_an_index_of_another_schema(repository, tmp_path):
     value = json.loads(manifest.read_text())
     manifest.write_text(json.dumps({**value, "format_version": 99}))
     assert "format_version 99" in one_sentence(run("search", "x", root))
-    manifest.write_text(json.dumps({**value, "model_fingerprint": "0" * 64}))
+    manifest.write_text(json.dumps(value))
+    state = manifest.parent
+    write_manifest(state, replace(read_manifest(state), model_fingerprint="0" * 64))
     assert "model_fingerprint" in one_sentence(run("search", "x", root))
     manifest.write_text("{")
     assert "manifest.json cannot be read" in one_sentence(run("search", "x", root))
