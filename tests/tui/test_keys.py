@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -33,17 +34,44 @@ def checks(owner: str, action: str) -> Callable[[Check], Check]:
     return register
 
 
-ALL_KEYS = [(key.owner, key.action, name) for key in KEYS for name in key.keys.split(",")]
+FIRST_KEYS = [(key.owner, key.action, key.keys.split(",")[0]) for key in KEYS]
+OTHER_KEYS = [(key, name) for key in KEYS for name in key.keys.split(",")[1:]]
 
 
 def test_every_command_has_a_check():
     assert {(key.owner, key.action) for key in KEYS} == set(CHECKS)
 
 
-@pytest.mark.parametrize(("owner", "action", "name"), ALL_KEYS, ids=lambda value: str(value))
-async def test_key(owner, action, name, drive):
+@pytest.mark.parametrize(("owner", "action", "name"), FIRST_KEYS, ids=lambda value: str(value))
+async def test_first_key(owner, action, name, drive):
+    """The first key of a command does what the command is there for."""
     async with drive() as driver:
         await CHECKS[owner, action](driver, name)
+
+
+@pytest.mark.parametrize("owner", sorted({key.owner for key, _ in OTHER_KEYS}))
+async def test_other_keys(owner, drive):
+    """Every other key of a command runs the same action."""
+    async with drive() as driver:
+        await driver.ask(
+            focus="chip-mode" if owner == "chip" else "passage" if owner == "passage" else "results"
+        )
+        if owner == "index":
+            await driver.press("f9")
+        nodes = {"app": driver.app, "search": driver.app.screen, "index": driver.app.screen}
+        node = nodes.get(owner, driver.app.focused)
+        done = []
+        for key, name in OTHER_KEYS:
+            if key.owner == owner:
+                method = key.action.partition("(")[0]
+                setattr(node, f"action_{method}", lambda *arguments, key=key: done.append((key, *arguments)))
+                await driver.pilot.press(name)
+        expected = [
+            (key, *([ast.literal_eval(key.action.partition("(")[2][:-1])] if "(" in key.action else []))
+            for key, _ in OTHER_KEYS
+            if key.owner == owner
+        ]
+        assert done == expected
 
 
 def test_a_key_means_one_thing_in_one_place():
