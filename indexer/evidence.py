@@ -1,13 +1,75 @@
-"""Why a hit is a hit: for each query word, the word of the code that answers it best, and how well."""
+"""Why a hit is a hit: for each query word, the word of the code that answers it best, and how well.
+
+Which characters a stored row covers is not stored: the text is tokenised again, which gives the same
+rows in the same order. Called by `search.py` for the hits that it returns.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from indexer.records import Float32Array, Int32Array, QueryToken, WordMatch
+from indexer.records import Chunk, Float32Array, Int32Array, QueryToken, QueryVectors, WordMatch
+
+if TYPE_CHECKING:
+    from indexer.embedding_store import SegmentReader
+    from indexer.tables import Tables
+    from indexer.tokens import ChunkTokenizer
+    from indexer.vectors.codec import RowCodec
 
 _LEAST_SIMILARITY = 0.35
 """Cosine under which a query word is said to have found nothing."""
+
+
+class EvidenceFinder:
+    """Compares queries with the rows of single regions of one open generation."""
+
+    def __init__(
+        self, tables: Tables, segments: SegmentReader, codec: RowCodec | None, tokenizer: ChunkTokenizer
+    ) -> None:
+        self._tables = tables
+        self._segments = segments
+        self._codec = codec
+        self._tokenizer = tokenizer
+
+    def find(
+        self, query: str, vectors: QueryVectors | None, chunk: Chunk, position: int, region: int
+    ) -> tuple[WordMatch, ...]:
+        """The words of a region that answer those of the query; empty without token rows.
+
+        `position` is the chunk's in the chunk table, `region` the region's in the region table.
+        """
+        if vectors is None or vectors.rows is None or self._codec is None:
+            return ()
+        t = self._tables
+        start, end, end_row = (int(v) for v in t.regions[region])
+        is_first = region == int(t.region_start[position])
+        n_header = int(t.n_header_rows[position])
+        start_row = n_header if is_first else int(t.regions[region - 1, 2])
+        codes = self._segments.rows(
+            int(t.segment[position]), int(t.rows_start[position]) + start_row, end_row - start_row
+        )
+        row_chars = self._row_chars(chunk, start, end, start_row - n_header, len(codes))
+        decoded = self._codec.decode_rotated(codes[: len(row_chars)])
+        similarities = self._codec.rotate(vectors.rows) @ decoded.T
+        text = chunk.text[start:end]
+        return match_words(query, vectors.tokens, similarities, text, row_chars, start + chunk.start_char)
+
+    def _row_chars(self, chunk: Chunk, start: int, end: int, first_row: int, n_rows: int) -> Int32Array:
+        """(n, 2) characters of a region's rows, from its start; the chunk's tail, one row, has none.
+
+        `first_row` counts from the first row of the chunk's text.
+        """
+        row_chars = self._tokenizer.row_chars(chunk.text[start:end])
+        if len(row_chars) == n_rows - (end == len(chunk.text)):
+            return row_chars
+        # Tokens reach across the region's borders: only the whole chunk gives the rows that were stored.
+        (tokenized,) = self._tokenizer.tokenize([chunk])
+        chars = tokenized.token_chars[~np.isin(tokenized.input_ids, self._tokenizer.skip_ids())]
+        chars = chars[chars[:, 0] >= 0][first_row : first_row + n_rows]
+        inside: Int32Array = np.clip(chars - chunk.start_char - start, 0, end - start)
+        return inside
 
 
 def match_words(

@@ -22,7 +22,7 @@ from indexer.changes import StaleFiles
 from indexer.checkpoint import Checkpoint, open_checkpoint
 from indexer.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
-from indexer.evidence import match_words
+from indexer.evidence import EvidenceFinder
 from indexer.facts import WALK_FACTS, number, walk_settings
 from indexer.filters import check_request, make_filters
 from indexer.generations import DATABASE, EMBEDDINGS, Pin
@@ -45,7 +45,7 @@ from indexer.records import (
 )
 from indexer.signals import FileFacts, PathSignals, path_signals
 from indexer.single_vectors import SingleVectors
-from indexer.staleness import find_stale
+from indexer.staleness import find_stale, stale_among
 from indexer.store import StoreReader
 from indexer.tables import load_tables
 from indexer.tokens import ChunkTokenizer
@@ -170,6 +170,10 @@ class Searcher:
         singles = SingleVectors(self._folder, self._tables)
         return CandidateGatherer(self._store, self._tables, self._segments, self._layout.codec, singles)
 
+    @cached_property
+    def _evidence_finder(self) -> EvidenceFinder:
+        return EvidenceFinder(self._tables, self._segments, self._layout.codec, self._tokenizer)
+
     # --- searching ---------------------------------------------------------------------------
 
     def search(self, request: SearchRequest) -> SearchResult:
@@ -244,22 +248,8 @@ class Searcher:
     def _evidence(
         self, query: str, vectors: QueryVectors | None, chunk: Chunk, position: int, region: int
     ) -> tuple[WordMatch, ...]:
-        """Which words matched; a region's text is tokenised again, which gives its rows' characters."""
-        codec = self._layout.codec
-        if vectors is None or vectors.rows is None or codec is None:
-            return ()
-        t = self._tables
-        start, end, end_row = (int(v) for v in t.regions[region])
-        is_first = region == int(t.region_start[position])
-        start_row = int(t.n_header_rows[position]) if is_first else int(t.regions[region - 1, 2])
-        codes = self._segments.rows(
-            int(t.segment[position]), int(t.rows_start[position]) + start_row, end_row - start_row
-        )
-        text = chunk.text[start:end]
-        row_chars = self._tokenizer.row_chars(text)
-        n = min(len(row_chars), len(codes))
-        similarities = codec.rotate(vectors.rows) @ codec.decode_rotated(codes[:n]).T
-        return match_words(query, vectors.tokens, similarities, text, row_chars[:n], start + chunk.start_char)
+        """Which words matched."""
+        return self._evidence_finder.find(query, vectors, chunk, position, region)
 
     def similar(self, path: str, line: int | None, k: int = 10) -> SearchResult:
         """Code like a file, or like the innermost span around one of its lines, that itself left out.
@@ -340,6 +330,11 @@ class Searcher:
             budget_seconds,
             walk_settings(facts),
         )
+
+    def stale_among(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of a few indexed paths whose file is not what was indexed, as the disk is now."""
+        rows = {path: row for path in set(paths) if (row := self._store.file(path)) is not None}
+        return stale_among(self.root, rows, number(self._store.facts(), "built_at_ns"), rows)
 
     def status(self, budget_seconds: float = 5.0) -> IndexStatus:
         """Everything known of this index."""

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.evidence import match_words
-from indexer.records import QueryToken, WordMatch
+from indexer.evidence import EvidenceFinder, match_words
+from indexer.records import Chunk, QueryToken, QueryVectors, TokenizedChunk, WordMatch
+from indexer.vectors.codec import row_codec
 
 TEXT = "def add_route(self, path):\n    self.routes.append(path)\n"
 PARTS = [("add", 4), ("route", 8), ("self", 14), ("path", 20), ("append", 43)]
@@ -80,3 +83,56 @@ def test_words_are_where_they_are_said_to_be(query, text, seed, offset):
         assert found.code_word.strip() == found.code_word != ""
         assert found.query_word in query
         assert 0.35 <= found.similarity <= 1
+
+
+class WordTokenizer:
+    """A token a word; with `with_space`, the white space before it belongs to it."""
+
+    def __init__(self, with_space):
+        self.pattern = r"\s*\S+" if with_space else r"\S+"
+
+    def row_chars(self, text):
+        return np.array([m.span() for m in re.finditer(self.pattern, text)], np.int32).reshape(-1, 2)
+
+    def skip_ids(self):
+        return np.array([9], np.int32)
+
+    def tokenize(self, chunks):
+        (chunk,) = chunks
+        outside = np.full((2, 2), -1, np.int32)  # [CLS], header
+        chars = np.concatenate([outside, self.row_chars(chunk.text) + chunk.start_char, outside[:1]])
+        return [TokenizedChunk(1, np.zeros(len(chars), np.int32), chars, 2)]
+
+
+@pytest.mark.parametrize("with_space", [False, True])
+@pytest.mark.parametrize("n_header", [2, 5])
+def test_rows_are_placed_whatever_the_tokenizer_makes_of_a_border(with_space, n_header):
+    """`n_header` of 5: the vectors were stored under another, longer path."""
+    text = "alpha beta\n   gamma delta\n"
+    border, offset = text.index("   gamma") + 2, 30
+    words = ["alpha", "beta", "gamma", "delta"]
+    tokenizer = WordTokenizer(with_space)
+    rows = np.eye(16, dtype=np.float32)[: n_header + len(words) + 1]
+    codec = row_codec("float16", 16)
+    codes = codec.encode(rows)
+    # A token belongs to the region that it begins in: with spaces, gamma begins before the border.
+    n_first = int((tokenizer.row_chars(text)[:, 0] < border).sum())
+    tables = SimpleNamespace(
+        regions=np.array([[0, border, n_header + n_first], [border, len(text), len(rows)]]),
+        region_start=np.array([0, 2]),
+        n_header_rows=np.array([n_header]),
+        segment=np.array([0]),
+        rows_start=np.array([0]),
+    )
+    segments = SimpleNamespace(rows=lambda segment, start, n: codes[start : start + n])
+    chunk = Chunk(1, "a", "", "text", text, offset, offset + len(text), 1, 2, 9, (), "a")
+    finder = EvidenceFinder(tables, segments, codec, tokenizer)
+    shown = {}
+    for number, word in enumerate(words):
+        vectors = QueryVectors(None, rows[n_header + number][None], (QueryToken("q", 0, 1),))
+        for region in (0, 1):
+            for match in finder.find("q", vectors, chunk, 0, region):
+                assert text[match.start_char - offset : match.end_char - offset] == match.code_word
+                shown[word] = match.code_word
+    # Of a token that reaches over the border only the part within its own region can be shown.
+    assert shown == {word: word for word in words if not (with_space and word == "gamma")}
