@@ -198,3 +198,25 @@ def test_without_faiss_the_error_says_what_to_do(tmp_path: Path, monkeypatch: py
             build_faiss(tmp_path, np.arange(2), [clustered_rows(2)])
     finally:
         faiss_index._faiss.cache_clear()
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_with_a_gpu_lists_are_trained_through_it_and_the_file_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import faiss
+
+    old, new = folders(tmp_path)
+    rows = clustered_rows(500)
+    build_faiss(old, np.arange(500), [rows])
+    taken = []
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    # The stand-in for a GPU's copy is the index itself.
+    monkeypatch.setattr(
+        faiss, "index_cpu_to_all_gpus", lambda index: taken.append(index) or index, raising=False
+    )
+    build_faiss(new, np.arange(500), [rows])
+    assert len(taken) == 1
+    query = rows[7].astype(np.float32)
+    assert FaissIndex(new).search(query, 5).ids.tolist() == FaissIndex(old).search(query, 5).ids.tolist()
