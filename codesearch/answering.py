@@ -72,10 +72,13 @@ class Question:
             notes.append("The regular expression took too long; files after its time limit were left out.")
         return (*notes, *stale_note(self.state))
 
-    @property
-    def stale(self) -> frozenset[str]:
-        """Files whose indexed text is not what is on disk."""
-        return frozenset(self.state.changed) | frozenset(self.state.deleted)
+    def stale(self, drafts: Sequence[Draft]) -> frozenset[str]:
+        """Those files of an answer whose indexed text is not what is on disk now.
+
+        The look at the whole tree behind `state` may be seconds old or unfinished; what is shown is looked
+        at again.
+        """
+        return self.searcher.stale_among({draft.file.path for draft in drafts})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     request, k = question.request, question.request.k + offset
     drafts = question.drafts(k, lambda kept: len(kept) < k)
     page = drafts.kept[offset:]
-    filled = fill(page, remembering(counter), budget_tokens, stale=question.stale)
+    filled = fill(page, remembering(counter), budget_tokens, stale=question.stale(page))
     notes = question.notes(drafts)
     if drafts.kept and not page:
         notes = (f"There are only {len(drafts.kept)} passages; start from an earlier one.", *notes)
@@ -135,7 +138,7 @@ def make_context(question: Question, counter: NamedCounter, budget_tokens: int, 
         counter,
         budget_tokens,
         form=form,
-        stale=question.stale,
+        stale=question.stale(drafts.kept),
         notes=question.notes(drafts),
     )
     if question.seen is not None:

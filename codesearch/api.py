@@ -264,7 +264,7 @@ class CodeIndex:
         with self._lock:
             question = Question(request, self.engine, self.state())
             drafts = answering.context_drafts(question, counter_for(tokenizer), budget_tokens)
-            return ContextDrafts(drafts.kept, question.stale, question.notes(drafts))
+            return ContextDrafts(drafts.kept, question.stale(drafts.kept), question.notes(drafts))
 
     def files(
         self,

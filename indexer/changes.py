@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from indexer.records import FoundFile
 from indexer.store import FileRow, SkippedRow
 
+RACY_NS = 2_000_000_000
+"""A file modified within this time before a build may have been written again without a new time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -55,7 +58,7 @@ def compare(
     A file modified within two seconds before the build is suspect even with equal figures: a later
     write within the clock's grain would not show (git calls such an entry "racily clean").
     """
-    racy_after = built_at_ns - 2_000_000_000
+    racy_after = built_at_ns - RACY_NS
     unchanged, suspect, added, still_skipped = [], [], [], []
     for file in found:
         row = known.get(file.path)

@@ -9,6 +9,7 @@ Nothing here loads torch: queries are encoded in NumPy, so that a cold search is
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -333,8 +334,9 @@ class Searcher:
 
     def stale_among(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of a few indexed paths whose file is not what was indexed, as the disk is now."""
-        rows = {path: row for path in set(paths) if (row := self._store.file(path)) is not None}
-        return stale_among(self.root, rows, number(self._store.facts(), "built_at_ns"), rows)
+        wanted = sorted(set(paths))
+        rows = self._store.files(wanted) if wanted else {}
+        return stale_among(self.root, rows, number(self._store.facts(), "built_at_ns"), wanted)
 
     def status(self, budget_seconds: float = 5.0) -> IndexStatus:
         """Everything known of this index."""

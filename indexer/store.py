@@ -376,14 +376,14 @@ class StoreReader:
         with self._damage(), self._lock:
             return _chunks(self.connection, "files.path = ?", (path,))
 
-    def files(self) -> dict[str, FileRow]:
-        """Every file by path."""
-        return {row[1]: FileRow(*row) for row in self.query(_FILES)}
+    def files(self, paths: Sequence[str] = ()) -> dict[str, FileRow]:
+        """By path: every file, or those of a few paths."""
+        where = f" WHERE path IN ({_marks(paths)})" if paths else ""
+        return {row[1]: FileRow(*row) for row in self.query(_FILES + where, paths)}
 
     def file_text(self, path: str) -> str | None:
         """The indexed text of a file, or None."""
-        rows = self.query("SELECT text FROM files WHERE path = ?", (path,))
-        return rows[0][0] if rows else None
+        return next((text for (text,) in self.query("SELECT text FROM files WHERE path = ?", (path,))), None)
 
     def skipped(self) -> dict[str, SkippedRow]:
         """Files that are not indexed, by path, with the stat figures they had."""

@@ -181,7 +181,7 @@ def _document(
         if mark.start < mark.end <= MAX_LINE_COLUMNS:
             placed.append(mark)
     placed.sort(key=lambda mark: (mark.line, mark.start, -mark.similarity))
-    if lines and not lines[-1].text and len(lines) > 1:
+    if len(lines) > 1 and not raw_lines[-1]:
         lines.pop()
     last = min(inside[1], len(lines) - 1)
     return Document(

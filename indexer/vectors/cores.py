@@ -68,7 +68,7 @@ class _Limit:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """BLAS computes on the calling thread alone, in the whole process; as before once all are out."""
+    """NumPy's BLAS computes on the calling thread alone, in the whole process; as before once all are out."""
     with _Limit.lock:
         if _Limit.n_inside == 0:
             _Limit.limiter = _controller().limit(limits=1, user_api="blas")
@@ -84,5 +84,5 @@ def one_blas_thread() -> Iterator[None]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    """The BLAS libraries that are loaded: NumPy's is, and nothing here uses another."""
+    """The BLAS libraries loaded by now. NumPy's is among them, and nothing here uses another."""
     return ThreadpoolController()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -114,6 +114,9 @@ class FakeSearcher:
 
     def freshness(self, budget_seconds: float = 0.5) -> StaleFiles:
         return self.stale
+
+    def stale_among(self, paths: Iterable[str]) -> frozenset[str]:
+        return frozenset(paths) & {*self.stale.changed, *self.stale.deleted}
 
     def status(self, budget_seconds: float = 5.0) -> IndexStatus:
         return IndexStatus(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +12,7 @@ from indexer import staleness
 from indexer.changes import StaleFiles
 from indexer.records import SkippedFile
 from indexer.settings import WalkSettings
-from indexer.staleness import find_stale
+from indexer.staleness import find_stale, stale_among
 from indexer.store import FileRow, SkippedRow
 
 BUILT = 1_700_000_000_000_000_000
@@ -88,16 +90,50 @@ def test_no_time_to_read_counts_suspects_as_changed(tree, monkeypatch):
     assert stale(tree, rows, budget=0.5) == StaleFiles(("a.py",), complete=False)
 
 
-def test_no_time_to_walk_says_nothing_of_any_file(tree, monkeypatch):
-    for i in range(300):
-        (tree / f"f{i}.txt").write_text("text\n")
-    clock = itertools.count()
-    monkeypatch.setattr(staleness.time, "monotonic", lambda: float(next(clock)))
-    assert stale(tree, known(tree), budget=0.5) == StaleFiles(complete=False)
+def test_a_tree_that_is_too_large_to_walk_is_compared_with_what_is_known(tree, monkeypatch):
+    monkeypatch.setattr(staleness, "_WALK_SECONDS", 100.0)
+    rows = known(tree)
+    (tree / "a.py").write_text("x = 22\n")
+    (tree / "b.py").unlink()
+    (tree / "c.py").write_text("z = 3\n")
+    assert stale(tree, rows, budget=60.0) == StaleFiles(("a.py",), (), ("b.py",), complete=False)
+    assert stale(tree, rows, budget=0.0) == StaleFiles(complete=False)
+
+
+def test_a_few_files_are_compared_now(tree):
+    rows = known(tree)
+    assert stale_among(tree, rows, BUILT, ["a.py", "b.py", "unknown.py"]) == frozenset()
+    (tree / "a.py").write_text("x = 3\n")
+    (tree / "b.py").unlink()
+    assert stale_among(tree, rows, BUILT, ["a.py"]) == {"a.py"}
+    assert stale_among(tree, rows, BUILT, ["a.py", "b.py"]) == {"a.py", "b.py"}
+
+
+def test_a_file_that_became_a_link_or_a_pipe_is_stale_and_not_opened(tree):
+    rows = known(tree)
+    (tree / "a.py").unlink()
+    (tree / "a.py").symlink_to(tree / "b.py")
+    (tree / "b.py").unlink()
+    os.mkfifo(tree / "b.py")
+    rows = {path: replace(row, n_bytes=(tree / path).lstat().st_size) for path, row in rows.items()}
+    assert stale_among(tree, rows, BUILT, ["a.py", "b.py"]) == {"a.py", "b.py"}
+
+
+def test_thousands_of_unchanged_files_take_little(tmp_path):
+    rows = {}
+    for number in range(4000):
+        path = f"d{number % 20}/f{number}.py"
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("x")
+        os.utime(tmp_path / path, ns=(OLD, OLD))
+        rows[path] = FileRow(number, path, "python", "0" * 64, 1, OLD, "")
+    started = time.process_time()
+    assert stale(tmp_path, rows) == StaleFiles()
+    assert time.process_time() - started < 0.5
 
 
 def test_a_file_that_cannot_be_read_counts_as_changed(tree, monkeypatch):
     rows = known(tree)
     os.utime(tree / "a.py", ns=(BUILT, BUILT))
-    monkeypatch.setattr(staleness, "_digest", lambda path: "")
+    monkeypatch.setattr(staleness, "_digest", lambda root, path: "")
     assert stale(tree, rows).changed == ("a.py",)

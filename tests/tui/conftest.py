@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.worker import WorkerCancelled
 
+import tui.app
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import (
     BuildProgress,
@@ -217,6 +218,15 @@ MakeApp = Callable[..., CodesearchApp]
 def make_app(engine: FakeEngine, lighthouse: Path, tmp_path: Path) -> MakeApp:
     """The application on the fake engine: no pause before a search, no clock, its own state file."""
 
+    class GatedApp(CodesearchApp):
+        CSS_PATH = Path(tui.app.__file__).with_name(CodesearchApp.CSS_PATH)
+
+        def on_unmount(self) -> None:
+            """Leaving waits for what runs in threads; gates that a test left closed must not hold it up."""
+            super().on_unmount()
+            engine.gate.set()
+            engine.build_gate.set()
+
     def make(roots: Sequence[Path] = (lighthouse,), **settings: object) -> CodesearchApp:
         defaults: dict[str, object] = {
             "engine": engine,
@@ -225,7 +235,7 @@ def make_app(engine: FakeEngine, lighthouse: Path, tmp_path: Path) -> MakeApp:
             "clock": lambda: 0.0,
             "pause_seconds": 0.0,
         }
-        return CodesearchApp(roots, **(defaults | settings))  # type: ignore[arg-type]
+        return GatedApp(roots, **(defaults | settings))  # type: ignore[arg-type]
 
     return make
 
