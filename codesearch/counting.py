@@ -121,14 +121,12 @@ def _named(name: str) -> NamedCounter:
 
 
 def _hugging_face(path: Path) -> Callable[[str], int]:
-    from tokenizers import Tokenizer as HuggingFaceTokenizer  # type: ignore[import-untyped]
+    from indexer.tokens import load_tokenizer
 
     try:
-        tokenizer = HuggingFaceTokenizer.from_file(str(path))
+        tokenizer = load_tokenizer(path)
     except Exception as error:  # the package raises bare Exception for a damaged file
         raise InputError(f"{path} cannot be read as a tokenizer.json: {error}.") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,22 @@ _BATCH_CHARS = 1_000_000
 """Characters tokenised in one call."""
 
 
+def load_tokenizer(file: Path) -> Tokenizer:
+    """A `tokenizer.json` that neither cuts nor pads. Not to be changed: whoever reads the file shares it.
+
+    Raises what the tokenizers package raises: a bare Exception for a missing or damaged file.
+    """
+    return _load_tokenizer(str(file), file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _load_tokenizer(file: str, mtime_ns: int) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(file)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 class ChunkTokenizer:
     """The tokenizer of one checkpoint. Thread-safe; the heavy work runs outside the interpreter lock.
 
@@ -34,13 +51,11 @@ class ChunkTokenizer:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         try:
-            self._tokenizer = Tokenizer.from_file(str(checkpoint.tokenizer_file))
+            self._tokenizer = load_tokenizer(checkpoint.tokenizer_file)
         except Exception as error:  # the Rust side raises a bare Exception
             raise CheckpointError(
                 f"{checkpoint.name}: tokenizer.json cannot be read ({error}); download the model again."
             ) from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
         n_vocabulary = self._tokenizer.get_vocab_size(with_added_tokens=True)
         if n_vocabulary > checkpoint.architecture.vocab_size:
             raise CheckpointError(
