@@ -54,7 +54,14 @@ def main() -> int:
                 for dtype in arguments.dtypes.split(","):
                     runs = _compare(arguments, folder, texts, dtype, cache)
                     result["runs"].append(
-                        {"size": size, "set": name, "dtype": dtype, "contenders": runs, **_shape(texts)}
+                        {
+                            "size": size,
+                            "set": name,
+                            "dtype": dtype,
+                            "clock": arguments.clock,
+                            "contenders": runs,
+                            **_shape(texts),
+                        }
                     )
                     print(_table(result["runs"][-1]), flush=True)
             if not arguments.no_extras:
