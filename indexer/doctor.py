@@ -82,13 +82,15 @@ class _Examination:
         if link is not None:
             self.note(DAMAGE, f"{link.relative_to(self.root)} is a link, pipe or device")
             return self.diagnosis()
+        # First, because it takes what a killed build wrote ahead into the database that is read below.
+        of_embeddings = check_embeddings(self.state / EMBEDDINGS)
         manifest = self.manifest()
         if manifest is not None:
             self.generation(manifest)
             self.model(manifest)
-        for sentence in check_embeddings(self.state / EMBEDDINGS):
+        for sentence in of_embeddings:
             self.note(DAMAGE, sentence)
-        self.access()
+        self.access(manifest)
         self.leftovers(manifest)
         return self.diagnosis()
 
@@ -129,11 +131,14 @@ class _Examination:
         if checkpoint.fingerprint != manifest.model_fingerprint:
             self.note(MODEL, f"the model {manifest.model} is not the one that the index was built with")
 
-    def access(self) -> None:
-        n_open = sum(
-            bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
-            for path in (self.state, *_everything(self.state))
-        )
+    def access(self, manifest: Manifest | None) -> None:
+        """Modes of all but what a killed build left, which nothing reads and which is a finding of its own."""
+        generations = self.state / "generations"
+        n_open = 0
+        for path in (self.state, *_everything(self.state)):
+            inside = path.relative_to(generations).parts if path.is_relative_to(generations) else ()
+            if len(inside) < 2 or (manifest is not None and inside[0] == manifest.generation):
+                n_open += bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
         if n_open:
             self.note(ACCESS, f"other users may read {n_open:,} files or folders of the index")
 

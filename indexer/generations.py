@@ -65,10 +65,10 @@ def new_generation(state: Path, base: Manifest | None) -> Iterator[Path]:
     folder = generation_folder(state, f"{time.time_ns():020d}")
     folder.mkdir(mode=FOLDER_MODE)
     try:
-        if base is not None:
-            live = generation_folder(state, base.generation) / DATABASE
-            with live.open("rb") as old, os.fdopen(create_file(folder / DATABASE), "wb") as new:
-                shutil.copyfileobj(old, new, 1 << 20)
+        with os.fdopen(create_file(folder / DATABASE), "wb") as new:  # SQLite would open it to others
+            if base is not None:
+                with (generation_folder(state, base.generation) / DATABASE).open("rb") as old:
+                    shutil.copyfileobj(old, new, 1 << 20)
         yield folder
     except BaseException:
         if not _is_live(state, folder.name):

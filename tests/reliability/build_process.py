@@ -155,10 +155,10 @@ def serve() -> None:
         while part := os.read(reader, 65536):
             content += part
         os.close(reader)
-        _, status = os.waitpid(child, 0)
-        killed = os.WIFSIGNALED(status)
+        _, status, usage = os.wait4(child, 0)
         answer = json.loads(content) if content else {}
-        print(json.dumps(answer | {"killed": killed, "code": status}), flush=True)
+        of_child = {"killed": os.WIFSIGNALED(status), "code": status, "peak_bytes": usage.ru_maxrss * 1024}
+        print(json.dumps(answer | of_child), flush=True)
 
 
 if __name__ == "__main__":

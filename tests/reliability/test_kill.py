@@ -39,39 +39,52 @@ def check_after_kill(root: Path, builder: Builder, before: dict[str, str] | None
     assert examine(root).findings == ()
 
 
-def test_a_first_build_killed_anywhere_goes_on_where_it_was(tmp_path: Path, builder: Builder) -> None:
-    draw = random.Random(1)
-    write_tree(tmp_path / "calm")
-    n_calls = builder(tmp_path / "calm")["n_calls"]
-    expected = answer(tmp_path / "calm")
+def kill_builds(folder: Path, builder: Builder, n_kills: int, seed: int = 1) -> int:
+    """Kill first builds, each of a tree of its own, at random calls; how many were killed in time."""
+    draw = random.Random(seed)
+    write_tree(folder / "calm")
+    n_calls = builder(folder / "calm")["n_calls"]
+    expected = answer(folder / "calm")
     n_killed = 0
-    for number in range(N_KILLS):
-        root = tmp_path / f"killed_{number}"
+    for number in range(n_kills):
+        root = folder / f"killed_{number}"
         write_tree(root)
         n_killed += builder(root, kill_at=draw.randrange(1, n_calls))["killed"]
         check_after_kill(root, builder, None)
         assert answer(root) == expected
-    assert n_killed > N_KILLS // 2
+        shutil.rmtree(root)
+    return n_killed
+
+
+def kill_updates(folder: Path, indexed: Path, builder: Builder, n_kills: int, seed: int = 2) -> int:
+    """The same with updates of an index."""
+    draw = random.Random(seed)
+    before = texts_on_disk(indexed)
+    calm = folder / "calm"
+    shutil.copytree(indexed, calm)
+    change_tree(calm, seed=99)
+    n_calls = builder(calm)["n_calls"]
+    expected = answer(calm)
+    n_killed = 0
+    for number in range(n_kills):
+        root = folder / f"tree_{number}"
+        shutil.copytree(indexed, root)
+        change_tree(root, seed=99)
+        n_killed += builder(root, kill_at=draw.randrange(1, n_calls))["killed"]
+        check_after_kill(root, builder, before)
+        assert answer(root) == expected
+        shutil.rmtree(root)
+    return n_killed
+
+
+def test_a_first_build_killed_anywhere_goes_on_where_it_was(tmp_path: Path, builder: Builder) -> None:
+    assert kill_builds(tmp_path, builder, N_KILLS) > N_KILLS // 2
 
 
 def test_an_update_killed_anywhere_leaves_the_old_index_or_the_new(
     tmp_path: Path, indexed: Path, builder: Builder
 ) -> None:
-    draw = random.Random(2)
-    before = texts_on_disk(indexed)
-    n_calls = n_killed = 0
-    for number in range(N_KILLS + 1):
-        root = tmp_path / f"tree_{number}"
-        shutil.copytree(indexed, root)
-        change_tree(root, seed=99)
-        if number == 0:
-            n_calls = builder(root)["n_calls"]
-            expected = answer(root)
-            continue
-        n_killed += builder(root, kill_at=draw.randrange(1, n_calls))["killed"]
-        check_after_kill(root, builder, before)
-        assert answer(root) == expected
-    assert n_killed > N_KILLS // 2
+    assert kill_updates(tmp_path, indexed, builder, N_KILLS) > N_KILLS // 2
 
 
 def test_one_update_killed_again_and_again_gets_there(
@@ -90,16 +103,23 @@ def test_one_update_killed_again_and_again_gets_there(
     assert len(list((root / ".codesearch" / "generations").iterdir())) == 1
 
 
-def test_a_kill_by_the_clock(tmp_path: Path, indexed: Path, builder: Builder) -> None:
-    """Not between two calls but inside one."""
-    draw = random.Random(3)
+def kill_by_the_clock(folder: Path, indexed: Path, builder: Builder, n_kills: int, seed: int = 3) -> int:
+    """Kill updates not between two calls but inside one; how many were killed in time."""
+    draw = random.Random(seed)
     before = texts_on_disk(indexed)
-    for number in range(3):
-        root = tmp_path / f"tree_{number}"
+    n_killed = 0
+    for number in range(n_kills):
+        root = folder / f"tree_{number}"
         shutil.copytree(indexed, root)
         change_tree(root, seed=7)
-        builder(root, kill_after=draw.uniform(0.01, 0.3), count=False)
+        n_killed += builder(root, kill_after=draw.uniform(0.01, 0.3), count=False)["killed"]
         check_after_kill(root, builder, before)
+        shutil.rmtree(root)
+    return n_killed
+
+
+def test_a_kill_by_the_clock(tmp_path: Path, indexed: Path, builder: Builder) -> None:
+    kill_by_the_clock(tmp_path, indexed, builder, 3)
 
 
 def test_garbage_of_embeddings_is_collected_and_a_kill_in_it_loses_nothing(
