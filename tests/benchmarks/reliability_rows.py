@@ -156,7 +156,8 @@ def secrets(bench: Bench) -> Row:
     root = bench.place("secrets") / "tree"
     root.mkdir()
     shapes = {
-        "code.py": 'KEY = "{}"\n', "notes.md": "# The key\n\nIt is {} now.\n", "data.json": '{{"key": "{}"}}\n',
+        "code.py": 'KEY = "{}"\n', "notes.md": "# The key\n\nIt is {} now.\n",
+        "data.json": '{{"key": "{}"}}\n',
         "values.yaml": "key: {}\n", "page.html": "<html><body><p>key {} here</p></body></html>",
         "main.go": 'package a\n\nconst key = "{}"\n', "plain.txt": "use {} please\n",
     }  # fmt: skip

@@ -118,7 +118,8 @@ def _large_row(bench: Bench, name: str, n_files: int, max_memory: str, limit_byt
     freshness = _freshness(root, budget_seconds=10.0)
     found = checked(run_child("search", "merge an invoice", str(root), "--format", "json"))
     assert '"passages"' in found.output
-    print(f"{name}: indexed with {built.peak_bytes / 1e6:,.0f} MB, searched with {found.peak_bytes / 1e6:,.0f} MB,"
+    print(f"{name}: indexed with {built.peak_bytes / 1e6:,.0f} MB, searched with"
+          f" {found.peak_bytes / 1e6:,.0f} MB,"
           f" {freshness}", file=sys.stderr)  # fmt: skip
     assert found.peak_bytes < MAX_SEARCHING_BYTES, found.peak_bytes
     assert built.peak_bytes < limit_bytes, built.peak_bytes

@@ -289,7 +289,8 @@ WORDS = (
 PATHS = (
     "../outside/private.py", "../../outside/private.py", "/etc/passwd", "a/../../outside/private.py",
     "./../outside/private.py", "..\\outside\\private.py", "file:///etc/passwd", "absolute.py",
-    "folder/private.py", "%2e%2e/outside/private.py", "\uff0e\uff0e/outside/private.py", "..\u2215outside\u2215private.py",
+    "folder/private.py", "%2e%2e/outside/private.py", "\uff0e\uff0e/outside/private.py",
+    "..\u2215outside\u2215private.py",
     "' OR '1'='1", "%", "_", "", ".", "..", "/", "~", "~/.ssh/id_rsa", "pipe.py",
     ".git/config", "\0", "a\0b",
 )  # fmt: skip
