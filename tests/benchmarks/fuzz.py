@@ -3,9 +3,9 @@
     pip install atheris
     python tests/benchmarks/fuzz.py [--seconds 600] [--out FOLDER]
 
-Starts from tests/reliability/corpus and pieces of sample_repos; the first byte of an input chooses the name
-of the file, the rest is the file. An input that breaks a promise is written to --out and the run ends with 1:
-mend what it shows, and copy it to tests/reliability/corpus as `what-it-is.suffix.case`, without its first byte.
+Starts from tests/reliability/corpus and sample_repos; the first byte of an input chooses the name
+of the file, the rest is the file. An input that breaks a promise is written to --out and ends the run:
+mend what it shows, and copy it to tests/reliability/corpus as `what-it-is.suffix.case`, less its first byte.
 The parsers below Python are not instrumented; a crash in them ends the run all the same.
 """
 
