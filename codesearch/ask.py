@@ -99,10 +99,17 @@ class Conversation:
         question = check_query(question)
         query = f"{self.turns[-1].question}\n{question}" if self.turns else question
         drafts, stale = self._drafts(query)
+        first_number = len(self.excerpts) + 1
         context = build_context(
-            question, drafts, self._counter, self._budget_tokens, stale=stale, notes=self._notes(drafts)
+            question,
+            drafts,
+            self._counter,
+            self._budget_tokens,
+            first_number=first_number,
+            stale=stale,
+            notes=self._notes(drafts),
         )
-        turn = Turn(question, context, len(self.excerpts) + 1)
+        turn = Turn(question, context, first_number)
         self.excerpts.extend(context.passages)
         self.turns.append(turn)
         return turn

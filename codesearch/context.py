@@ -73,14 +73,20 @@ def build_context(
     budget_tokens: int,
     *,
     form: str = "text",
+    first_number: int = 1,
     stale: Collection[str] = (),
     notes: tuple[str, ...] = (),
 ) -> Context:
     """The fullest block within the budget. Drafts come best first and disjoint.
 
+    `first_number` is the citation of the first passage, as it is counted; a conversation goes on counting.
     Raises InputError for an unknown format.
     """
-    block, page = _writers(form)
+    block, numbered_page = _writers(form)
+
+    def page(query: str, passages: Sequence[Passage]) -> str:
+        return numbered_page(query, passages, first_number)
+
     best: tuple[str, tuple[Passage, ...], int, Filled] | None = None
     room = budget_tokens - counter.count(page(query, ()))
     costs: dict[tuple[str, int, str], int] = {}
@@ -88,7 +94,7 @@ def build_context(
     def cost(passage: Passage) -> int:
         key = passage.path, passage.start_line, passage.text
         if key not in costs:
-            costs[key] = counter.count(block(passage, 99))
+            costs[key] = counter.count(block(passage, first_number + 98))
         return costs[key]
 
     for _ in range(_ROUNDS):
@@ -113,9 +119,9 @@ def build_context(
     return Context(text, passages, n_tokens, filled.omitted, query, budget_tokens, counter.name, form, notes)
 
 
-def chat_messages(query: str, passages: Sequence[Passage]) -> list[dict[str, str]]:
-    """The messages that ask a chat model the question with its excerpts."""
-    blocks = "".join(text_block(passage, number) for number, passage in enumerate(passages, 1))
+def chat_messages(query: str, passages: Sequence[Passage], first: int = 1) -> list[dict[str, str]]:
+    """The messages that ask a chat model the question with its excerpts, cited from `first` on."""
+    blocks = "".join(text_block(passage, number) for number, passage in enumerate(passages, first))
     return [
         {"role": "system", "content": _SYSTEM},
         {"role": "user", "content": f"{blocks}\nQuestion: {query}"},
@@ -124,7 +130,7 @@ def chat_messages(query: str, passages: Sequence[Passage]) -> list[dict[str, str
 
 def render_context(form: str, query: str, passages: Sequence[Passage]) -> str:
     """Passages in the order given, as one block of a format. Raises InputError for an unknown format."""
-    return _writers(form)[1](query, passages)
+    return _writers(form)[1](query, passages, 1)
 
 
 def context_passage(passage: Passage, number: int) -> dict[str, Any]:
@@ -145,7 +151,7 @@ def context_passage(passage: Passage, number: int) -> dict[str, Any]:
 # --- formats ---------------------------------------------------------------------------------
 
 _Block = Callable[[Passage, int], str]
-_Page = Callable[[str, Sequence[Passage]], str]
+_Page = Callable[[str, Sequence[Passage], int], str]
 
 
 def _writers(form: str) -> tuple[_Block, _Page]:
@@ -162,8 +168,8 @@ def text_block(passage: Passage, number: int) -> str:
     return f"{citation(passage, number)}\n{fence}\n{text}{fence}\n"
 
 
-def _text_page(query: str, passages: Sequence[Passage]) -> str:
-    return f"{_NOTE}\n" + "".join("\n" + text_block(p, number) for number, p in enumerate(passages, 1))
+def _text_page(query: str, passages: Sequence[Passage], first: int) -> str:
+    return f"{_NOTE}\n" + "".join("\n" + text_block(p, number) for number, p in enumerate(passages, first))
 
 
 def _markdown_block(passage: Passage, number: int) -> str:
@@ -175,8 +181,10 @@ def _markdown_block(passage: Passage, number: int) -> str:
     return f"**[{number}]** {place}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n"
 
 
-def _markdown_page(query: str, passages: Sequence[Passage]) -> str:
-    return f"{_NOTE}\n" + "".join("\n" + _markdown_block(p, number) for number, p in enumerate(passages, 1))
+def _markdown_page(query: str, passages: Sequence[Passage], first: int) -> str:
+    return f"{_NOTE}\n" + "".join(
+        "\n" + _markdown_block(p, number) for number, p in enumerate(passages, first)
+    )
 
 
 def _xml_block(passage: Passage, number: int) -> str:
@@ -189,8 +197,8 @@ def _xml_block(passage: Passage, number: int) -> str:
     )
 
 
-def _xml_page(query: str, passages: Sequence[Passage]) -> str:
-    blocks = "".join(_xml_block(p, number) for number, p in enumerate(passages, 1))
+def _xml_page(query: str, passages: Sequence[Passage], first: int) -> str:
+    blocks = "".join(_xml_block(p, number) for number, p in enumerate(passages, first))
     return f"<context>\n<note>{_NOTE}</note>\n{blocks}</context>\n"
 
 
@@ -198,12 +206,12 @@ def _json_block(passage: Passage, number: int) -> str:
     return json_text(context_passage(passage, number)) + ","
 
 
-def _json_page(query: str, passages: Sequence[Passage]) -> str:
+def _json_page(query: str, passages: Sequence[Passage], first: int) -> str:
     value = {
         "schema": SCHEMA_VERSION,
         "query": query,
         "note": _NOTE,
-        "passages": [context_passage(p, number) for number, p in enumerate(passages, 1)],
+        "passages": [context_passage(p, number) for number, p in enumerate(passages, first)],
     }
     return json_text(value) + "\n"
 
@@ -212,8 +220,8 @@ def _messages_block(passage: Passage, number: int) -> str:
     return json_text(text_block(passage, number))
 
 
-def _messages_page(query: str, passages: Sequence[Passage]) -> str:
-    return json_text(chat_messages(query, passages)) + "\n"
+def _messages_page(query: str, passages: Sequence[Passage], first: int) -> str:
+    return json_text(chat_messages(query, passages, first)) + "\n"
 
 
 _FORMATS: dict[str, tuple[_Block, _Page]] = {

@@ -80,6 +80,15 @@ class Server(MCPServer[Any]):
         tools = await super().list_tools()
         return [tool.model_copy(update={"input_schema": _untitled(tool.input_schema)}) for tool in tools]
 
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Call a tool; one with a parameter that it lacks is refused, where the SDK would pass over it."""
+        for tool in await super().list_tools():
+            known = tool.input_schema.get("properties", {})
+            unknown = [label(key) for key in arguments if key not in known]
+            if tool.name == name and unknown:
+                raise ToolError(f"{name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}.")
+        return await super().call_tool(name, arguments, context)
+
 
 def make_server(folders: list[Path], *, tokenizer: Tokenizer = None) -> Server:
     """A server over the indexes of `folders`. Raises InputError where one does not exist."""
@@ -195,6 +204,7 @@ class _Tools:
         path: File,
         line: Line = 0,
         k: Wanted = 10,
+        budget_tokens: Budget = 0,
         format: Form = "compact",
         offset: Offset = 0,
         session: Session = "",
@@ -205,6 +215,7 @@ class _Tools:
             path,
             line or None,
             k,
+            budget_tokens or None,
             tokenizer=self._tokenizer,
             seen=self._repositories.seen(repo, session),
             offset=offset,

@@ -117,7 +117,11 @@ def _put_sources(conversation: Conversation, turn: Turn) -> None:
     for source in conversation.sources(turn):
         put(source + "\n")
     if turn.unknown:
-        say(f"The answer cites {len(turn.unknown)} excerpts that do not exist; they are marked in it.")
+        n = len(turn.unknown)
+        what = (
+            "1 excerpt that does not exist; it is" if n == 1 else f"{n} excerpts that do not exist; they are"
+        )
+        say(f"The answer cites {what} marked in it.")
     elif not turn.cited:
         say("The answer cites no excerpt; check it against the code (--show-context).")
     if turn.cut:

@@ -45,6 +45,13 @@ def budget_options(command: Command) -> Command:
     return click.option("--budget", type=int, metavar="TOKENS", help="At most this many tokens.")(command)
 
 
+def offset_option(command: Command) -> Command:
+    """--offset."""
+    return click.option(
+        "--offset", type=int, default=0, metavar="N", help="Passages to pass over, for the next page."
+    )(command)
+
+
 def refresh_option(command: Command) -> Command:
     """--refresh/--no-refresh."""
     return click.option(

@@ -12,6 +12,7 @@ import click
 from codesearch.commands.options import (
     budget_options,
     filter_options,
+    offset_option,
     open_index,
     refresh_option,
     remembering,
@@ -45,6 +46,7 @@ def check_wanted(k: int | None) -> int | None:
 @click.argument("query")
 @click.argument("path", required=False)
 @_k_option
+@offset_option
 @filter_options
 @budget_options
 @_format_option
@@ -57,6 +59,7 @@ def search_command(
     query: str,
     path: str | None,
     k: int | None,
+    offset: int,
     mode: str | None,
     budget: int | None,
     tokenizer: str | None,
@@ -84,6 +87,7 @@ def search_command(
             budget_tokens=budget,
             tokenizer=opened.config["tokenizer"],
             seen=seen,
+            offset=offset,
         )
     context.exit(show(findings, form))
 
@@ -91,6 +95,7 @@ def search_command(
 @click.command("similar")
 @click.argument("place", metavar="FILE[:LINE]")
 @_k_option
+@offset_option
 @budget_options
 @_format_option
 @seen_option
@@ -101,6 +106,7 @@ def similar_command(
     /,
     place: str,
     k: int | None,
+    offset: int,
     budget: int | None,
     tokenizer: str | None,
     form: str,
@@ -119,6 +125,7 @@ def similar_command(
             budget,
             tokenizer=opened.config["tokenizer"],
             seen=seen,
+            offset=offset,
         )
     context.exit(show(findings, form))
 

@@ -306,6 +306,7 @@ def main() -> int:
     flags.add_argument(
         "--trees", type=Path, help="folder with an indexed copy by name, in place of the cache"
     )
+    flags.add_argument("--jobs", type=int, default=2, help="processes that search")
     flags.add_argument("--label", default="", help="keep the result under results/ by this name")
     arguments = flags.parse_args()
     spec, counter = IndexSpec("codesearch-edge"), counter_for(arguments.tokenizer)

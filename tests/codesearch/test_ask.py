@@ -12,8 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codesearch.api import CodeIndex
-from codesearch.ask import ChatSettings, CitationChecker, Conversation, chat_settings
+from codesearch.ask import (
+    ChatSettings,
+    CitationChecker,
+    Conversation,
+    chat_settings,
+    question_with_excerpts,
+)
 from codesearch.cli import cli
+from codesearch.counting import counter_for
 from codesearch.repositories import Repositories
 from indexer.errors import ChatError, InputError
 
@@ -177,6 +184,18 @@ def test_a_follow_up_keeps_numbers_and_remembers(chat, repositories):
     assert second.cited == {1, 3}
 
 
+def test_excerpts_of_every_turn_keep_to_the_budget(chat, repositories):
+    conversation = converse(chat, repositories)
+    conversation._counter = counter_for(len)
+    conversation._budget_tokens = 300
+    conversation.excerpts = [None] * 99_999
+    turn = conversation.retrieve("routes")
+    assert turn.context.text.count("[100000] router.py") == 1
+    message = question_with_excerpts(turn)
+    assert turn.context.n_tokens == len(turn.context.text) <= 300
+    assert len(message.removesuffix("\n\nQuestion: routes")) <= 300
+
+
 def test_several_repositories_answer_in_turns(chat, repositories):
     conversation = converse(chat, repositories, ("web", "shop"))
     turn = conversation.retrieve("routes")
@@ -224,6 +243,25 @@ def test_silence_before_and_within_an_answer(chat, repositories):
     conversation = converse(chat, repositories, silence_seconds=0.2)
     assert "0.2 s" in failure(conversation)
     assert conversation.turns[-1].answer == "Routes are"
+
+
+def test_ten_seconds_of_silence_end_a_question(command, chat, monkeypatch):
+    """With a clock a hundred times faster: what the HTTP client waits is what was asked for."""
+    import openai
+
+    real, asked = openai.OpenAI, []
+
+    def fast(timeout, **more):
+        asked.append(timeout)
+        return real(timeout=timeout / 100, **{**more, "max_retries": 0})
+
+    monkeypatch.setattr(openai, "OpenAI", fast)
+    chat.behave = chat.silent(after="Routes are")
+    result = command("routes", "--base-url", chat.url, "--model", "tiny", "--timeout", "10")
+    assert result.exit_code == 2
+    assert (asked, result.stdout) == ([10.0], "Routes are")
+    (line,) = result.stderr.splitlines()
+    assert "10 s" in line
 
 
 @pytest.mark.parametrize(
@@ -335,7 +373,7 @@ def test_the_command_marks_and_says_what_is_not_there(command, chat, monkeypatch
     chat.behave = chat.saying("Look at [5].\x1b[2J")
     result = command("routes")
     assert result.stdout == "Look at [5: no such excerpt].␛[2J\n\n"
-    assert result.stderr == "The answer cites 1 excerpts that do not exist; they are marked in it.\n"
+    assert result.stderr == "The answer cites 1 excerpt that does not exist; it is marked in it.\n"
 
 
 def test_without_an_endpoint_the_context_is_printed(command):

@@ -216,28 +216,69 @@ async def test_the_same_question_gives_the_same_answer_everywhere(server, reposi
         assert await call(server, "search", format="json", **options) == api
 
 
-ARGUMENTS = st.dictionaries(
-    st.sampled_from(
-        "query k mode languages paths regex kinds budget_tokens format offset session repo path line symbol "
-        "start_line end_line nonsense".split()
-    ),
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(-(2**70), 2**70),
-        st.floats(allow_nan=False),
-        st.text(max_size=30),
-        st.lists(st.text(max_size=5), max_size=3),
-        st.sampled_from(["app/retry.py", "hybrid", "json", "", "(a+)+$", "*.py", "shop"]),
-    ),
-    max_size=6,
+async def test_every_other_verb_answers_alike_too(server, repository):
+    from codesearch.render import render
+    from codesearch.render_lists import outline_text
+
+    def run(*arguments):
+        return CliRunner().invoke(cli, [*map(str, arguments), "--no-refresh"]).stdout
+
+    with CodeIndex.open(repository) as index:
+        for form in ("text", "markdown", "xml", "json"):
+            block = index.context("handler for a path", 300, format=form).text
+            asked = {"query": "handler for a path", "budget_tokens": 300, "format": form}
+            assert await call(server, "context", **asked) == block
+            asked = ("handler for a path", repository, "--budget", 300, "--format", form)
+            assert run("context", *asked) == block
+        like = render(index.similar("app/router.py", 8, 2, 100, offset=1), "json")
+        outline = outline_text(index.outline("app"))
+        page = render(index.find("handler", 2, offset=1), "json")
+    asked = {"path": "app/router.py", "line": 8, "k": 2, "budget_tokens": 100, "offset": 1}
+    assert await call(server, "similar", format="json", **asked) == like
+    place = f"{repository}/app/router.py:8"
+    assert run("similar", place, "-k", 2, "--budget", 100, "--offset", 1, "--format", "json") == like
+    assert await call(server, "outline", path="app") == outline
+    assert run("outline", repository / "app") == outline
+    assert await call(server, "search", query="handler", k=2, offset=1, format="json") == page
+    assert run("search", "handler", repository, "-k", 2, "--offset", 1, "--format", "json") == page
+
+
+async def test_an_unknown_parameter_is_refused(server):
+    message = await refused(server, "status", limit=3)
+    assert message.endswith("status has no parameter limit; it has repo.")
+
+
+PARAMETERS = {
+    "search": "query k mode languages paths regex kinds budget_tokens format offset session repo",
+    "context": "query budget_tokens format mode languages paths regex kinds session repo",
+    "similar": "path line k budget_tokens format offset session repo",
+    "outline": "path offset repo",
+    "read": "path start_line end_line symbol repo",
+    "status": "repo",
+    "refresh": "repo nonsense",
+    "nonsense": "query",
+}
+
+
+def arguments_of(tool):
+    return st.tuples(st.just(tool), st.dictionaries(st.sampled_from(PARAMETERS[tool].split()), VALUES))
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False),
+    st.text(max_size=30),
+    st.lists(st.text(max_size=5), max_size=3),
+    st.sampled_from(["app/retry.py", "hybrid", "json", "", "(a+)+$", "*.py", "shop"]),
 )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from("search context similar outline read status nonsense".split()), ARGUMENTS)
-def test_no_call_kills_the_server(fuzzed, tool, arguments):
-    fuzzed(tool, arguments)
+@given(st.sampled_from(sorted(PARAMETERS)).flatmap(arguments_of))
+def test_no_call_kills_the_server(fuzzed, call):
+    fuzzed(*call)
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +307,30 @@ async def test_over_stdio(repository):
     async with Client(stdio_client(parameters)) as client:
         assert "shop" in client.instructions
         await drive_every_tool(client)
+
+
+def test_babble_on_stdin_does_not_end_the_server(repository):
+    hello = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {},
+                   "clientInfo": {"name": "test", "version": "1"}},
+    }  # fmt: skip
+    babble = [
+        b"{",
+        b"[]",
+        b"null",
+        b'{"jsonrpc": "2.0"}',
+        b"\xff\xfe\x00",
+        b"[" * 5000,
+        b'"' + b"x" * 100_000,
+    ]
+    command = [sys.executable, "-m", "codesearch", "mcp", str(repository)]
+    sent = b"\n".join([*babble, json.dumps(hello).encode()]) + b"\n"
+    done = subprocess.run(command, input=sent, capture_output=True, env=environment(), timeout=120)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    (answer,) = [answer for answer in answers if answer.get("id") == 1]
+    assert answer["result"]["serverInfo"]["name"] == "codesearch"
+    assert done.returncode == 0
 
 
 async def test_over_http(repository):
