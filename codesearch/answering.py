@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codesearch.budget import fill
 from codesearch.context import Context, build_context
 from codesearch.counting import NamedCounter, remembering
-from codesearch.drafts import CONTEXT_LIMITS, DEFAULT_LIMITS, Draft, PassageLimits
+from codesearch.drafts import CONTEXT_LIMITS, DEFAULT_LIMITS, Draft, PassageLimits, search_limits
 from codesearch.explain import explain_empty, stale_note
 from codesearch.findings import Filters, Findings, IndexState
 from codesearch.passages import Drafts, draft_passages
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _CONTEXT_HITS = 60
 """Hits that a context block starts from; more are asked for while its budget is not full."""
+_SEARCH_HITS = 40
+"""Hits that passages start from: those that make no passage of their own may belong to one."""
 MOST_HITS = 400
 
 
@@ -49,10 +51,11 @@ class Question:
         limits: PassageLimits = DEFAULT_LIMITS,
     ) -> Drafts:
         """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
-        n_hits = first or (k + k // 2 + 5)
+        n_hits = first or max(_SEARCH_HITS, k + k // 2)
+        request = replace(self.request, n_explained=None if first else k + k // 2 + 5)
         while True:
             n_hits = min(n_hits, MOST_HITS)
-            result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
+            result = self.ask(n_hits) if self.ask else self.searcher.search(replace(request, k=n_hits))
             self.truncated = result.truncated
             skip = self.seen.covers if self.seen is not None else None
             drafts = draft_passages(result.hits, self.searcher, k=k, skip=skip, limits=limits)
@@ -95,7 +98,8 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     """The best passages after the first `offset`, with all that surrounds them."""
     started = time.monotonic()
     request, k = question.request, question.request.k + offset
-    drafts = question.drafts(k, lambda kept: len(kept) < k)
+    limits = search_limits(request.k, budget_tokens)
+    drafts = question.drafts(k, lambda kept: len(kept) < k, limits=limits)
     page = drafts.kept[offset:]
     filled = fill(page, remembering(counter), budget_tokens, stale=question.stale(page))
     notes = question.notes(drafts)

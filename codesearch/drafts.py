@@ -31,6 +31,8 @@ class PassageLimits:
     max_line_chars: int = 1000
     excerpt_chars: int = 160
     """How much of an over-long line its mark quotes."""
+    reach_lines: int = 42
+    """Short drafts of one file are joined to one passage where they lie within so many lines."""
     max_gap_lines: int = 2
     """A gap this short is shown: a mark would cost as much."""
     duplicate_share: float = 0.9
@@ -38,9 +40,28 @@ class PassageLimits:
 
 
 DEFAULT_LIMITS = PassageLimits()
-"""Of search results: short, so that several fit a screen or a few hundred tokens."""
-CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30)
+"""Of ten search results: short, so that several fit a screen or a few hundred tokens."""
+CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30, reach_lines=0)
 """Of context blocks: whole functions, as a reader without the file needs them."""
+
+
+_PAGE_LINES = 180
+_TOKENS_A_LINE = 10
+
+
+def search_limits(k: int, budget_tokens: int | None = None) -> PassageLimits:
+    """Of `k` search results: fewer results are shown at more length.
+
+    They share a page of 180 lines, or of as many as the budget holds; each gets 14 to 60 of them.
+    """
+    page_lines = _PAGE_LINES if budget_tokens is None else budget_tokens // _TOKENS_A_LINE
+    max_lines = max(DEFAULT_LIMITS.max_lines, min(page_lines // k, CONTEXT_LIMITS.max_lines))
+    return replace(
+        DEFAULT_LIMITS,
+        max_lines=max_lines,
+        window_lines=max(DEFAULT_LIMITS.window_lines, max_lines // 2),
+        reach_lines=3 * max_lines,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,16 @@ def touches(a: Draft, b: Draft) -> bool:
     if any(not a.file.is_blank(number) for number in range(left.last + 1, right.first)):
         return False
     return sum(last - first + 1 for d in (a, b) for first, last in d.shown) <= 2 * a.limits.max_lines
+
+
+def joins(a: Draft, b: Draft) -> bool:
+    """Whether two drafts of one file lie near each other and are together no longer than one may be."""
+    if a.file.path != b.file.path:
+        return False
+    if max(a.last, b.last) - min(a.first, b.first) >= a.limits.reach_lines:
+        return False
+    lines = {n for draft in (a, b) for first, last in draft.shown for n in range(first, last + 1)}
+    return len(lines) <= a.limits.max_lines
 
 
 def _holds(outer: SpanLines, inner: SpanLines) -> bool:

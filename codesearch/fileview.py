@@ -6,6 +6,7 @@ inclusive. Used by `passages.py`; knows nothing of hits, ranking or output.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from indexer.records import Span
 LineRange = tuple[int, int]
 """First and last line, inclusive."""
 
+_NEWLINE = re.compile("\n")
 _CALLABLE_KINDS = frozenset({"function", "method", "macro"})
 _PROSE_KINDS = frozenset({"section", "page", "cell", "table", "code"})
 _LEAD_MARKS = ("#", "//", "/*", "*", "--", "@", ";;", "%%", '"""', "<!--")
@@ -149,9 +151,5 @@ class FileView:
 
 
 def _line_starts(text: str) -> list[int]:
-    starts = [0] if text else []
-    position = text.find("\n")
-    while 0 <= position < len(text) - 1:
-        starts.append(position + 1)
-        position = text.find("\n", position + 1)
-    return starts
+    starts = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+    return starts if starts[-1] < len(text) else starts[:-1]

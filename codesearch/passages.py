@@ -3,7 +3,8 @@
 The part of a file that matched best is widened to the innermost symbol that holds it. A small symbol is
 shown whole, with the comments directly above it; a long one keeps its signature, and its body is cut
 around the match. Where there is no symbol, a window of lines around the match is shown. Passages of one
-file that overlap or touch are merged, near-duplicates are dropped, and no line is ever shown twice.
+file that overlap or touch are merged, short ones that lie near each other are joined, near-duplicates are
+dropped, and no line is ever shown twice.
 
 Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.py`'s. Called by `api.py`.
 """
@@ -19,6 +20,7 @@ from codesearch.drafts import (
     Draft,
     PassageLimits,
     content,
+    joins,
     merge,
     ranges_of,
     same_content,
@@ -76,9 +78,10 @@ def draft_passages(
     limits: PassageLimits = DEFAULT_LIMITS,
     skip: Callable[[Draft], bool] | None = None,
 ) -> Drafts:
-    """Cut, merge and deduplicate until `k` passages stand; hits come best first.
+    """Cut, merge and deduplicate to at most `k` passages; hits come best first.
 
-    A hit that falls into or beside a passage already there widens that one and costs nothing of `k`.
+    A hit that falls into, beside or near a passage already there widens that one, while that is short,
+    and costs nothing of `k`.
     `skip` says which were shown before; they are dropped.
     """
     kept: list[Draft] = []
@@ -92,8 +95,14 @@ def draft_passages(
             contents[key] = content(draft)
         return contents[key]
 
+    chunks: dict[int, Chunk] = {}
     for hit in hits:
-        view = _view(hit, source, views)
+        if hit.chunk_id not in chunks:
+            chunks[hit.chunk_id] = source.chunk(hit.chunk_id)
+        chunk = chunks[hit.chunk_id]
+        if len(kept) == k and all(other.file.path != chunk.path for other in kept):
+            continue
+        view = _view(chunk, source, views)
         if view is None or not view.n_lines:
             continue
         draft = cut(hit, view, limits)
@@ -101,13 +110,15 @@ def draft_passages(
             dropped.append(draft.omitted("seen"))
             continue
         touching = next((i for i, other in enumerate(kept) if touches(other, draft)), None)
+        if touching is None:
+            touching = next((i for i, other in enumerate(kept) if joins(other, draft)), None)
         if touching is not None:
             kept[touching] = merge(kept[touching], draft)
             settle(kept, touching)
+        elif len(kept) == k:
+            continue
         elif any(same_content(lines_of(other), lines_of(draft), limits.duplicate_share) for other in kept):
             dropped.append(draft.omitted("duplicate"))
-        elif len(kept) == k:
-            break
         else:
             kept.append(draft)
     return Drafts(tuple(kept), tuple(dropped))
@@ -166,8 +177,7 @@ def split_lines(text: str) -> list[str]:
 # --- cutting ---------------------------------------------------------------------------------
 
 
-def _view(hit: Hit, source: PassageSource, views: dict[str, FileView | None]) -> FileView | None:
-    chunk = source.chunk(hit.chunk_id)
+def _view(chunk: Chunk, source: PassageSource, views: dict[str, FileView | None]) -> FileView | None:
     if chunk.path not in views:
         text = source.file_text(chunk.path)
         spans = [entry.span for entry in source.outline(chunk.path) if entry.path == chunk.path]

@@ -224,10 +224,15 @@ class Searcher:
         top = ranked.order[: request.k]
         chunk_ids = self._tables.chunk_id[g.chunk[top]].tolist()
         chunks = self._store.chunks(sorted(set(chunk_ids)))
-        hits = []
+        n_explained = request.k if request.n_explained is None else request.n_explained
+        hits: list[Hit] = []
         for at, chunk_id, score in zip(top.tolist(), chunk_ids, ranked.scores.tolist(), strict=False):
             chunk = chunks[chunk_id]
             start, end = (int(v) for v in self._tables.regions[g.region[at], :2])
+            matches: tuple[WordMatch, ...] = ()
+            if len(hits) < n_explained:
+                position, region = int(g.chunk[at]), int(g.region[at])
+                matches = self._evidence_finder.find(request.query, vectors, chunk, position, region)
             hits.append(
                 Hit(
                     chunk_id=chunk_id,
@@ -239,18 +244,10 @@ class Searcher:
                         single=_number(g.single[at]),
                         colbert=_number(ranked.colbert[at]),
                     ),
-                    matches=self._evidence(
-                        request.query, vectors, chunk, int(g.chunk[at]), int(g.region[at])
-                    ),
+                    matches=matches,
                 )
             )
         return tuple(hits)
-
-    def _evidence(
-        self, query: str, vectors: QueryVectors | None, chunk: Chunk, position: int, region: int
-    ) -> tuple[WordMatch, ...]:
-        """Which words matched."""
-        return self._evidence_finder.find(query, vectors, chunk, position, region)
 
     def similar(self, path: str, line: int | None, k: int = 10) -> SearchResult:
         """Code like a file, or like the innermost span around one of its lines, that itself left out.

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +92,15 @@ class Product:
         self._index = CodeIndex.open(tree)
         self._ranker = CodeIndex.open(tree)
         self._counter = counter_for(tokenizer)
-        if hasattr(self._ranker.engine, "_evidence"):
-            # Evidence costs more than the ranking of a hundred hits, and ranks do not depend on it.
-            self._ranker.engine._evidence = lambda *_: ()
 
     def files(self, query: str, depth: int, mode: str) -> list[str]:
         """The files of the engine's first `depth` hits, each where its first hit stands."""
         from codesearch.request import make_request
 
         engine = self._ranker.engine
-        hits = engine.search(make_request(query, k=depth, mode=mode)).hits
+        # Evidence costs more than the ranking of a hundred hits, and ranks do not depend on it.
+        request = replace(make_request(query, k=depth, mode=mode), n_explained=0)
+        hits = engine.search(request).hits
         return list(dict.fromkeys(engine.chunk(hit.chunk_id).path for hit in hits))
 
     def passages(self, query: str, n: int, mode: str) -> list[Returned]:

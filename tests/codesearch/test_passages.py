@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesearch.drafts import CONTEXT_LIMITS, PassageLimits, ranges_of
+from codesearch.drafts import CONTEXT_LIMITS, PassageLimits, ranges_of, search_limits
 from codesearch.passages import draft_passages, numbered_lines, split_lines
 from indexer.records import Chunk, ComponentScores, Hit, Span, WordMatch
 from indexer.search import OutlineEntry
@@ -92,9 +92,48 @@ def test_overlapping_hits_become_one_passage_with_both_matches(shapes, make_hit)
 
 def test_neighbouring_methods_stay_two_answers(shapes, make_hit):
     hits = [make_hit(shapes, "shapes.py", "math.pi"), make_hit(shapes, "shapes.py", "must be")]
-    limits = PassageLimits(tiny_lines=1)
+    limits = PassageLimits(tiny_lines=1, reach_lines=0)
     found = passages(shapes, hits, limits=limits)
     assert [p.symbol for p in found] == ["Circle.area", "Circle.scale"]
+
+
+def test_short_answers_of_one_file_are_joined_where_they_are_near(fake, make_hit):
+    functions = "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(30))
+    searcher = fake({"f.py": functions, "other.py": "def other():\n    return 1\n"})
+    hits = [
+        make_hit(searcher, "f.py", "return 2\n", 5.0),
+        make_hit(searcher, "other.py", "return 1", 4.0),
+        make_hit(searcher, "f.py", "return 6\n", 3.0),
+        make_hit(searcher, "f.py", "return 20\n", 2.0),
+    ]
+    limits = PassageLimits(max_lines=6, reach_lines=20)
+    found = passages(searcher, hits, limits=limits)
+    assert [(p.symbol, p.start_line, p.end_line) for p in found] == [
+        ("f2", 9, 26), ("other", 1, 2), ("f20", 81, 82),
+    ]  # fmt: skip
+    assert found[0].score == 5.0
+    assert found[0].omitted_lines == ((11, 24),)
+    assert [p.symbol for p in passages(searcher, hits, limits=replace(limits, max_lines=3))] == [
+        "f2", "other", "f6", "f20",
+    ]  # fmt: skip
+
+
+def test_joined_answers_cost_nothing_of_k(fake, make_hit):
+    functions = "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(9))
+    searcher = fake({"f.py": functions})
+    hits = [make_hit(searcher, "f.py", f"return {n}\n", 9.0 - n) for n in (2, 8, 5)]
+    limits = PassageLimits(max_lines=4, tiny_lines=1, reach_lines=16)
+    (passage,) = draft_passages(hits, searcher, k=1, limits=limits).kept
+    assert passage.shown == ((9, 10), (21, 22))
+
+
+@pytest.mark.parametrize(
+    ("k", "budget_tokens", "want"),
+    [(1, None, 60), (3, None, 60), (6, None, 30), (10, None, 18), (50, None, 14),
+     (10, 500, 14), (10, 4000, 40), (1, 100, 14), (10, 100_000, 60)],
+)  # fmt: skip
+def test_fewer_results_are_shown_at_more_length(k, budget_tokens, want):
+    assert search_limits(k, budget_tokens).max_lines == want
 
 
 def test_touching_lines_without_a_symbol_are_merged(fake, make_hit):

@@ -12,7 +12,7 @@ def test_documents_are_the_passages(index):
     documents = retriever.invoke("plane sides")
     passages = index.search("plane sides", k=2)
     assert [d.page_content for d in documents] == [p.text for p in passages]
-    assert [d.metadata["source"] for d in documents] == ["shapes.py:6-20", "shapes.py:23-26"]
+    assert [d.metadata["source"] for d in documents] == ["shapes.py:6-26"]
     assert documents[0].metadata["symbol"] == "Circle.area"
     assert "text" not in documents[0].metadata
 

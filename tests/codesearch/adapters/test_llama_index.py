@@ -14,7 +14,7 @@ def test_nodes_are_the_passages(index):
     passages = index.search("plane sides", k=2)
     assert [n.node.text for n in nodes] == [p.text for p in passages]
     assert [n.score for n in nodes] == [p.score for p in passages]
-    assert nodes[0].node.id_ == "shapes.py:6-20"
+    assert nodes[0].node.id_ == "shapes.py:6-26"
 
 
 def test_a_model_sees_where_it_is(index):
