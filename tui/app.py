@@ -334,7 +334,10 @@ class CodesearchApp(Errands, App[None]):
         nothing_indexed = all(state.status is None for state in self.states)
         if nothing_indexed and not self._has_offered_build and self.screen is self.search_screen:
             self._has_offered_build = True
-            self.action_index()
+            if not self.search_screen.query_text:  # Else letters meant for it would be commands there.
+                self.action_index()
+            elif not had_index:
+                self.notify("There is no index here yet; F9 builds it.")
 
     def on_build_requested(self, message: BuildRequested) -> None:
         """Build in a thread; search goes on with what there is."""
@@ -351,9 +354,7 @@ class CodesearchApp(Errands, App[None]):
 
         def advance(progress: BuildProgress) -> None:
             if self._cancel_build.is_set():
-                raise BuildInterruptedError(
-                    "The build was cancelled; what was encoded is kept for the next one."
-                )
+                raise BuildInterruptedError(CANCELLED)
             if limiter.lets_pass(progress):
                 self.post_message(BuildAdvanced(root, progress))
 
@@ -385,8 +386,9 @@ class CodesearchApp(Errands, App[None]):
             self.push_screen(IndexScreen(self.states, self.building, self._outcome))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No second screen over a dialog."""
-        return not (action in ("index", "help") and isinstance(self.screen, ModalScreen))
+        """No second screen over a dialog, no index screen over itself."""
+        no_place = {"index": (ModalScreen, IndexScreen), "help": (ModalScreen,)}.get(action, ())
+        return not isinstance(self.screen, no_place)
 
     def _tell_screens(self, message: Message) -> None:
         """Hand a copy to each screen that cares; they stop it, so that it does not come back up."""

@@ -103,16 +103,14 @@ class ResultActions(_Base):
         if not word:
             self.notify("There is no word under the cursor.", severity="warning")
             return
-        self.serial += 1
-        self.post_message(DefinitionRequested(self.serial, word, self.filters.scope))
+        self.post_message(DefinitionRequested(self.next_serial(), word, self.filters.scope))
 
     def action_similar(self) -> None:
         """What resembles the current passage."""
         result = self.query_one(ResultList).current
         if result is not None:
-            self.serial += 1
             self.query_one("#title", TitleLine).show(state="searching…")
-            self.post_message(SimilarRequested(self.serial, result))
+            self.post_message(SimilarRequested(self.next_serial(), result))
 
     # --- taking along ---
 
@@ -228,7 +226,7 @@ class ResultActions(_Base):
 
         if name == "path":
             shown = ", ".join(self.filters.paths)
-            hint = "globs with commas, ! excludes: src/**/*.py, !tests/"
+            hint = "globs, ! excludes: src/**, !tests/"
 
             def split(answer: str | None) -> None:
                 accept(None if answer is None else _globs(answer))
@@ -281,6 +279,7 @@ class ResultActions(_Base):
                 self.filters = replace(answer.saved.filters, scope=scope)
                 self.show_filters()
             self.query_one(QueryBar).set_query(answer.saved.query)
+            self.search()  # Where only the filters are others, the text says nothing.
             self.focus_on("query")
 
         self.app.push_screen(RecallDialog(self.remembered.saved, self.remembered.history), recall)

@@ -70,10 +70,13 @@ class SearchScreen(ResultActions, Screen[None]):
         self.filters = Filters(mode=remembered.mode)
         self.repositories: tuple[RepositoryState, ...] = ()
         self.serial = 0
+        self.asked: SearchRequest | None = None
+        """The search that the list shows, or will as soon as it is answered."""
         self.shows_file = False
         self.back_stack: list[Shown] = []
         self._pause: Timer | None = None
-        self._enters_results = False
+        self._entered = ""  # The query whose answer the focus goes to; empty where it stays.
+        self._is_answered = False
         self._n_asked = N_RESULTS
         self._note = ""
         self._shown = Shown()
@@ -123,8 +126,13 @@ class SearchScreen(ResultActions, Screen[None]):
         """Search after a pause."""
         message.stop()
         self._stop_pause()
-        if not message.query.strip():
-            self.serial += 1
+        query = message.query.strip()
+        if query != self._entered:
+            self._entered = ""
+        if self.asked is not None and query == self.asked.query:
+            return
+        if not query:
+            self.next_serial()
             self._show_welcome(True)
             self.show_state()
             return
@@ -137,21 +145,27 @@ class SearchScreen(ResultActions, Screen[None]):
         """Search now; when the answer comes, go to it."""
         message.stop()
         self.remember_query()
-        if not message.query.strip():
-            return
-        self._enters_results = True
-        self.search()
+        self._entered = self.query_text
+        if self.asked is None or self.asked.query != self._entered:
+            self.search()
+        elif self._is_answered:
+            self._go_to_answer()
+
+    def next_serial(self) -> int:
+        """Another question: what is still to come of the one before is worthless."""
+        self.serial += 1
+        self.asked, self._is_answered = None, False
+        return self.serial
 
     def search(self, k: int = N_RESULTS) -> None:
         """Ask the query bar's question with the filters."""
         self._stop_pause()
         self._n_asked = k
-        query = self.query_text
-        if not query:
+        if not self.query_text:
             return
-        self.serial += 1
-        request = SearchRequest(
-            query,
+        serial = self.next_serial()
+        self.asked = request = SearchRequest(
+            self.query_text,
             k=k,
             mode=Mode(self.filters.mode),
             languages=self.filters.languages,
@@ -160,7 +174,7 @@ class SearchScreen(ResultActions, Screen[None]):
             kinds=self.filters.kinds,
         )
         self.query_one("#title", TitleLine).show(state="searching…")
-        self.post_message(SearchRequested(self.serial, request, self.filters.scope))
+        self.post_message(SearchRequested(serial, request, self.filters.scope))
 
     def on_results_found(self, message: ResultsFound) -> None:
         """Show an answer, unless a newer question was asked meanwhile."""
@@ -180,9 +194,13 @@ class SearchScreen(ResultActions, Screen[None]):
         else:
             self.back_stack.clear()
         self._show(shown, explanation=message.note)
-        if self._enters_results and message.results:
-            self.focus_on("results")
-        self._enters_results = False
+        self._is_answered = True
+        if self._entered:
+            self._go_to_answer()
+
+    def _go_to_answer(self) -> None:
+        self._entered = ""
+        self.action_focus_results()
 
     def _show_jump(self, message: ResultsFound) -> None:
         if not message.results:
@@ -198,7 +216,7 @@ class SearchScreen(ResultActions, Screen[None]):
         message.stop()
         if message.serial != self.serial:
             return
-        self._enters_results = False
+        self._entered, self.asked = "", None
         self._show(Shown(), explanation=message.sentence)
         self.query_one("#title", TitleLine).show(state="no answer", tone="problem")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import IndexMissingError, InputError
+from tui.help_screen import HelpScreen
 from tui.messages import ResultsFound, SearchRequested
 from tui.state import Filters, RememberedState, SavedQuery, load_state, save_state
 
@@ -99,6 +101,82 @@ async def test_enter_goes_to_the_results_when_they_come(drive):
         assert driver.focus == "query", "there is nothing to go to"
 
 
+async def test_enter_on_an_answer_or_a_question_under_way_does_not_ask_again(drive, engine):
+    async with drive() as driver:
+        await driver.ask("oil")
+        n_asked = len(engine.requests)
+        await driver.press("enter")
+        assert (driver.focus, len(engine.requests)) == ("results", n_asked)
+        await driver.press("escape")
+        engine.gate.clear()
+        driver.query.set_query("lamp")
+        await driver.pilot.pause()
+        await driver.pilot.press("enter")
+        engine.gate.set()
+        await driver.settle()
+        assert (driver.focus, len(engine.requests)) == ("results", n_asked + 1)
+
+
+async def test_who_goes_on_typing_after_enter_stays_in_the_query(drive, engine):
+    async with drive() as driver:
+        engine.gate.clear()
+        await driver.pilot.press(*"oil", "enter", "x")
+        engine.gate.set()
+        await driver.settle()
+        assert (driver.query.value, driver.focus) == ("oilx", "query")
+        assert len(driver.results.results) == 5
+
+
+async def test_a_blank_at_the_end_of_a_word_asks_nothing(drive, engine):
+    async with drive() as driver:
+        await driver.ask("oil")
+        n_asked = len(engine.requests)
+        await driver.press("space")
+        assert len(engine.requests) == n_asked
+        await driver.press("x")
+        assert engine.requests[-1].query == "oil x"
+
+
+async def test_a_failed_question_is_asked_again_by_enter(drive, engine):
+    async with drive() as driver:
+        engine.fails_with = InputError("Not now.")
+        await driver.ask("oil")
+        engine.fails_with = None
+        await driver.press("enter")
+        assert (driver.focus, len(driver.results.results)) == ("results", 5)
+
+
+async def test_a_saved_query_of_the_same_words_brings_its_filters(drive, engine, tmp_path):
+    saved = SavedQuery("oil", Filters(languages=("go",)))
+    save_state(tmp_path / "state" / "tui.json", RememberedState(saved=(saved,)))
+    async with drive() as driver:
+        await driver.ask("oil")
+        await driver.press("ctrl+r", "enter")
+        assert engine.requests[-1].languages == ("go",)
+        assert [result.passage.path for result in driver.results.results] == ["beacon.go"]
+
+
+async def test_the_list_shows_what_is_decorated_and_not_the_decorator(drive):
+    async with drive() as driver:
+        await driver.ask()
+        passage = replace(driver.current.passage, text="@cached\ndef shine():\n")
+        driver.results.show((replace(driver.current, passage=passage),))
+        await driver.settle()
+        assert "def shine" in driver.text_of(driver.results)
+        assert "@cached" not in driver.text_of(driver.results)
+
+
+async def test_the_key_line_keeps_help_where_not_all_keys_fit(drive):
+    async with drive(size=(52, 24)) as driver:
+        await driver.ask(focus="results")
+        keys = driver.text_of(driver.app.screen.query_one("#keys"))
+        assert keys.startswith(" enter read")
+        assert keys.endswith("F1 help")
+        await driver.pilot.click("#keys", offset=(keys.index("F1"), 0))
+        await driver.settle()
+        assert isinstance(driver.app.screen, HelpScreen)
+
+
 async def test_the_last_row_brings_more(drive, engine):
     engine.n_copies = 40
     async with drive() as driver:
@@ -150,6 +228,24 @@ async def test_an_index_deleted_while_open(drive, engine):
         state = driver.app.states[0]
         assert (state.status, state.is_searchable) == (None, True)
         assert "deleted while it was open" in state.problem
+
+
+async def test_who_types_already_is_told_of_the_missing_index_and_goes_on_typing(drive, engine, monkeypatch):
+    engine.indexed = False
+    original, opening = engine.open, threading.Event()
+
+    def open_later(root):
+        assert opening.wait(10)
+        return original(root)
+
+    monkeypatch.setattr(engine, "open", open_later)
+    async with drive(settled=False) as driver:
+        await driver.pilot.press("b", "u")
+        opening.set()
+        await driver.settle()
+        assert driver.app.screen is driver.app.search_screen
+        assert (driver.query.value, driver.app.building) == ("bu", None)
+        assert "There is no index here yet; F9 builds it." in driver.notices
 
 
 async def test_the_first_start_offers_to_build_and_searches_meanwhile(drive, engine):

@@ -24,9 +24,14 @@ class _Entry:
     label: str
     enabled: bool
 
+    @property
+    def n_cells(self) -> int:
+        """With the blanks between and behind."""
+        return cell_len(self.written) + cell_len(self.label) + 3
+
 
 class KeyLine(Widget):
-    """Drawn from the screen's active bindings; keys that do not fit are left out at the end."""
+    """Drawn from the screen's active bindings; where not all fit, the last (help) stays."""
 
     def __init__(self) -> None:
         super().__init__(id="keys")
@@ -47,17 +52,19 @@ class KeyLine(Widget):
                 entries[binding.action] = _Entry(binding.key, written, binding.description, active.enabled)
         return list(entries.values())
 
+    def _fitting(self) -> list[_Entry]:
+        entries = self._entries()
+        left = self.size.width + 1 - sum(entry.n_cells for entry in entries)
+        while left < 0 and len(entries) > 1:
+            left += entries.pop(-2).n_cells
+        return entries
+
     def render_line(self, y: int) -> Strip:
         """Key, label, key, label."""
         styles = styles_of(self)
         width = self.size.width
         segments = [Segment(" ", styles.text)]
-        used = 1
-        for entry in self._entries():
-            needed = cell_len(entry.written) + cell_len(entry.label) + 3
-            if used + needed > width + 2:
-                break
-            used += needed
+        for entry in self._fitting():
             key_style = styles.accent + _BOLD if entry.enabled else styles.rule
             label_style = styles.quiet if entry.enabled else styles.rule
             segments.append(Segment(entry.written, key_style, None))
@@ -67,8 +74,8 @@ class KeyLine(Widget):
     def on_click(self, event: events.Click) -> None:
         """As if the key were pressed."""
         x = 1
-        for entry in self._entries():
-            x_end = x + cell_len(entry.written) + cell_len(entry.label) + 3
+        for entry in self._fitting():
+            x_end = x + entry.n_cells
             if x <= event.x < x_end - 2:
                 self.app.simulate_key(entry.key)
                 return
