@@ -18,6 +18,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import statistics
 import struct
@@ -66,13 +67,23 @@ class Figures:
     """Of the machine, at the end: above the number of cores, other work made all of this slower."""
 
 
+def state_folder() -> Path:
+    """A folder for `XDG_STATE_HOME`: no history, but this user's key, without which no index is trusted."""
+    from indexer.ownership import key_file
+
+    folder = Path(tempfile.mkdtemp(prefix="tui-state-"))
+    (folder / "codesearch").mkdir()
+    shutil.copy(key_file(), folder / "codesearch")
+    return folder
+
+
 class Terminal:
     """The application in a pseudo-terminal."""
 
     def __init__(self, folder: Path, columns: int, rows: int) -> None:
-        state = tempfile.mkdtemp(prefix="tui-latency-")
+        self.state = state_folder()
         environment = os.environ | {
-            "TERM": "xterm-256color", "COLORTERM": "truecolor", "XDG_STATE_HOME": state,
+            "TERM": "xterm-256color", "COLORTERM": "truecolor", "XDG_STATE_HOME": str(self.state),
             "PYTHONPATH": str(REPOSITORY),
         }  # fmt: skip
         self.descriptor, child = pty.openpty()
@@ -121,6 +132,7 @@ class Terminal:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
         os.close(self.descriptor)
+        shutil.rmtree(self.state)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
+from tui_latency import state_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _ESCAPE = re.compile(rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[\[(][0-?]*[ -/]*[@-~]|\x1b[=>78]")
@@ -145,14 +146,17 @@ def main() -> None:
         server = [sys.executable, "-m", "tui", str(arguments.folder), "--web", "--port", str(port)]
         flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
         flags.append(f"--remote-debugging-port={browser_port}")
-        paths = {"PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": profile}
+        state = state_folder()
+        paths = {"PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": str(state)}
         with running(server, **paths) as serving, running([browser, *flags, "about:blank"]):
             assert serving.stdout is not None
             print(serving.stdout.readline().strip())
             page = f"http://127.0.0.1:{port}/"
             asyncio.run(drive(page, browser_port, arguments.query, arguments.screenshot))
+        shutil.rmtree(state)
     print(f"the answer is in {arguments.screenshot}")
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(REPOSITORY))
     main()
