@@ -38,9 +38,7 @@ class Picture:
 
 PICTURES = (
     Picture("search", 132, 38, QUESTION, ("enter",)),
-    Picture("small", 80, 24, "wait longer between attempts", ("enter", "enter")),
     Picture("file", 132, 38, "stop the worker without losing jobs", ("enter", "f", "enter")),
-    Picture("light", 132, 38, QUESTION, ("enter",), "codesearch-light"),
     Picture("index", 100, 30, "", ("f9",)),
 )
 
@@ -50,11 +48,11 @@ def main(arguments: list[str]) -> int:
     if not 1 <= len(arguments) <= 2:
         print("usage: python -m tui.screenshots OUT [FOLDER]", file=sys.stderr)
         return 2
-    out = Path(arguments[0])
-    source = Path(arguments[1]) if len(arguments) == 2 else SAMPLE
+    out = Path(arguments[0]).resolve()
+    source = Path(arguments[1]).resolve() if len(arguments) == 2 else SAMPLE
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        copy = Path(temporary) / source.resolve().name
+        copy = Path(temporary) / source.name
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".codesearch", ".git"))
         CodeIndexEngine().build(copy, lambda progress: None)
         with contextlib.chdir(temporary):
