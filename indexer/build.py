@@ -165,8 +165,7 @@ class _Build:
                     store.connection.close()
                 published = publish(self.state, folder, wanted, self._seals(tables, layout))
             remove_others(self.state, published.generation)
-            if garbage:
-                embeddings.drop(garbage, segments_read(self.state))
+            embeddings.drop(garbage, segments_read(self.state))  # and what killed builds left unnamed
         self.report("write", 1, 1)
         return self._report_of(totals, len(skips))
 

@@ -198,6 +198,8 @@ def examine(root: Path) -> Diagnosis:
         return Diagnosis(root, (Finding(DAMAGE, f"{state} is a link; remove it."),), 0, 0)
     if not state.is_dir():
         raise IndexMissingError(f"There is no index in {root}; build one with `codesearch index {root}`.")
+    if find_link(state) is not None:  # the lock may be one
+        return _Examination(root, state).run()
     with write_lock(state):
         return _Examination(root, state).run()
 

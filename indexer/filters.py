@@ -173,6 +173,6 @@ def _matching(pattern: str, store: StoreReader, tables: Tables, passing: NDArray
                 ]
                 if places:
                     found |= _showing(np.array(places, np.int64), tables)
-    except TimeoutError:
+    except (TimeoutError, MemoryError):  # `regex` gives up at a gigabyte of places to go back to
         return _Matching(found, timed_out=True)
     return _Matching(found, timed_out=False)

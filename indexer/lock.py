@@ -15,13 +15,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from indexer.errors import IndexBusyError
+from indexer.errors import IndexBusyError, StorageError
 from indexer.state_files import write_file
 
 
 @contextmanager
 def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the writer's lock of a state folder. Raises IndexBusyError with the owner and its age."""
+    """Hold the writer's lock of a state folder.
+
+    Raises IndexBusyError with the owner and its age, StorageError where the lock is no file to write to.
+    """
     lock = FileLock(state / "lock", timeout=wait_seconds, mode=0o600)
     owner = state / "lock.owner"
     try:
@@ -31,6 +34,11 @@ def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
             f"Another process is writing the index in {state.parent}{_describe(owner)};"
             " wait for it to end, or stop it, then run the same command again."
         ) from None
+    except OSError as error:
+        raise StorageError(
+            f"{state / 'lock'} cannot be opened for writing ({error.strerror}); check its permissions, or remove"
+            " it if it is a link, then run the same command again."
+        ) from error
     try:
         write_file(owner, json.dumps({"pid": os.getpid(), "since": time.time()}).encode(), durable=False)
         yield

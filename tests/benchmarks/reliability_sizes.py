@@ -14,7 +14,7 @@ from tests.reliability.trees import write_tree
 
 MAX_INDEXING_BYTES = 1_500_000_000
 MAX_SEARCHING_BYTES = 500_000_000
-_REAL_FILES = 2_000
+_REAL_FILES = 1_000
 """With --stand-in, so many files are still encoded by the model."""
 
 _FRESHNESS = """

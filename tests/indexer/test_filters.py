@@ -164,6 +164,17 @@ def test_a_runaway_expression_is_stopped_and_said_to_be(index, monkeypatch):
     assert not masks.regions.any()
 
 
+def test_an_expression_that_takes_all_memory_is_stopped_and_said_to_be(index, monkeypatch):
+    """`regex` raises MemoryError once it remembers a gigabyte of places to go back to."""
+
+    class Greedy:
+        def finditer(self, text, timeout):
+            raise MemoryError
+
+    monkeypatch.setattr(filters.regex, "compile", lambda *_: Greedy())
+    assert make_filters(SearchRequest(query="q", regex="x"), *index).timed_out
+
+
 def test_places_against_a_slow_and_plain_way(index):
     _, tables = index
     rng = random.Random(3)

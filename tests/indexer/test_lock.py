@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from indexer.errors import IndexBusyError
+from indexer.errors import IndexBusyError, StorageError
 from indexer.lock import write_lock
 
 
@@ -57,5 +57,15 @@ def test_the_note_is_not_written_through_a_link(tmp_path):
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "lock.owner").symlink_to(victim)
     with write_lock(tmp_path / "state"):
+        pass
+    assert victim.read_text() == "untouched"
+
+
+def test_a_lock_that_is_a_link_is_refused_in_a_sentence(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lock").symlink_to(victim)
+    with pytest.raises(StorageError, match="cannot be opened"), write_lock(tmp_path / "state"):
         pass
     assert victim.read_text() == "untouched"

@@ -82,7 +82,9 @@ def try_state(folder: Path, indexed: Path, builder: Builder, plant: Plant) -> No
     (root / "new.py").write_text("def new():\n    return 1\n")
     for order in ({}, {"repair": True}, {"rebuild": True}):
         result = builder(root, count=False, **order)
-        assert result.get("n_files") or result.get("findings") == [] or "\n" not in result["message"], result
+        said = [result["message"]] if "message" in result else result.get("findings", [])
+        assert result.get("n_files") or "findings" in result or said, result
+        assert not any("\n" in sentence for sentence in said)
         check_nothing_happened(root, outside, before)
 
 

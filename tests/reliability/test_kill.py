@@ -36,7 +36,7 @@ def check_after_kill(root: Path, builder: Builder, before: dict[str, str] | None
     result = builder(root)
     assert texts_in_index(root) == now
     assert result["n_encoded"] == len(needed_keys(root) - finished)
-    assert examine(root).findings == ()
+    assert not (findings := examine(root).findings), findings
 
 
 def kill_builds(folder: Path, builder: Builder, n_kills: int, seed: int = 1) -> int:
