@@ -132,7 +132,7 @@ class _Examination:
             self.note(MODEL, f"the model {manifest.model} is not the one that the index was built with")
 
     def access(self, manifest: Manifest | None) -> None:
-        """Modes of all but what a killed build left, which nothing reads and which is a finding of its own."""
+        """Modes of all but what a killed build left, which nothing reads and which is noted on its own."""
         generations = self.state / "generations"
         n_open = 0
         for path in (self.state, *_everything(self.state)):

@@ -36,8 +36,8 @@ def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise StorageError(
-            f"{state / 'lock'} cannot be opened for writing ({error.strerror}); check its permissions, or remove"
-            " it if it is a link, then run the same command again."
+            f"{state / 'lock'} cannot be opened for writing ({error.strerror}); check its permissions, or"
+            " remove it if it is a link, then run the same command again."
         ) from error
     try:
         write_file(owner, json.dumps({"pid": os.getpid(), "since": time.time()}).encode(), durable=False)
