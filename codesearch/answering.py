@@ -52,7 +52,7 @@ class Question:
     ) -> Drafts:
         """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
         n_hits = first or max(_SEARCH_HITS, k + k // 2)
-        request = replace(self.request, n_explained=None if first else k + k // 2 + 5)
+        request = replace(self.request, n_explained=None if first else k + k // 4 + 2)
         while True:
             n_hits = min(n_hits, MOST_HITS)
             result = self.ask(n_hits) if self.ask else self.searcher.search(replace(request, k=n_hits))

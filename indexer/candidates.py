@@ -227,20 +227,27 @@ class CandidateGatherer:
         single_chunk: Float32Array,
     ) -> None:
         tables = self._tables
-        at = 0
-        for chunk, n_regions in zip(chunks.tolist(), counts.tolist(), strict=True):
-            rows = self._segments.single(
-                int(tables.segment[chunk]), int(tables.single_start[chunk]), int(tables.n_single[chunk])
+        pieces = [
+            self._segments.single(
+                int(tables.segment[c]), int(tables.single_start[c]), int(tables.n_single[c])
             )
-            scores = rows.astype(np.float32) @ query
-            part = slice(at, at + n_regions)
-            single_chunk[part] = scores[0]
-            single_region[part] = scores[1 : 1 + n_regions]
-            for wide, score in zip(self._wide(chunk), scores[1 + n_regions :], strict=True):
-                regions = tables.regions[int(tables.region_start[chunk]) :][:n_regions]
+            for c in chunks.tolist()
+        ]
+        scores = np.concatenate(pieces).astype(np.float32) @ query
+        # A chunk's rows: its own, its regions', its wide spans'.
+        n_single = tables.n_single[chunks]
+        first = np.cumsum(n_single) - n_single
+        single_chunk[:] = np.repeat(scores[first], counts)
+        single_region[:] = scores[np.repeat(first + 1, counts) + _ramp(counts)]
+        starts = np.cumsum(counts) - counts
+        for at in np.flatnonzero(n_single > 1 + counts).tolist():
+            chunk, n_regions = int(chunks[at]), int(counts[at])
+            part = single_region[starts[at] : starts[at] + n_regions]
+            regions = tables.regions[int(tables.region_start[chunk]) :][:n_regions]
+            wide_scores = scores[first[at] + 1 + n_regions : first[at] + n_single[at]]
+            for wide, score in zip(self._wide(chunk), wide_scores, strict=True):
                 inside = (regions[:, 0] < wide[1]) & (regions[:, 1] > wide[0])
-                single_region[part][inside] = np.maximum(single_region[part][inside], score - 0.02)
-            at += n_regions
+                part[inside] = np.maximum(part[inside], score - 0.02)
 
     def _wide(self, chunk: int) -> list[list[int]]:
         tables = self._tables

@@ -345,7 +345,8 @@ class SegmentReader:
                 ) from error
             n_row_bytes = width * np.dtype(dtype).itemsize
             whole = raw[: len(raw) // n_row_bytes * n_row_bytes]
-            self._maps[segment, kind] = whole.view(dtype).reshape(-1, width)
+            # Not as a memmap, of which each slice costs microseconds more.
+            self._maps[segment, kind] = whole.view(np.ndarray).view(dtype).reshape(-1, width)
         return self._maps[segment, kind]
 
     def single(self, segment: int, start: int, n: int) -> NDArray[np.float16]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -65,37 +66,69 @@ class PathSignals:
 
 def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequence[FileFacts]) -> PathSignals:
     """Signals of candidate files; `rarities` holds a weight for each of the query's stems."""
-    paths = [PurePosixPath(file.path) for file in files]
-    names = [path.stem for path in paths]
+    paths = [_path_facts(file.path) for file in files]
     total = sum(rarities.values()) or 1.0
     usual = total / max(1, len(rarities))
 
-    def of_name(name: str) -> float:
-        own = stems_of(name)
+    def of_name(own: Sequence[str]) -> float:
         matched = sum(rarities.get(word, 0.0) for word in own)
         n_other = sum(word not in rarities for word in own)
         return matched / (matched + usual * n_other) if matched else 0.0
 
-    def of_folder(path: PurePosixPath) -> float:
-        return sum(rarities.get(word, 0.0) for word in stems_of(str(path.parent))) / total
+    def of_folder(own: Sequence[str]) -> float:
+        return sum(rarities.get(word, 0.0) for word in own) / total
 
-    implemented = {name for name, path in zip(names, paths, strict=True) if path.suffix in _IMPLEMENTATIONS}
+    implemented = {path.name for path in paths if path.is_implementation}
     sizes = np.log1p([float(file.n_bytes) for file in files])
     return PathSignals(
-        stem_match=_column(of_name(name) for name in names),
-        folder_match=_column(of_folder(path) for path in paths),
-        gram_match=_column(joined(name) in shape.grams for name in names),
-        is_test=_column(not shape.wants_tests and is_test(file.path) for file in files),
+        stem_match=_column(of_name(path.name_stems) for path in paths),
+        folder_match=_column(of_folder(path.folder_stems) for path in paths),
+        gram_match=_column(path.joined in shape.grams for path in paths),
+        is_test=_column(not shape.wants_tests and path.is_test for path in paths),
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
-        is_aside=_column(_ASIDE.search(file.path.lower()) is not None for file in files),
-        is_barrel=_column(path.name in _BARRELS for path in paths),
-        is_header=_column(
-            path.suffix in _HEADERS and name in implemented for name, path in zip(names, paths, strict=True)
-        ),
-        is_vendored=_column(is_vendored(file.path) for file in files),
+        is_aside=_column(path.is_aside for path in paths),
+        is_barrel=_column(path.is_barrel for path in paths),
+        is_header=_column(path.is_header and path.name in implemented for path in paths),
+        is_vendored=_column(path.is_vendored for path in paths),
         size=(sizes / max(float(sizes.max(initial=0.0)), 1e-6)).astype(np.float32),
-        depth=_column(file.path.count("/") for file in files),
+        depth=_column(path.depth for path in paths),
         is_lone=np.full(len(files), float(shape.is_identifier), np.float32),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _PathFacts:
+    """What a path says whatever the query is."""
+
+    name: str
+    """Of the file, without its suffix."""
+    name_stems: tuple[str, ...]
+    folder_stems: tuple[str, ...]
+    joined: str
+    depth: int
+    is_test: bool
+    is_aside: bool
+    is_barrel: bool
+    is_header: bool
+    is_implementation: bool
+    is_vendored: bool
+
+
+@lru_cache(maxsize=32_768)
+def _path_facts(text: str) -> _PathFacts:
+    path = PurePosixPath(text)
+    return _PathFacts(
+        name=path.stem,
+        name_stems=tuple(stems_of(path.stem)),
+        folder_stems=tuple(stems_of(str(path.parent))),
+        joined=joined(path.stem),
+        depth=text.count("/"),
+        is_test=is_test(text),
+        is_aside=_ASIDE.search(text.lower()) is not None,
+        is_barrel=path.name in _BARRELS,
+        is_header=path.suffix in _HEADERS,
+        is_implementation=path.suffix in _IMPLEMENTATIONS,
+        is_vendored=is_vendored(text),
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer  # type: ignore[import-untyped]
 
 from indexer.checkpoint import Checkpoint
@@ -105,8 +106,14 @@ class ChunkTokenizer:
         across a word's end.
         """
         encoding = self._tokenizer.encode(self._lower(text), add_special_tokens=False)
-        kept = ~np.isin(np.asarray(encoding.ids, dtype=np.int32), self.skip_ids())
-        return _offsets(encoding)[kept]
+        return _offsets(encoding)[self._gets_row[np.asarray(encoding.ids, dtype=np.int32)]]
+
+    @cached_property
+    def _gets_row(self) -> NDArray[np.bool_]:
+        """(vocabulary,) False for the tokens of `skip_ids`."""
+        mask = np.ones(self._tokenizer.get_vocab_size(with_added_tokens=True), bool)
+        mask[self.skip_ids()] = False
+        return mask
 
     def count(self, text: str) -> int:
         """Tokens of a text by itself, without specials."""
