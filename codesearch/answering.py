@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _CONTEXT_HITS = 60
 """Hits that a context block starts from; more are asked for while its budget is not full."""
-_SEARCH_HITS = 40
-"""Hits that passages start from: those that make no passage of their own may belong to one."""
+_JOINED_HITS = 40
+"""Hits that a few long passages start from: those that make none of their own may belong to one."""
 MOST_HITS = 400
 
 
@@ -51,8 +51,8 @@ class Question:
         limits: PassageLimits = DEFAULT_LIMITS,
     ) -> Drafts:
         """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
-        n_hits = first or max(_SEARCH_HITS, k + k // 2)
-        request = replace(self.request, n_explained=None if first else k + k // 4 + 2)
+        n_hits = first or (_JOINED_HITS if limits.reach_lines else k + k // 2 + 5)
+        request = replace(self.request, n_explained=None if first else k + k // 2 + 2)
         while True:
             n_hits = min(n_hits, MOST_HITS)
             result = self.ask(n_hits) if self.ask else self.searcher.search(replace(request, k=n_hits))

@@ -31,8 +31,8 @@ class PassageLimits:
     max_line_chars: int = 1000
     excerpt_chars: int = 160
     """How much of an over-long line its mark quotes."""
-    reach_lines: int = 42
-    """Short drafts of one file are joined to one passage where they lie within so many lines."""
+    reach_lines: int = 0
+    """Short drafts of one file are joined to one passage where they lie within so many lines; 0: never."""
     max_gap_lines: int = 2
     """A gap this short is shown: a mark would cost as much."""
     duplicate_share: float = 0.9
@@ -41,27 +41,29 @@ class PassageLimits:
 
 DEFAULT_LIMITS = PassageLimits()
 """Of ten search results: short, so that several fit a screen or a few hundred tokens."""
-CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30, reach_lines=0)
+CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30)
 """Of context blocks: whole functions, as a reader without the file needs them."""
 
 
 _PAGE_LINES = 180
+_SCREENFUL = 10
 _TOKENS_A_LINE = 10
 
 
 def search_limits(k: int, budget_tokens: int | None = None) -> PassageLimits:
-    """Of `k` search results: fewer results are shown at more length.
+    """Of `k` search results: fewer than ten are shown at more length, and joined where they are near.
 
     They share a page of 180 lines, or of as many as the budget holds; each gets 14 to 60 of them.
     """
-    page_lines = _PAGE_LINES if budget_tokens is None else budget_tokens // _TOKENS_A_LINE
-    max_lines = max(DEFAULT_LIMITS.max_lines, min(page_lines // k, CONTEXT_LIMITS.max_lines))
-    return replace(
-        DEFAULT_LIMITS,
-        max_lines=max_lines,
-        window_lines=max(DEFAULT_LIMITS.window_lines, max_lines // 2),
-        reach_lines=3 * max_lines,
-    )
+    if budget_tokens is not None:
+        page_lines = budget_tokens // _TOKENS_A_LINE
+    else:
+        page_lines = _PAGE_LINES if k < _SCREENFUL else 0
+    max_lines = min(page_lines // k, CONTEXT_LIMITS.max_lines)
+    if max_lines <= DEFAULT_LIMITS.max_lines:
+        return DEFAULT_LIMITS
+    window_lines = max(DEFAULT_LIMITS.window_lines, max_lines // 2)
+    return PassageLimits(max_lines=max_lines, window_lines=window_lines, reach_lines=3 * max_lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ def draft_passages(
         if hit.chunk_id not in chunks:
             chunks[hit.chunk_id] = source.chunk(hit.chunk_id)
         chunk = chunks[hit.chunk_id]
-        if len(kept) == k and all(other.file.path != chunk.path for other in kept):
+        full = len(kept) == k
+        if full and limits.reach_lines and all(other.file.path != chunk.path for other in kept):
             continue
         view = _view(chunk, source, views)
         if view is None or not view.n_lines:
@@ -115,7 +116,9 @@ def draft_passages(
         if touching is not None:
             kept[touching] = merge(kept[touching], draft)
             settle(kept, touching)
-        elif len(kept) == k:
+        elif full and not limits.reach_lines:
+            break
+        elif full:
             continue
         elif any(same_content(lines_of(other), lines_of(draft), limits.duplicate_share) for other in kept):
             dropped.append(draft.omitted("duplicate"))

@@ -129,7 +129,7 @@ def test_joined_answers_cost_nothing_of_k(fake, make_hit):
 
 @pytest.mark.parametrize(
     ("k", "budget_tokens", "want"),
-    [(1, None, 60), (3, None, 60), (6, None, 30), (10, None, 18), (50, None, 14),
+    [(1, None, 60), (3, None, 60), (6, None, 30), (9, None, 20), (10, None, 14), (50, None, 14),
      (10, 500, 14), (10, 4000, 40), (1, 100, 14), (10, 100_000, 60)],
 )  # fmt: skip
 def test_fewer_results_are_shown_at_more_length(k, budget_tokens, want):
