@@ -12,8 +12,8 @@
 
 Two ways to encode: whole documents (chunks of up to 8,192 tokens, as the product does) and chunks of
 512 tokens. NDCG@10 over documents (`abstract`) or over passages, where the first passage counts with
-which the answer shows half of the section or ten lines of it; the share of answers whose first three
-passages do; recall of the section within 1k, 2k and 4k returned tokens.
+which the answer shows half of the section or ten lines of it; the share of answers that do where three
+passages are asked for; recall of the section within 1k, 2k and 4k returned tokens.
 """
 
 from __future__ import annotations
@@ -207,10 +207,8 @@ def run(tree: Path, queries: list[Query], mode: str) -> list[dict[str, Any]]:
                 row: dict[str, Any] = {"ndcg10": ndcg, "first3": float(query.target.path in files[:3])}
             else:
                 rank = _rank(_returned(index.search(query.text, k=10, mode=mode)), query.target)
-                row = {
-                    "ndcg10": 1 / math.log2(rank + 1) if rank else 0.0,
-                    "first3": float(0 < rank <= 3),
-                }
+                three = _rank(_returned(index.search(query.text, k=3, mode=mode)), query.target)
+                row = {"ndcg10": 1 / math.log2(rank + 1) if rank else 0.0, "first3": float(three > 0)}
             row |= {"task": query.task, "seconds": round(time.perf_counter() - started, 4)}
             if query.task == "question":
                 for budget in BUDGETS:
