@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -60,6 +61,7 @@ class Commands(click.Group):
         extra["standalone_mode"] = False
         try:
             code = super().main(args, prog_name, *rest, **extra)
+            _flush()
         except click.UsageError as error:
             code = _usage_error(error)
         except click.ClickException as error:
@@ -97,13 +99,31 @@ def _usage_error(error: click.UsageError) -> int:
     return FAILED
 
 
+def _flush() -> None:
+    """Write what is left now, while an error still becomes an exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
 def _closed_pipe() -> int:
-    """The reader has what it wanted; keep Python from complaining when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """The reader has what it wanted."""
+    _drop_output()
     return 0
 
 
+def _drop_output() -> None:
+    """Keep Python from complaining of what it cannot write when it flushes at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _os_error(error: OSError) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
     if error.errno == errno.ENOSPC:
         say("codesearch: The disk is full; free some space and run the same command again.")
     else:

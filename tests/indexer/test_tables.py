@@ -49,7 +49,8 @@ def test_saved_tables_are_mapped_and_the_same(tmp_path):
     loaded = load_tables(tmp_path)
     for name in tables.__slots__:
         assert np.array_equal(getattr(tables, name), getattr(loaded, name)), name
-    assert isinstance(loaded.regions, np.memmap)
+    assert isinstance(loaded.regions.base, np.memmap)
+    assert not loaded.regions.flags.writeable
 
 
 def damage(folder, name, content):

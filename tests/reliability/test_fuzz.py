@@ -10,6 +10,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -140,13 +141,29 @@ def test_any_json_rpc(indexed: Path) -> None:
     ping = {"jsonrpc": "2.0", "id": "still-there", "method": "ping"}
     ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     sent = [json.dumps(start), json.dumps(ready), *lines, json.dumps(ping)]
-    done = subprocess.run(
-        [sys.executable, "-m", "codesearch", "mcp", str(indexed)],
-        input="\n".join(sent) + "\n", capture_output=True, text=True, timeout=120, check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    ids = [answer.get("id") for answer in answers]
+    command = [sys.executable, "-m", "codesearch", "mcp", str(indexed)]
+    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    # The last request is answered while its sender is there: a closed input ends the server at once.
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, env=environment
+    ) as server:
+        watchdog = threading.Timer(120, server.kill)
+        watchdog.start()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write("\n".join(sent) + "\n")
+        server.stdin.flush()
+        answered = []
+        for line in server.stdout:
+            answered.append(line)
+            if json.loads(line).get("id") == "still-there":
+                break
+        server.stdin.close()
+        answered += server.stdout
+        assert server.wait(timeout=60) == 0
+        watchdog.cancel()
+    ids = [json.loads(line).get("id") for line in answered]
     assert "start" in ids
     assert "still-there" in ids
-    assert "root:" not in done.stdout
+    assert "root:" not in "".join(answered)
