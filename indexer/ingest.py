@@ -22,6 +22,7 @@ from indexer.checkpoint import Checkpoint
 from indexer.chunks import cut_chunks
 from indexer.embedding_store import EmbeddingStore, NewEmbedding
 from indexer.encoder import Encoder
+from indexer.encoder_memory import release_memory
 from indexer.lexical import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
 from indexer.manifest import Manifest
 from indexer.pack import pack, split_vectors
@@ -150,6 +151,8 @@ class Ingest:
                 self._report = partial(on_file, n_done, len(files), file.found.path, self)
                 self._report()
         self._encode_queue()
+        self._encoder, self._report = None, _nothing
+        release_memory()
         return skips
 
     def _prepare_all(self, files: Sequence[FoundFile], known: dict[str, FileRow]) -> Iterator[_PreparedFile]:
