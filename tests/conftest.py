@@ -13,15 +13,15 @@ SAMPLES = Path(__file__).parents[1] / "sample_repos"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the engine remembers about models goes to a folder of this run."""
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    if before is None:
-        del os.environ["XDG_CACHE_HOME"]
-    else:
-        os.environ["XDG_CACHE_HOME"] = before
+def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the engine remembers about models, and the key that signs indexes, go to folders of this run.
+
+    One key for the whole run: an index that one test file made is opened by others.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Processes that build, started once for all tests of a run."""
+"""Processes that build, started once for all tests of a run; their folders are `tests/conftest.py`'s."""
 
 from __future__ import annotations
 
@@ -8,15 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.trees import Builder, write_tree
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The key that signs indexes, and what is remembered of models, go to folders of this run."""
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
-            patch.setenv(variable, str(tmp_path_factory.mktemp(variable)))
-        yield
 
 
 @pytest.fixture(scope="session")
