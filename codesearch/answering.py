@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from codesearch.budget import fill
@@ -52,13 +53,15 @@ class Question:
     ) -> Drafts:
         """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
         n_hits = first or (_JOINED_HITS if limits.reach_lines else k + k // 2 + 5)
-        request = replace(self.request, n_explained=None if first else k + k // 2 + 2)
         while True:
             n_hits = min(n_hits, MOST_HITS)
-            result = self.ask(n_hits) if self.ask else self.searcher.search(replace(request, k=n_hits))
+            result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
             self.truncated = result.truncated
             skip = self.seen.covers if self.seen is not None else None
-            drafts = draft_passages(result.hits, self.searcher, k=k, skip=skip, limits=limits)
+            explain = partial(self.searcher.explain, result)
+            drafts = draft_passages(
+                result.hits, self.searcher, k=k, limits=limits, skip=skip, explain=explain
+            )
             if not wants_more(drafts.kept) or len(result.hits) < n_hits or n_hits == MOST_HITS:
                 return drafts
             n_hits *= 4

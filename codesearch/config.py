@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from codesearch.choices import MODES, VECTOR_FAMILIES
 from indexer.errors import InputError
 from indexer.settings import BuildSettings, WalkSettings
 
@@ -28,7 +29,6 @@ REPOSITORY_FILE = "codesearch.toml"
 _PREFIX = "CODESEARCH_"
 _MAX_FILE_BYTES = 65_536
 """A longer configuration file is not one."""
-_MODES = ("hybrid", "single", "colbert", "lexical")
 _SIZE = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?")
 
 
@@ -93,7 +93,7 @@ class Key:
 
 KEYS = (
     Key("model", _word, "codesearch-edge", "model that a new index is built with"),
-    Key("mode", _one_of(*_MODES), "hybrid", "how answers are ranked", in_repository=True),
+    Key("mode", _one_of(*MODES), "hybrid", "how answers are ranked", in_repository=True),
     Key("k", _count, 10, "passages in an answer", in_repository=True, cap=100),
     Key("budget", _count, 4000, "tokens in a context block", in_repository=True, cap=100_000),
     Key("tokenizer", _word, "auto", "what budgets are counted with"),
@@ -107,7 +107,7 @@ KEYS = (
     Key("include_secrets", _flag, False, "index credentials as they are; else they are redacted"),
     Key("max_memory", parse_size, 2_000_000_000, "resident memory of a build"),
     Key("threads", _count, None, "processor threads of a build; all by default"),
-    Key("vectors", _one_of("auto", "exact", "faiss", "plaid"), "auto", "vector index family"),
+    Key("vectors", _one_of(*VECTOR_FAMILIES), "auto", "vector index family"),
     Key("chat_base_url", _word, None, "OpenAI-compatible endpoint for `ask`, as http://localhost:11434/v1"),
     Key("chat_model", _word, None, "chat model for `ask`"),
     Key("chat_key", _word, None, "key of that endpoint, where it wants one"),

@@ -6,17 +6,16 @@ inclusive. Used by `passages.py`; knows nothing of hits, ranking or output.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from indexer.records import Span
 
 LineRange = tuple[int, int]
 """First and last line, inclusive."""
 
-_NEWLINE = re.compile("\n")
 _CALLABLE_KINDS = frozenset({"function", "method", "macro"})
 _PROSE_KINDS = frozenset({"section", "page", "cell", "table", "code"})
 _LEAD_MARKS = ("#", "//", "/*", "*", "--", "@", ";;", "%%", '"""', "<!--")
@@ -151,5 +150,6 @@ class FileView:
 
 
 def _line_starts(text: str) -> list[int]:
-    starts = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+    lengths = [len(line) + 1 for line in text.split("\n")]
+    starts = [0, *accumulate(lengths[:-1])]
     return starts if starts[-1] < len(text) else starts[:-1]

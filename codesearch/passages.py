@@ -77,12 +77,14 @@ def draft_passages(
     k: int,
     limits: PassageLimits = DEFAULT_LIMITS,
     skip: Callable[[Draft], bool] | None = None,
+    explain: Callable[[Hit], Hit] | None = None,
 ) -> Drafts:
     """Cut, merge and deduplicate to at most `k` passages; hits come best first.
 
     A hit that falls into, beside or near a passage already there widens that one, while that is short,
     and costs nothing of `k`.
-    `skip` says which were shown before; they are dropped.
+    `skip` says which were shown before; they are dropped. `explain` gives a hit its matches, asked for
+    only those that are cut.
     """
     kept: list[Draft] = []
     dropped: list[Omitted] = []
@@ -106,7 +108,7 @@ def draft_passages(
         view = _view(chunk, source, views)
         if view is None or not view.n_lines:
             continue
-        draft = cut(hit, view, limits)
+        draft = cut(hit if explain is None else explain(hit), view, limits)
         if skip is not None and skip(draft):
             dropped.append(draft.omitted("seen"))
             continue

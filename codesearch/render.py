@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from codesearch.choices import SEARCH_FORMATS
 from codesearch.findings import Findings, Omitted
 from codesearch.passages import numbered_lines
 from codesearch.sanitize import code_span, fence_for, json_text, label, visible, xml_attribute, xml_text
@@ -32,14 +33,13 @@ from indexer.errors import InputError
 from indexer.records import Passage
 
 SCHEMA_VERSION = 1
-FORMATS = ("text", "json", "jsonl", "markdown", "xml")
 
 
 def render(findings: Findings, form: str = "text") -> str:
-    """The answer in one of FORMATS, ended by a line feed where it is not empty. Raises InputError."""
+    """The answer in one of SEARCH_FORMATS, ended by a line feed where it is not empty. Raises InputError."""
     writers = {"text": _text, "json": _json, "jsonl": _jsonl, "markdown": _markdown, "xml": _xml}
     if form not in writers:
-        raise InputError(f"Unknown format {form!r}; use one of {', '.join(FORMATS)}.")
+        raise InputError(f"Unknown format {form!r}; use one of {', '.join(SEARCH_FORMATS)}.")
     return writers[form](findings)
 
 

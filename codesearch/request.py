@@ -8,15 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from codesearch.choices import KINDS
 from indexer.errors import InputError
 from indexer.languages import canonical, knows
 from indexer.records import Mode, SearchRequest
-
-KINDS = (
-    "function", "method", "class", "interface", "struct", "trait", "impl", "enum", "module", "constant",
-    "type", "macro", "section", "page", "cell", "table", "code", "docs",
-)  # fmt: skip
-"""Span kinds that can be asked for; `code` and `docs` stand for all code and all prose."""
 
 MAX_QUERY_WORDS = 4000
 MAX_QUERY_CHARS = 100_000

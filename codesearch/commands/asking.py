@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from codesearch.commands.options import MODES
+from codesearch.choices import MODES
+from codesearch.commands.options import tokenizer_option
 from codesearch.config import load_config
 from codesearch.console import put, say
 from codesearch.sanitize import visible
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--model", "chat_model", metavar="NAME", help="Chat model at that endpoint.")
 @click.option("--key", "chat_key", metavar="KEY", help="Better set as CODESEARCH_CHAT_KEY.")
 @click.option("--budget", type=int, metavar="TOKENS", help="Tokens of excerpts a question; 4,000 by default.")
-@click.option("--tokenizer", metavar="NAME", help="What tokens are counted with.")
+@tokenizer_option
 @click.option("--mode", type=click.Choice(MODES), help="How to rank; hybrid by default.")
 @click.option(
     "--timeout",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from codesearch.choices import CONTEXT_FORMATS
 from codesearch.commands.options import (
     budget_options,
     filter_options,
@@ -19,8 +20,6 @@ from codesearch.console import put, say
 
 if TYPE_CHECKING:
     from codesearch.context import Context
-
-CONTEXT_FORMATS = ("text", "markdown", "xml", "json", "messages")
 
 
 @click.command("context")
@@ -61,10 +60,7 @@ def context_command(
             tokenizer=opened.config["tokenizer"],
             format=form,
             mode=opened.config["mode"],
-            languages=filters["languages"],
-            paths=opened.globs(filters["paths"]),
-            regex=filters["regex"],
-            kinds=filters["kinds"],
+            **opened.filters(filters),
             seen=seen,
         )
     put(block.text)

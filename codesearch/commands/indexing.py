@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codesearch.choices import VECTOR_FAMILIES
 from codesearch.config import load_config
 from codesearch.console import ProgressBar, put, say
 from codesearch.render_status import size_words
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("path", default=".")
 @click.option("--model", metavar="M", help="Bundled name, hub name or folder of a ModernBERT checkpoint.")
 @click.option("--rebuild", is_flag=True, help="Start over, for another model or other settings.")
-@click.option("--vectors", type=click.Choice(("auto", "exact", "faiss", "plaid")), help="Index family.")
+@click.option("--vectors", type=click.Choice(VECTOR_FAMILIES), help="Vector index; auto by default.")
 @click.option("--max-memory", metavar="SIZE", help="Resident memory of the build, as 2GB.")
 @click.option("--max-file-size", metavar="SIZE", help="Skip larger files, as 1MB.")
 @click.option("--threads", type=int, metavar="N", help="Processor threads; all by default.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from codesearch.commands.options import tokenizer_option
 from codesearch.config import load_config
 
 
@@ -13,7 +14,7 @@ from codesearch.config import load_config
 @click.argument("paths", nargs=-1)
 @click.option("--http", is_flag=True, help="Serve HTTP on 127.0.0.1 in place of stdio.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8765, show_default=True, help="With --http.")
-@click.option("--tokenizer", metavar="NAME", help="What tokens are counted with.")
+@tokenizer_option
 def mcp_command(paths: tuple[str, ...], http: bool, port: int, tokenizer: str | None) -> None:
     """Serve the indexes of PATHS (here, by default) to agents over the Model Context Protocol."""
     from codesearch.mcp_server import run

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from codesearch.choices import KINDS, MODES
 from codesearch.config import Config, load_config
 from codesearch.console import is_terminal, put, put_colour, say
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from codesearch.findings import Findings
     from codesearch.seen import Seen
 
-MODES = ("hybrid", "single", "colbert", "lexical")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -27,12 +27,12 @@ def filter_options(command: Command) -> Command:
     """--mode, --lang, --path, --regex, --kind."""
     for option in (
         click.option("--kind", "kinds", multiple=True, metavar="KIND",
-                     help="Only this kind of symbol, `code` or `docs`; repeatable."),
+                     help=f"Only this kind: {', '.join(KINDS)}; repeatable."),
         click.option("--regex", metavar="RE", help="Only places that match this regular expression."),
         click.option("--path", "paths", multiple=True, metavar="GLOB",
                      help="Only these files, in .gitignore syntax; a leading ! excludes; repeatable."),
         click.option("--lang", "languages", multiple=True, metavar="LANG",
-                     help="Only this language; repeatable."),
+                     help="Only this language, as python or markdown; repeatable."),
         click.option("--mode", type=click.Choice(MODES), help="How to rank; hybrid by default."),
     ):  # fmt: skip
         command = option(command)
@@ -41,8 +41,18 @@ def filter_options(command: Command) -> Command:
 
 def budget_options(command: Command) -> Command:
     """--budget and --tokenizer."""
-    command = click.option("--tokenizer", metavar="NAME", help="What tokens are counted with.")(command)
+    command = tokenizer_option(command)
     return click.option("--budget", type=int, metavar="TOKENS", help="At most this many tokens.")(command)
+
+
+def tokenizer_option(command: Command) -> Command:
+    """--tokenizer."""
+    return click.option(
+        "--tokenizer",
+        metavar="NAME",
+        help="What tokens are counted with: auto, codesearch-edge, cl100k_base, o200k_base, or the path of a"
+        " tokenizer.json.",
+    )(command)
 
 
 def offset_option(command: Command) -> Command:
@@ -106,11 +116,11 @@ class Opened:
             raise InputError(f"{path} is outside the indexed folder {self.index.root}.") from None
         return "" if relative == "." else relative
 
-    def globs(self, paths: tuple[str, ...]) -> tuple[str, ...]:
-        """Path patterns as they were typed, relative to `folder`, as patterns of the index."""
+    def filters(self, typed: dict[str, Any]) -> dict[str, Any]:
+        """--lang, --path, --regex and --kind for the API; paths were typed relative to `folder`."""
         from codesearch.request import within_folder
 
-        return within_folder(self.folder, paths)
+        return {**typed, "paths": within_folder(self.folder, typed["paths"])}
 
 
 def open_index(path: str | None, flags: dict[str, Any], *, refresh: bool | None = None) -> Opened:

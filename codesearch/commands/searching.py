@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from codesearch.choices import SEARCH_FORMATS
 from codesearch.commands.options import (
     budget_options,
     filter_options,
@@ -21,10 +22,9 @@ from codesearch.commands.options import (
 )
 from codesearch.console import put, say
 
-FORMATS = ("text", "json", "jsonl", "markdown", "xml")
 _k_option = click.option("-k", type=int, metavar="N", help="How many are wanted; 10 by default.")
 _format_option = click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True
+    "--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True
 )
 
 
@@ -80,10 +80,7 @@ def search_command(
             query,
             opened.config["k"],
             opened.config["mode"],
-            languages=filters["languages"],
-            paths=opened.globs(filters["paths"]),
-            regex=filters["regex"],
-            kinds=filters["kinds"],
+            **opened.filters(filters),
             budget_tokens=budget,
             tokenizer=opened.config["tokenizer"],
             seen=seen,
@@ -159,10 +156,7 @@ def files_command(
             query,
             opened.config["k"],
             opened.config["mode"],
-            languages=filters["languages"],
-            paths=opened.globs(filters["paths"]),
-            regex=filters["regex"],
-            kinds=filters["kinds"],
+            **opened.filters(filters),
         )
     put(files_json(ranked) if form == "json" else files_text(ranked))
     for note in ranked.notes:

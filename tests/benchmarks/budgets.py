@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from codesearch.api import CodeIndex
 from codesearch.ask import Conversation, question_with_excerpts
+from codesearch.choices import CONTEXT_FORMATS
 from codesearch.cli import cli
-from codesearch.context import CONTEXT_FORMATS
 from codesearch.counting import NamedCounter, counter_for
 from codesearch.mcp_server import make_server
 from codesearch.repositories import Repositories

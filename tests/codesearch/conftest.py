@@ -64,6 +64,9 @@ class FakeSearcher:
         hits = self.hits if self.hits is not None else self._matching(request)
         return SearchResult(tuple(hits[: request.k]), len(hits), 0.0, False)
 
+    def explain(self, result: SearchResult, hit: Hit) -> Hit:
+        return hit
+
     def _matching(self, request: SearchRequest) -> tuple[Hit, ...]:
         words = request.query.lower().split()
         found: dict[tuple[int, int, int], Hit] = {}

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from codesearch.api import CodeIndex
-from codesearch.context import CONTEXT_FORMATS, build_context, render_context
+from codesearch.choices import CONTEXT_FORMATS
+from codesearch.context import build_context, render_context
 from codesearch.counting import counter_for
 from codesearch.passages import draft_passages
 from indexer.changes import StaleFiles

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from codesearch.api import CodeIndex
-from codesearch.context import CONTEXT_FORMATS
+from codesearch.choices import CONTEXT_FORMATS, SEARCH_FORMATS
 from codesearch.mcp_server import _Tools
-from codesearch.render import FORMATS, render
+from codesearch.render import render
 from codesearch.render_lists import files_json, files_text, outline_json, outline_text
 from codesearch.repositories import Repositories
 
@@ -43,7 +43,7 @@ ACTS = "".join(
 ACTING = set("\x1b\x9b\x07\r\x00\x7f\u202e\u2028\u200b\U000e0041")
 LONG = "token " + "z" * 1_000_000 + "\n"
 SHOWN = [
-    *(("search", form) for form in FORMATS),
+    *(("search", form) for form in SEARCH_FORMATS),
     *(("context", form) for form in CONTEXT_FORMATS),
     *(("mcp search", form) for form in ("compact", "text", "markdown", "xml", "json")),
     ("mcp read", "text"),

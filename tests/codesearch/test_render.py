@@ -7,8 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from codesearch.choices import SEARCH_FORMATS
 from codesearch.findings import Filters, Findings, IndexState, Omitted
-from codesearch.render import FORMATS, render
+from codesearch.render import render
 from indexer.errors import InputError
 from indexer.records import ComponentScores, Evidence, Mode, Passage, WordMatch
 
@@ -60,12 +61,12 @@ FINDINGS = Findings(
 )
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", SEARCH_FORMATS)
 def test_golden_bytes(form):
     assert render(FINDINGS, form) == (GOLDEN / f"search.{form}.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", SEARCH_FORMATS)
 def test_no_passages(form):
     text = render(replace(FINDINGS, passages=()), form)
     assert text == "" if form in ("text", "markdown") else text.endswith("\n")
@@ -106,7 +107,7 @@ HOSTILE = replace(
 )
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", SEARCH_FORMATS)
 def test_hostile_content_has_no_working_control_characters(form):
     text = render(replace(FINDINGS, passages=(HOSTILE,)), form)
     assert not any(c in text for c in "\x1b\x9b\x07\r\x00\x7f\u202e\u2028")

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pathspec
 import pytest
 
-from codesearch.request import KINDS, make_request, within_folder
+from codesearch.choices import KINDS, MODES
+from codesearch.request import make_request, within_folder
 from indexer.errors import InputError
 from indexer.filters import SPAN_KINDS
 from indexer.records import Mode
@@ -22,8 +23,9 @@ def test_a_request_is_checked_and_normalised():
     )
 
 
-def test_kinds_are_the_engines():
+def test_kinds_and_modes_are_the_engines():
     assert set(KINDS) == SPAN_KINDS | {"docs"}
+    assert tuple(Mode) == MODES
 
 
 def test_undecodable_arguments_are_replaced():
