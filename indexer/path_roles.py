@@ -47,8 +47,12 @@ BINARY_SUFFIXES = _words("""
 """)
 """Suffixes, lower case, of files that no text reader can use; the content is not looked at."""
 
-DOCUMENT_SUFFIXES = frozenset({".pdf", ".docx", ".docm", ".dotx", ".epub", ".ipynb"})
-"""Suffixes, lower case, of what only `documents/` can read; the size limit of text is not theirs."""
+PROSE_SUFFIXES = _words(".md .markdown .mdx .mkd .mdown .rmd .qmd .rst .rest .org .tex")
+"""Suffixes, lower case, of documents that are read as source files are."""
+DOCUMENT_SUFFIXES = PROSE_SUFFIXES | _words("""
+    .pdf .docx .docm .dotx .epub .ipynb .html .htm .xhtml .adoc .asciidoc .txt .text .log
+""")
+"""Suffixes, lower case, of all documents: `DocumentLimits` holds for them, not the size limit of source."""
 
 _SECRET_NAME = re.compile(
     r"\.env(?:[._-].*)?|.*\.env|\.envrc"
@@ -121,7 +125,16 @@ def is_test(path: str) -> bool:
     return _TEST_PATH.search(path) is not None
 
 
+def is_prose_name(name: str) -> bool:
+    """Tell whether the suffix is of a document that is read as source files are."""
+    return _suffix(name) in PROSE_SUFFIXES
+
+
 def is_document_name(name: str) -> bool:
-    """Tell whether the suffix is of a document format that has a reader of its own."""
+    """Tell whether the suffix is of a document, prose or of a format with a reader of its own."""
+    return _suffix(name) in DOCUMENT_SUFFIXES
+
+
+def _suffix(name: str) -> str:
     dot = name.rfind(".")
-    return dot > 0 and name[dot:].lower() in DOCUMENT_SUFFIXES
+    return name[dot:].lower() if dot > 0 else ""

@@ -26,7 +26,7 @@ from indexer.git_files import GitError, GitFile, find_repository, is_ignored, li
 from indexer.ignore_rules import IgnoreRules
 from indexer.languages import language_of
 from indexer.records import FoundFile, SkippedFile, SourceFile
-from indexer.settings import STATE_FOLDER, WalkSettings
+from indexer.settings import STATE_FOLDER, DocumentLimits, WalkSettings
 
 IGNORE_FILE = ".codesearchignore"
 _HEAD_CHARS = 2048
@@ -51,14 +51,16 @@ def walk(root: Path, settings: WalkSettings) -> Iterator[FoundFile | SkippedFile
 def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | SkippedFile:
     """Read and decode a file that `walk` found, or say why it is not indexed after all."""
     path = found.path
+    is_prose = path_roles.is_prose_name(posixpath.basename(path))
+    max_bytes = DocumentLimits().max_bytes if is_prose else settings.max_file_bytes
     try:
-        content = read_regular(root, path, settings.max_file_bytes)
+        content = read_regular(root, path, max_bytes)
     except NotRegularError:
         return SkippedFile(path, "special", "not a regular file")
     except OSError as error:
         return SkippedFile(path, "unreadable", f"cannot be read: {error.strerror or error}")
-    if len(content) > settings.max_file_bytes:
-        return _too_large(path, len(content), settings.max_file_bytes)
+    if len(content) > max_bytes:
+        return _too_large(path, len(content), max_bytes)
     try:
         text = decode(content)
     except UndecodableError as problem:
@@ -206,8 +208,9 @@ class _Walk:
         reason = "ignored" if verdict else _name_reason(name, self.settings, is_forced or verdict is False)
         if reason is not None:
             return SkippedFile(path, reason, _DETAILS[reason])
-        if status.st_size > self.settings.max_file_bytes and not path_roles.is_document_name(name):
-            return _too_large(path, status.st_size, self.settings.max_file_bytes)
+        limit = _max_bytes(name, self.settings)
+        if status.st_size > limit:
+            return _too_large(path, status.st_size, limit)
         if status.st_size == 0:
             return SkippedFile(path, "empty", "0 bytes")
         return FoundFile(path, status.st_size, status.st_mtime_ns)
@@ -317,9 +320,14 @@ def _not_regular(root: Path, path: str, mode: int) -> SkippedFile:
     return SkippedFile(path, "link", f"a link; the target counts by its own path: {_printable(inside)}")
 
 
-def _too_large(path: str, n_bytes: int, max_file_bytes: int) -> SkippedFile:
-    detail = f"{n_bytes:,} bytes are more than the limit of {max_file_bytes:,} (--max-file-size)"
-    return SkippedFile(path, "too-large", detail)
+def _max_bytes(name: str, settings: WalkSettings) -> int:
+    """Source and data have one limit, documents another: a long document is no generated file."""
+    return DocumentLimits().max_bytes if path_roles.is_document_name(name) else settings.max_file_bytes
+
+
+def _too_large(path: str, n_bytes: int, limit: int) -> SkippedFile:
+    knob = " for documents" if limit == DocumentLimits().max_bytes else " (--max-file-size)"
+    return SkippedFile(path, "too-large", f"{n_bytes:,} bytes are more than the limit of {limit:,}{knob}")
 
 
 # --- names -----------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from indexer import path_roles
-from indexer.documents import BINARY_DOCUMENT_SUFFIXES
+from indexer.documents import DOCUMENT_SUFFIXES
+from indexer.languages import LANGUAGES
 
 
 @pytest.mark.parametrize(
@@ -96,5 +97,7 @@ def test_test_paths(path: str, expected: bool) -> None:
 
 
 def test_documents_are_those_that_their_readers_know() -> None:
-    assert path_roles.DOCUMENT_SUFFIXES >= BINARY_DOCUMENT_SUFFIXES
+    assert path_roles.DOCUMENT_SUFFIXES - path_roles.PROSE_SUFFIXES == DOCUMENT_SUFFIXES
+    prose = {suffix for name in ("markdown", "rst", "org") for suffix in LANGUAGES[name].suffixes}
+    assert path_roles.PROSE_SUFFIXES - {".tex"} == prose
     assert not path_roles.DOCUMENT_SUFFIXES & path_roles.BINARY_SUFFIXES

@@ -306,9 +306,10 @@ def test_names_that_say_enough_are_skipped_with_their_reason(tree: Path, with_gi
 def test_the_size_limit_is_stated_when_it_bites(tree: Path) -> None:
     put(tree, "a.py", text="x" * 100)
     put(tree, "b.py", text="x" * 101)
-    put(tree, "manual.pdf", text="x" * 101)  # documents have a limit of their own
+    documents = ["guide.md", "manual.pdf", "page.HTML", "server.log"]
+    put(tree, *documents, text="x" * 101)  # documents have a limit of their own
     small = WalkSettings(max_file_bytes=100)
-    assert found(tree, small) == ["a.py", "manual.pdf"]
+    assert found(tree, small) == ["a.py", *documents]
     (skip,) = (entry for entry in walk(tree, small) if isinstance(entry, SkippedFile))
     assert skip.reason == "too-large"
     assert "101 bytes" in skip.detail
@@ -526,6 +527,16 @@ def test_a_file_that_grew_since_the_walk_is_too_large(tree: Path) -> None:
     result = read(tree, "a.py", WalkSettings(max_file_bytes=999))
     assert isinstance(result, SkippedFile)
     assert result.reason == "too-large"
+
+
+def test_prose_is_read_up_to_the_limit_for_documents(tree: Path) -> None:
+    put(tree, "guide.md", "page.html", text="word " * 200)
+    small = WalkSettings(max_file_bytes=999)
+    assert isinstance(read(tree, "guide.md", small), SourceFile)
+    # A page that its own reader hands back is a program's text, and source has the smaller limit.
+    result = read(tree, "page.html", small)
+    assert isinstance(result, SkippedFile)
+    assert "limit of 999 (--max-file-size)" in result.detail
 
 
 def test_a_sparse_giant_is_skipped_unread(tree: Path) -> None:
