@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
@@ -107,7 +107,7 @@ class Conversation:
             self._budget_tokens,
             first_number=first_number,
             stale=stale,
-            notes=self._notes(drafts),
+            notes=() if drafts else ("Nothing in the index answers the question.",),
         )
         turn = Turn(question, context, first_number)
         self.excerpts.extend(context.passages)
@@ -166,9 +166,6 @@ class Conversation:
         mixed = chain.from_iterable(zip_longest(*found))
         return [draft for draft in mixed if draft is not None], frozenset(stale)
 
-    def _notes(self, drafts: Sequence[Draft]) -> tuple[str, ...]:
-        return () if drafts else ("Nothing in the index answers the question.",)
-
 
 NO_ENDPOINT = (
     "No chat model is configured: give --base-url and --model (as --base-url http://localhost:11434/v1"
@@ -184,19 +181,22 @@ def question_with_excerpts(turn: Turn) -> str:
 
 
 def chat_settings(
-    base_url: str | None, model: str | None, key: str | None, **more: Any
+    base_url: str | None, model: str | None, key: str | None, *, silence_seconds: float | None = None
 ) -> ChatSettings | None:
-    """Settings from what is configured; None where no endpoint is. Raises InputError for half of one."""
+    """Settings from what is configured; None where no endpoint is. Raises InputError for half of one.
+
+    `silence_seconds` None keeps the default of `ChatSettings`.
+    """
     if not base_url and not model:
         return None
     if not base_url or not model:
         missing = "base URL (--base-url)" if not base_url else "model (--model)"
-        raise InputError(f"The chat {missing} is missing. {NO_ENDPOINT}")
+        raise InputError(f"The chat {missing} is missing: give --base-url and --model together.")
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"{base_url!r} is no base URL; give one like http://localhost:11434/v1.")
     settings = ChatSettings(base_url, model, key or "")
-    return replace(settings, **{name: value for name, value in more.items() if value is not None})
+    return settings if silence_seconds is None else replace(settings, silence_seconds=silence_seconds)
 
 
 class CitationChecker:

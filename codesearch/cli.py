@@ -92,10 +92,13 @@ class Commands(click.Group):
 def _usage_error(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx else "codesearch"
     message = error.format_message().rstrip(".?")
-    if isinstance(error, click.NoSuchOption | click.BadParameter) or not message.startswith("Got unexpected"):
-        say(f"codesearch: {message}. `{command} --help` lists what is possible.")
-    else:
-        say(f"codesearch: {message}. A query of several words stands in quotes.")
+    is_unquoted = message.startswith("Got unexpected extra argument")
+    advice = (
+        "A query of several words stands in quotes"
+        if is_unquoted
+        else f"`{command} --help` lists what is possible"
+    )
+    say(f"codesearch: {message}. {advice}.")
     return FAILED
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from codesearch.drafts import Draft
+from codesearch.drafts import Draft, ranges_of
 from codesearch.passages import numbered_lines
 from indexer.errors import InputError, StorageError
 from indexer.records import Passage
@@ -66,8 +66,6 @@ class Seen:
 
     def save(self, path: Path) -> None:
         """Write the memory, whole or not at all. Raises StorageError."""
-        from codesearch.drafts import ranges_of
-
         shown = {key: ranges_of(lines, max_gap=0) for key, lines in sorted(self._lines.items())}
         temporary = path.with_name(path.name + ".new")
         try:

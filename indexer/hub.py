@@ -33,10 +33,9 @@ def find_folder(name_or_folder: str) -> Path:
         return folder
     hub_name = full_name(name_or_folder)
     if hub_name is None:
-        known = ", ".join(["codesearch-edge", *(model.name for model in KNOWN_MODELS if "/" in model.name)])
         raise CheckpointError(
-            f"There is no model or folder named {name_or_folder}; known are {known}, and any folder or hub"
-            " name of a ModernBERT checkpoint."
+            f"There is no model or folder named {name_or_folder}; leave the default (codesearch-edge), choose"
+            " one that `codesearch models` lists, or give the hub name or the folder of a ModernBERT checkpoint."
         )
     cached = cached_folder(hub_name)
     if cached is None:

@@ -13,7 +13,7 @@ import click
 DEFAULT_PORT = 8321
 
 
-@click.command(name="tui")
+@click.command("tui", short_help="Search as you type, in the terminal or a browser.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--web", is_flag=True, help="Serve the same application to a browser on this machine.")
 @click.option(
@@ -26,26 +26,31 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
     PATHS are folders with or without an index; the current one where none is given. A folder inside an
     indexed one stands for that. Press F1 in the application for all keys.
     """
-    from indexer.errors import CodesearchError
+    from codesearch.console import say
+    from indexer.errors import CodesearchError, MissingExtraError
 
     try:
         roots = folders(paths or (Path(),))
         if web:
-            from tui.web import serve
-
+            try:
+                from tui.web import serve
+            except ImportError as error:
+                raise MissingExtraError(
+                    "The browser view needs a package: pip install 'codesearch[web]'."
+                ) from error
             serve(roots, host, port)
             return
         streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the third.
         if not all(stream.isatty() for stream in streams) and not _is_served():
             raise click.UsageError(
-                "`codesearch tui` needs a terminal; `codesearch search` does without, --web too."
+                "`codesearch tui` needs a terminal; use `codesearch search`, or --web for a browser."
             )
         from tui.app import CodesearchApp
 
         app = CodesearchApp(roots)
         app.run()
     except CodesearchError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"codesearch: {error}")
         sys.exit(2)
     sys.exit(app.return_code or 0)
 

@@ -11,7 +11,7 @@ from codesearch.console import put, say
 from codesearch.sanitize import visible
 
 
-@click.command("init-agent")
+@click.command("init-agent", short_help="Tell coding agents of the index: AGENTS.md, .mcp.json.")
 @click.argument("path", default=".")
 @click.option("--remove", is_flag=True, help="Take the section and the entry out again.")
 @click.option("--file", "instructions", metavar="NAME", help="AGENTS.md or CLAUDE.md.")

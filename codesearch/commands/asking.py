@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from codesearch.ask import Conversation, Turn
 
 
-@click.command("ask")
+@click.command("ask", short_help="Answer a question by a chat model, with checked citations.")
 @click.argument("question", required=False)
 @click.argument("paths", nargs=-1)
 @click.option("--base-url", metavar="URL", help="OpenAI-compatible endpoint, as http://localhost:11434/v1.")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from codesearch.context import Context
 
 
-@click.command("context")
+@click.command("context", short_help="Write cited passages for a prompt, within a token budget.")
 @click.argument("query")
 @click.argument("path", required=False)
 @filter_options
@@ -79,7 +79,7 @@ def budget_words(block: Context) -> str:
     return f"{block.budget_tokens:,} tokens ({block.tokenizer})"
 
 
-@click.command("outline")
+@click.command("outline", short_help="List the symbols of a file or folder.")
 @click.argument("path", default=".")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @refresh_option

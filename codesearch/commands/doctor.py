@@ -7,7 +7,7 @@ import click
 from codesearch.console import ProgressBar, put
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check every byte of an index, and repair it.")
 @click.argument("path", required=False)
 @click.option("--repair", is_flag=True, help="Mend what is found; whole vectors are kept.")
 @click.option("--trust", is_flag=True, help="Use an index that another user or machine built.")

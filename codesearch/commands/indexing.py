@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from indexer.records import BuildReport
 
 
-@click.command("index")
+@click.command("index", short_help="Index a folder, or bring its index up to date.")
 @click.argument("path", default=".")
 @click.option("--model", metavar="M", help="Bundled name, hub name or folder of a ModernBERT checkpoint.")
 @click.option("--rebuild", is_flag=True, help="Start over, for another model or other settings.")

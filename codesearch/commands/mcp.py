@@ -10,7 +10,7 @@ from codesearch.commands.options import tokenizer_option
 from codesearch.config import load_config
 
 
-@click.command("mcp")
+@click.command("mcp", short_help="Serve indexes to coding agents (Model Context Protocol).")
 @click.argument("paths", nargs=-1)
 @click.option("--http", is_flag=True, help="Serve HTTP on 127.0.0.1 in place of stdio.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8765, show_default=True, help="With --http.")

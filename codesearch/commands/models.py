@@ -7,7 +7,7 @@ import click
 from codesearch.console import put, say
 
 
-@click.group("models", invoke_without_command=True)
+@click.group("models", short_help="List models by name, or download one.", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @click.pass_context
 def models_command(context: click.Context, /, as_json: bool) -> None:

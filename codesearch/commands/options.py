@@ -155,7 +155,10 @@ def require_folder(path: str) -> Path:
     if not exists:
         raise InputError(f"There is no such folder: {path}.")
     if not is_folder:
-        raise InputError(f"{path} is a file; give the folder that holds it, and --path for single files.")
+        raise InputError(
+            f"{path} is a file; give the folder that holds it (`codesearch search --path` narrows an answer"
+            " to files)."
+        )
     return folder
 
 

@@ -22,7 +22,9 @@ from codesearch.commands.options import (
 )
 from codesearch.console import put, say
 
-_k_option = click.option("-k", type=int, metavar="N", help="How many are wanted; 10 by default.")
+_k_option = click.option(
+    "-k", type=int, metavar="N", help="How many are wanted, 10 by default; a few are longer each than many."
+)
 _format_option = click.option(
     "--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True
 )
@@ -42,7 +44,7 @@ def check_wanted(k: int | None) -> int | None:
     return None if k is None else check_k(k)
 
 
-@click.command("search")
+@click.command("search", short_help="Find the passages that answer a question.")
 @click.argument("query")
 @click.argument("path", required=False)
 @_k_option
@@ -89,7 +91,7 @@ def search_command(
     context.exit(show(findings, form))
 
 
-@click.command("similar")
+@click.command("similar", short_help="Find code like a symbol or a file.")
 @click.argument("place", metavar="FILE[:LINE]")
 @_k_option
 @offset_option
@@ -127,7 +129,7 @@ def similar_command(
     context.exit(show(findings, form))
 
 
-@click.command("files")
+@click.command("files", short_help="List the files that answer a question.")
 @click.argument("query")
 @click.argument("path", required=False)
 @_k_option

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from codesearch.console import put
+from codesearch.console import put, say
 
 
-@click.command("status")
+@click.command("status", short_help="Say what an index holds, what it skipped, what is stale.")
 @click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--skipped", is_flag=True, help="List every skipped file with its reason.")
@@ -21,6 +21,9 @@ def status_command(path: str | None, as_json: bool, skipped: bool) -> None:
     if as_json:
         put(status_json(status))
     elif skipped:
-        put(skipped_text(status))
+        listed = skipped_text(status)
+        put(listed)
+        if not listed:
+            say("No file was skipped.")
     else:
         put(status_text(status))

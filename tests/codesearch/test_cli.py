@@ -164,6 +164,11 @@ def test_skipped_files_are_listed(tmp_path):
     assert line.startswith("b\\nc.txt\t")
 
 
+def test_where_no_file_is_skipped_it_says_so(repository):
+    result = run("status", repository, "--skipped")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "No file was skipped.\n")
+
+
 def test_index_json(tmp_path):
     (tmp_path / "a.txt").write_text("some text\n")
     first = json.loads(run("index", tmp_path, "--json").stdout)

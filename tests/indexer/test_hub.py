@@ -50,8 +50,10 @@ def test_a_ref_that_points_outside_is_not_followed(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "../up", "a/b/c", "a/..", "/no/such/folder"])
-def test_an_unknown_name_lists_what_is_known(cache: Path, name: str) -> None:
-    with pytest.raises(CheckpointError, match=r"no model or folder named .* codesearch-edge"):
+def test_an_unknown_name_says_which_there_are(cache: Path, name: str) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"no model or folder named .*codesearch-edge.*`codesearch models`"
+    ):
         find_folder(name)
 
 

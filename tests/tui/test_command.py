@@ -42,6 +42,14 @@ def test_refusals(tmp_path, monkeypatch, arguments, sentence):
     assert "Traceback" not in result.output
 
 
+def test_a_browser_view_without_its_package_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "tui.web", raising=False)
+    monkeypatch.setitem(sys.modules, "textual_serve.server", None)
+    result = run(str(tmp_path), "--web")
+    assert result.exit_code == 2
+    assert result.stderr == ("codesearch: The browser view needs a package: pip install 'codesearch[web]'.\n")
+
+
 def test_folders_are_absolute_and_each_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a").mkdir()
