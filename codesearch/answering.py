@@ -22,7 +22,8 @@ from codesearch.seen import Seen
 from indexer.records import SearchRequest
 
 if TYPE_CHECKING:
-    from indexer.search import IndexStatus, Searcher, SearchResult
+    from indexer.search import Searcher, SearchResult
+    from indexer.status import IndexStatus
 
 _CONTEXT_HITS = 60
 """Hits that a context block starts from; more are asked for while its budget is not full."""

@@ -24,6 +24,7 @@ from codesearch.context import Context, render_context
 from codesearch.counting import Tokenizer, counter_for
 from codesearch.drafts import Draft
 from codesearch.findings import Findings, IndexState, RankedFile, RankedFiles
+from codesearch.passages import split_lines
 from codesearch.request import check_budget, check_k, check_offset, make_request
 from codesearch.seen import Seen
 from indexer.errors import CodesearchError, InputError
@@ -31,7 +32,8 @@ from indexer.records import BuildReport, Mode, Passage, ProgressCallback, Search
 from indexer.settings import STATE_FOLDER, BuildSettings
 
 if TYPE_CHECKING:
-    from indexer.search import IndexStatus, OutlineEntry, Searcher
+    from indexer.search import OutlineEntry, Searcher
+    from indexer.status import IndexStatus
 
 _FRESHNESS_SECONDS = 0.2
 """How long one look at the disk for stale files may take."""
@@ -328,8 +330,6 @@ class CodeIndex:
 
         Raises InputError for a file that is not indexed or lines that it does not have.
         """
-        from codesearch.passages import split_lines
-
         with self._lock:
             text = self.engine.file_text(path)
         if text is None:

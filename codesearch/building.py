@@ -14,7 +14,7 @@ from indexer.records import BuildReport, ProgressCallback
 from indexer.settings import STATE_FOLDER, BuildSettings, WalkSettings
 
 if TYPE_CHECKING:
-    from indexer.search import IndexStatus
+    from indexer.status import IndexStatus
 
 
 def find_root(path: str | Path = ".") -> Path:

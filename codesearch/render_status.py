@@ -17,7 +17,7 @@ from codesearch.sanitize import json_text, label
 
 if TYPE_CHECKING:
     from indexer.records import SkippedFile
-    from indexer.search import IndexStatus
+    from indexer.status import IndexStatus
 
 _SHOWN_PATHS = 10
 

@@ -20,7 +20,7 @@ from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
 from indexer.single_vectors import NearRows, SingleVectors
 from indexer.store import StoreReader
 from indexer.tables import REGION_BITS, Tables
-from indexer.vectors.codec import RowCodec
+from indexer.vectors.codec import RowCodec, float16_to_float32
 from indexer.vectors.exact import run_maxima
 
 FULL_SCAN_ROWS = 60_000
@@ -227,15 +227,9 @@ class CandidateGatherer:
         single_chunk: Float32Array,
     ) -> None:
         tables = self._tables
-        pieces = [
-            self._segments.single(
-                int(tables.segment[c]), int(tables.single_start[c]), int(tables.n_single[c])
-            )
-            for c in chunks.tolist()
-        ]
-        scores = np.concatenate(pieces).astype(np.float32) @ query
         # A chunk's rows: its own, its regions', its wide spans'.
         n_single = tables.n_single[chunks]
+        scores = self._single_scores(query, chunks, n_single)
         first = np.cumsum(n_single) - n_single
         single_chunk[:] = np.repeat(scores[first], counts)
         single_region[:] = scores[np.repeat(first + 1, counts) + _ramp(counts)]
@@ -248,6 +242,17 @@ class CandidateGatherer:
             for wide, score in zip(self._wide(chunk), wide_scores, strict=True):
                 inside = (regions[:, 0] < wide[1]) & (regions[:, 1] > wide[0])
                 part[inside] = np.maximum(part[inside], score - 0.02)
+
+    def _single_scores(self, query: Float32Array, chunks: Int64Array, n_single: Int64Array) -> Float32Array:
+        """(S,) cosines of all single-vector rows of the chunks, in order."""
+        row = np.repeat(self._tables.single_start[chunks], n_single) + _ramp(n_single)
+        segment = np.repeat(self._tables.segment[chunks], n_single)
+        scores = np.empty(len(row), np.float32)
+        for each in np.unique(segment).tolist():
+            at = np.flatnonzero(segment == each)
+            stored = self._segments.single(each, 0, int(row[at].max()) + 1)
+            scores[at] = float16_to_float32(stored[row[at]]) @ query
+        return scores
 
     def _wide(self, chunk: int) -> list[list[int]]:
         tables = self._tables

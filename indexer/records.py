@@ -259,8 +259,6 @@ class SearchRequest:
     """A chunk must match it somewhere; a hit's match is moved to where it does."""
     kinds: tuple[str, ...] = ()
     """Span kinds; `code` and `docs` stand for their languages."""
-    n_explained: int | None = None
-    """Hits that carry their matches, the best first; None: all. A match costs about as much as a hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +296,7 @@ class Hit:
     end_char: int
     scores: ComponentScores
     matches: tuple[WordMatch, ...] = ()
+    """Empty until `Searcher.explain` has filled it: it costs about as much as finding the hit."""
 
 
 @dataclass(frozen=True, slots=True)

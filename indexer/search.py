@@ -9,9 +9,9 @@ Nothing here loads torch: queries are encoded in NumPy, so that a cold search is
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +24,7 @@ from indexer.checkpoint import Checkpoint, open_checkpoint
 from indexer.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
 from indexer.evidence import EvidenceFinder
-from indexer.facts import WALK_FACTS, number, walk_settings
+from indexer.facts import number, walk_settings
 from indexer.filters import check_request, make_filters
 from indexer.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.lexical import rarity
@@ -40,19 +40,21 @@ from indexer.records import (
     Mode,
     QueryVectors,
     SearchRequest,
-    SkippedFile,
     Span,
-    WordMatch,
 )
 from indexer.signals import FileFacts, PathSignals, path_signals
 from indexer.single_vectors import SingleVectors
 from indexer.staleness import find_stale, stale_among
+from indexer.status import IndexStatus, read_status
 from indexer.store import StoreReader
 from indexer.tables import load_tables
 from indexer.tokens import ChunkTokenizer
 
 _OPEN_ATTEMPTS = 20
 """A build may swap and remove a generation between reading the manifest and pinning what it names."""
+
+_CACHED_CHUNKS = 64
+"""A chunk's text is 30 kB or so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class SearchResult:
     elapsed_seconds: float
     truncated: bool
     """True: a time limit ended the search early and hits may be missing."""
+    query: str = ""
+    vectors: QueryVectors | None = None
+    """What the query became, for `explain`; None in lexical mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +78,6 @@ class OutlineEntry:
 
     path: str
     span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class IndexStatus:
-    """What an index holds and how it was made."""
-
-    root: Path
-    model: str
-    commit: str
-    """Git commit at indexing time; empty outside a repository."""
-    branch: str
-    n_files: int
-    n_chunks: int
-    n_spans: int
-    n_tokens: int
-    n_rows: int
-    """Token rows."""
-    n_bytes_on_disk: int
-    built_at: float
-    """Seconds since 1970."""
-    skipped: tuple[SkippedFile, ...]
-    problems: tuple[SkippedFile, ...]
-    """Files that are indexed, but without spans; the reason says why."""
-    stale: StaleFiles
-    settings: dict[str, str]
-    languages: dict[str, int]
-    """Files by language, most first."""
-    n_redacted: int = 0
-    """Credentials that are covered in the indexed text."""
 
 
 class Searcher:
@@ -189,8 +165,25 @@ class Searcher:
         gathered = self._gatherer.gather(shape, vectors, mode, filters)
         file_of, signals = self._file_signals(shape, gathered)
         ranked = rank(gathered, file_of, signals, mode)
-        hits = self._hits(request, vectors, gathered, ranked)
-        return SearchResult(hits, len(gathered.region), time.monotonic() - started, filters.timed_out)
+        hits = self._hits(gathered, ranked, request.k)
+        return SearchResult(
+            hits,
+            n_candidates=len(gathered.region),
+            elapsed_seconds=time.monotonic() - started,
+            truncated=filters.timed_out,
+            query=request.query,
+            vectors=vectors,
+        )
+
+    def explain(self, result: SearchResult, hit: Hit) -> Hit:
+        """A hit of a result with its matches: which words of the code answer which of the query."""
+        chunk = self.chunk(hit.chunk_id)
+        position = int(self._tables.position(np.array([hit.chunk_id]))[0])
+        first, last = self._tables.region_start[position : position + 2].tolist()
+        starts = self._tables.regions[first:last, 0]
+        region = first + int(np.searchsorted(starts, hit.start_char - chunk.start_char, "right")) - 1
+        matches = self._evidence_finder.find(result.query, result.vectors, chunk, position, region)
+        return replace(hit, matches=matches)
 
     def _check_mode(self, mode: Mode) -> None:
         """Refuse a mode whose vectors the index's model does not make. Raises InputError."""
@@ -218,36 +211,29 @@ class Searcher:
             facts |= {row[0]: FileFacts(*row[1:]) for row in self._store.query(sql, part)}
         return [facts[file_id] for file_id in file_ids]
 
-    def _hits(
-        self, request: SearchRequest, vectors: QueryVectors | None, g: Gathered, ranked: Ranked
-    ) -> tuple[Hit, ...]:
-        top = ranked.order[: request.k]
+    def _hits(self, g: Gathered, ranked: Ranked, k: int) -> tuple[Hit, ...]:
+        top = ranked.order[:k]
         chunk_ids = self._tables.chunk_id[g.chunk[top]].tolist()
-        chunks = self._store.chunks(sorted(set(chunk_ids)))
-        n_explained = request.k if request.n_explained is None else request.n_explained
-        hits: list[Hit] = []
-        for at, chunk_id, score in zip(top.tolist(), chunk_ids, ranked.scores.tolist(), strict=False):
-            chunk = chunks[chunk_id]
-            start, end = (int(v) for v in self._tables.regions[g.region[at], :2])
-            matches: tuple[WordMatch, ...] = ()
-            if len(hits) < n_explained:
-                position, region = int(g.chunk[at]), int(g.region[at])
-                matches = self._evidence_finder.find(request.query, vectors, chunk, position, region)
-            hits.append(
-                Hit(
-                    chunk_id=chunk_id,
-                    score=round(score, 4),
-                    start_char=start + chunk.start_char,
-                    end_char=end + chunk.start_char,
-                    scores=ComponentScores(
-                        lexical=_number(g.lexical[at]),
-                        single=_number(g.single[at]),
-                        colbert=_number(ranked.colbert[at]),
-                    ),
-                    matches=matches,
-                )
+        marks = ",".join("?" * len(top))
+        sql = f"SELECT chunk_id, start_char FROM chunks WHERE chunk_id IN ({marks})"
+        chunk_starts = dict(self._store.query(sql, chunk_ids))
+        bounds = self._tables.regions[g.region[top], :2].tolist()
+        return tuple(
+            Hit(
+                chunk_id=chunk_id,
+                score=round(score, 4),
+                start_char=start + chunk_starts[chunk_id],
+                end_char=end + chunk_starts[chunk_id],
+                scores=ComponentScores(
+                    lexical=_number(g.lexical[at]),
+                    single=_number(g.single[at]),
+                    colbert=_number(ranked.colbert[at]),
+                ),
             )
-        return tuple(hits)
+            for at, chunk_id, (start, end), score in zip(
+                top.tolist(), chunk_ids, bounds, ranked.scores.tolist(), strict=False
+            )
+        )
 
     def similar(self, path: str, line: int | None, k: int = 10) -> SearchResult:
         """Code like a file, or like the innermost span around one of its lines, that itself left out.
@@ -280,7 +266,7 @@ class Searcher:
             for hit in result.hits
             if hit.chunk_id not in own or hit.end_char <= start or hit.start_char >= end
         ]
-        return SearchResult(tuple(others[:k]), result.n_candidates, result.elapsed_seconds, result.truncated)
+        return replace(result, hits=tuple(others[:k]))
 
     def _n_regions(self, chunks: list[Chunk], start: int, end: int) -> int:
         """How many regions of a file's chunks show a part of these of its characters."""
@@ -295,8 +281,12 @@ class Searcher:
     # --- reading -----------------------------------------------------------------------------
 
     def chunk(self, chunk_id: int) -> Chunk:
-        """A chunk with its text and spans."""
-        return self._store.chunks([chunk_id])[chunk_id]
+        """A chunk with its text and spans; the last few are remembered, for a generation never changes."""
+        return self._chunk(chunk_id)
+
+    @cached_property
+    def _chunk(self) -> Callable[[int], Chunk]:
+        return lru_cache(_CACHED_CHUNKS)(lambda chunk_id: self._store.chunks([chunk_id])[chunk_id])
 
     def file_text(self, path: str) -> str | None:
         """The indexed text of a file, or None."""
@@ -309,11 +299,13 @@ class Searcher:
     def outline(self, path_prefix: str = "") -> tuple[OutlineEntry, ...]:
         """Symbols and headings of a file, or of all files below a folder, in file order."""
         prefix = path_prefix.rstrip("/")
+        # What lies below a folder sorts from "folder/" to before "folder0", and the index on path finds it.
+        where, values = ("path = ? OR (path > ? AND path < ?)", (prefix, prefix + "/", prefix + "0"))
         rows = self._store.query(
             "SELECT path, kind, name, spans.start_char, spans.end_char, spans.start_line, spans.end_line"
-            " FROM spans JOIN chunks USING (chunk_id) JOIN files USING (file_id)"
-            " WHERE ? = '' OR path = ? OR substr(path, 1, ?) = ? ORDER BY path, spans.start_char, span_id",
-            (prefix, prefix, len(prefix) + 1, prefix + "/"),
+            " FROM files JOIN chunks USING (file_id) JOIN spans USING (chunk_id)"
+            f" WHERE {where if prefix else 'true'} ORDER BY path, spans.start_char, span_id",
+            values if prefix else (),
         )
         return tuple(OutlineEntry(path, Span(*span)) for path, *span in rows)
 
@@ -337,36 +329,13 @@ class Searcher:
 
     def status(self, budget_seconds: float = 5.0) -> IndexStatus:
         """Everything known of this index."""
-        facts = self._store.facts()
-        languages = self._store.query(
-            "SELECT language, count(*) AS n FROM files GROUP BY language ORDER BY n DESC, language"
-        )
-        problems = self._store.query("SELECT path, problem FROM files WHERE problem != '' ORDER BY path")
-        manifest = self.manifest
-        return IndexStatus(
-            root=self.root,
-            model=manifest.model,
-            commit=facts.get("commit", ""),
-            branch=facts.get("branch", ""),
-            n_files=int(facts["n_files"]),
-            n_chunks=int(facts["n_chunks"]),
-            n_spans=int(facts["n_spans"]),
-            n_tokens=int(facts["n_tokens"]),
+        return read_status(
+            self.root,
+            self.manifest,
+            self._store,
             n_rows=int(self._tables.n_rows.sum()),
             n_bytes_on_disk=sum(f.stat().st_size for f in self._state.rglob("*") if f.is_file()),
-            built_at=int(facts["built_at_ns"]) / 1e9,
-            skipped=tuple(row.file for row in self._store.skipped().values()),
-            problems=tuple(SkippedFile(path, "no-spans", problem) for path, problem in problems),
             stale=self.freshness(budget_seconds),
-            settings={
-                "model_fingerprint": manifest.model_fingerprint,
-                "max_tokens": str(manifest.max_tokens),
-                "window_tokens": str(manifest.window_tokens),
-                "codec": manifest.codec,
-                **{name: facts[name] for name in (*WALK_FACTS, "vectors") if name in facts},
-            },
-            languages=dict(languages),
-            n_redacted=int(facts.get("n_redacted", "0")),
         )
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -43,8 +43,22 @@ def on_cores(work: Callable[[Share], Result], n_rows: int, min_rows: int) -> lis
     with one_blas_thread():
         if n_shares == 1:
             return [work(shares[0])]
-        with ThreadPoolExecutor(n_shares) as pool:
-            return list(pool.map(work, shares))
+        others = [_pool().submit(work, share) for share in shares[1:]]
+        try:
+            first = work(shares[0])
+        finally:
+            wait(others)
+        return [first, *(other.result() for other in others)]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads for all shares but the caller's own; starting one costs as much as scoring its share."""
+    return ThreadPoolExecutor(MAX_CORES - 1, "share")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of its parent's threads
 
 
 def _n_cores() -> int:

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +98,7 @@ class Product:
         from codesearch.request import make_request
 
         engine = self._ranker.engine
-        # Evidence costs more than the ranking of a hundred hits, and ranks do not depend on it.
-        request = replace(make_request(query, k=depth, mode=mode), n_explained=0)
-        hits = engine.search(request).hits
+        hits = engine.search(make_request(query, k=depth, mode=mode)).hits
         return list(dict.fromkeys(engine.chunk(hit.chunk_id).path for hit in hits))
 
     def passages(self, query: str, n: int, mode: str) -> list[Returned]:

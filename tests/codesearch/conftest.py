@@ -15,7 +15,8 @@ from codesearch.api import CodeIndex
 from indexer.changes import StaleFiles
 from indexer.errors import InputError
 from indexer.records import Chunk, ComponentScores, Hit, SearchRequest, SkippedFile, Span, WordMatch
-from indexer.search import IndexStatus, OutlineEntry, SearchResult
+from indexer.search import OutlineEntry, SearchResult
+from indexer.status import IndexStatus
 
 
 def python_spans(text: str) -> tuple[Span, ...]:

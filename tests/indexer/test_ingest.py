@@ -64,7 +64,8 @@ def test_a_model_of_token_rows_alone(tree, rows_alone):
             best = ask(searcher, "ignite the lamp", mode)[0]
             assert searcher.chunk(best.chunk_id).path == "lamp.py"
             assert best.scores.single is None
-        assert ask(searcher, "ignite")[0].matches
+        result = searcher.search(SearchRequest(query="ignite"))
+        assert searcher.explain(result, result.hits[0]).matches
         with pytest.raises(InputError, match="makes no vectors for mode single"):
             ask(searcher, "lamp", Mode.SINGLE)
 
@@ -80,7 +81,8 @@ def test_a_model_of_single_vectors_alone(tree, plain_folder, vectors):
         assert int(tables.n_rows.sum()) == 0
         assert tables.n_single.tolist() == (1 + tables.n_regions + np.diff(tables.wide_start)).tolist()
         assert len(ask(searcher, "lamp", Mode.SINGLE)) == len(tables.regions)
-        best = ask(searcher, "ignite lamp")[0]
+        result = searcher.search(SearchRequest(query="ignite lamp"))
+        best = searcher.explain(result, result.hits[0])
         assert searcher.chunk(best.chunk_id).path == "lamp.py"
         assert (best.scores.colbert, best.matches) == (None, ())
         with pytest.raises(InputError, match="makes no vectors for mode colbert"):

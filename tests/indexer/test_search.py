@@ -48,6 +48,11 @@ def ask(searcher, query=QUERIES[0], **changes):
     return searcher.search(SearchRequest(query=query, **changes)).hits
 
 
+def explained(searcher, query, **changes):
+    result = searcher.search(SearchRequest(query=query, **changes))
+    return [searcher.explain(result, hit) for hit in result.hits]
+
+
 def path_of(searcher, hit):
     return searcher.chunk(hit.chunk_id).path
 
@@ -131,7 +136,7 @@ def test_odd_questions_are_answered_or_not_but_never_fail(searcher, query):
 def test_evidence_words_are_at_their_characters(searcher):
     n_matches = 0
     for query in QUERIES:
-        for hit in ask(searcher, query, k=10):
+        for hit in explained(searcher, query, k=10):
             text = searcher.file_text(path_of(searcher, hit))
             for match in hit.matches:
                 n_matches += 1
@@ -144,7 +149,7 @@ def test_evidence_words_are_at_their_characters(searcher):
 
 @pytest.mark.parametrize("word", ["exponent", "ceiling_seconds", "RetryLater"])
 def test_a_word_of_the_code_is_its_own_evidence(searcher, word):
-    shown = {match.code_word for hit in ask(searcher, word, k=4) for match in hit.matches}
+    shown = {match.code_word for hit in explained(searcher, word, k=4) for match in hit.matches}
     assert word in shown
 
 
