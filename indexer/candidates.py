@@ -34,6 +34,10 @@ _SYMBOLS = 200
 _DEFINITIONS = 200
 _SINGLE_ROWS = 400
 
+_WIDE_LOSS = np.float32(0.02)
+"""A region is as near as a wide span around it, less this."""
+_CHAR_BITS = 32
+
 _DEFINITION_WEIGHT = {"function": 0.7, "macro": 0.7, "method": 0.4, "constant": 0.4, "section": 0.4}
 """How much of a definition a span of a kind is; kinds that are not listed count whole."""
 
@@ -233,15 +237,19 @@ class CandidateGatherer:
         first = np.cumsum(n_single) - n_single
         single_chunk[:] = np.repeat(scores[first], counts)
         single_region[:] = scores[np.repeat(first + 1, counts) + _ramp(counts)]
-        starts = np.cumsum(counts) - counts
-        for at in np.flatnonzero(n_single > 1 + counts).tolist():
-            chunk, n_regions = int(chunks[at]), int(counts[at])
-            part = single_region[starts[at] : starts[at] + n_regions]
-            regions = tables.regions[int(tables.region_start[chunk]) :][:n_regions]
-            wide_scores = scores[first[at] + 1 + n_regions : first[at] + n_single[at]]
-            for wide, score in zip(self._wide(chunk), wide_scores, strict=True):
-                inside = (regions[:, 0] < wide[1]) & (regions[:, 1] > wide[0])
-                part[inside] = np.maximum(part[inside], score - 0.02)
+        # A wide span lends its score to the regions that it shows a part of: those from `low` to `high`.
+        n_wide = n_single - 1 - counts
+        wide = tables.wide[np.repeat(tables.wide_start[chunks], n_wide) + _ramp(n_wide)]
+        wide_chunk = np.repeat(np.arange(len(chunks)) << _CHAR_BITS, n_wide)
+        regions = tables.regions[np.repeat(tables.region_start[chunks], counts) + _ramp(counts)]
+        region_chunk = np.repeat(np.arange(len(chunks)) << _CHAR_BITS, counts)
+        low = np.searchsorted(region_chunk + regions[:, 1], wide_chunk + wide[:, 0], "right")
+        high = np.searchsorted(region_chunk + regions[:, 0], wide_chunk + wide[:, 1], "left")
+        n_shown = np.maximum(high - low, 0)
+        wide_scores = scores[np.repeat(first + 1 + counts, n_wide) + _ramp(n_wide)] - _WIDE_LOSS
+        np.maximum.at(
+            single_region, np.repeat(low, n_shown) + _ramp(n_shown), np.repeat(wide_scores, n_shown)
+        )
 
     def _single_scores(self, query: Float32Array, chunks: Int64Array, n_single: Int64Array) -> Float32Array:
         """(S,) cosines of all single-vector rows of the chunks, in order."""
@@ -253,13 +261,6 @@ class CandidateGatherer:
             stored = self._segments.single(each, 0, int(row[at].max()) + 1)
             scores[at] = float16_to_float32(stored[row[at]]) @ query
         return scores
-
-    def _wide(self, chunk: int) -> list[list[int]]:
-        tables = self._tables
-        wide: list[list[int]] = tables.wide[
-            int(tables.wide_start[chunk]) : int(tables.wide_start[chunk + 1])
-        ].tolist()
-        return wide
 
     def _score_multi(
         self, query: Float32Array, chunks: Int64Array, counts: Int64Array, codec: RowCodec
