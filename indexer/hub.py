@@ -35,7 +35,7 @@ def find_folder(name_or_folder: str) -> Path:
     if hub_name is None:
         raise CheckpointError(
             f"There is no model or folder named {name_or_folder}; leave the default (codesearch-edge), choose"
-            " one that `codesearch models` lists, or give the hub name or the folder of a ModernBERT checkpoint."
+            " one that `codesearch models` lists, or give a ModernBERT checkpoint's hub name or folder."
         )
     cached = cached_folder(hub_name)
     if cached is None:

@@ -1,17 +1,23 @@
-"""A small engine in memory, so that front ends are tested without a model."""
+"""A small engine in memory, so that front ends are tested without a model; for the commands, the real one."""
 
 from __future__ import annotations
 
 import ast
+import os
 import random
-from collections.abc import Iterable, Mapping
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from codesearch.api import CodeIndex
+from codesearch.cli import cli
 from indexer.changes import StaleFiles
 from indexer.errors import InputError
 from indexer.records import Chunk, ComponentScores, Hit, SearchRequest, SkippedFile, Span, WordMatch
@@ -254,3 +260,82 @@ def random_repository():
 
 _NOUNS = ("route", "handler", "payload", "session", "cursor", "invoice", "worker", "retry", "token", "bucket")
 _VERBS = ("parse", "store", "resolve", "render", "commit", "encode", "collect", "merge", "cancel", "publish")
+
+
+# --- the commands, over the real engine --------------------------------------------------------
+
+
+SOURCES = {
+    "router.py": '"""Routes of a small server."""\n\n\ndef add_route(table, path, handler):\n'
+    '    """Register a handler for a path."""\n    table[path] = handler\n',
+    "retry.py": '"""Trying again."""\n\n\ndef pause_after(attempt):\n'
+    '    """Seconds to wait before the next attempt, growing each time."""\n    return 2**attempt\n',
+    "docs/guide.md": "# Guide\n\n## Deploying\n\nCopy the wheel to the server and restart it.\n",
+}
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An indexed folder. Not to be changed by a test; `copied` is."""
+    root = tmp_path_factory.mktemp("repository")
+    for name, text in SOURCES.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    result = CliRunner().invoke(cli, ["index", str(root)])
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("Indexed 3 files, ")
+    assert result.stderr == ""
+    return root
+
+
+@pytest.fixture
+def copied(repository: Path, tmp_path: Path) -> Path:
+    """A copy of the repository and its index."""
+    return shutil.copytree(repository, tmp_path / "copy")
+
+
+@pytest.fixture
+def no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("CODESEARCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def run(no_user_settings: None) -> Callable[..., Result]:
+    """A command in this process."""
+
+    def invoke(*arguments: object, **options: object) -> Result:
+        return CliRunner().invoke(cli, [str(argument) for argument in arguments], **options)
+
+    return invoke
+
+
+@pytest.fixture
+def python(no_user_settings: None) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A command in a process of its own."""
+
+    def start(
+        *arguments: object, variables: Mapping[str, str] | None = None, **options: object
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "codesearch", *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **(variables or {})}
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.run(command, text=True, env=environment, timeout=120, check=False, **streams)
+
+    return start
+
+
+@pytest.fixture
+def one_sentence() -> Callable[..., str]:
+    """The only thing a failed command says."""
+
+    def read(result: Result, code: int = 2) -> str:
+        assert result.exit_code == code, (result.stdout, result.stderr)
+        assert result.stdout == ""
+        (line,) = result.stderr.strip().splitlines()
+        assert line.startswith("codesearch: ")
+        assert "Traceback" not in line
+        return line.removeprefix("codesearch: ")
+
+    return read
