@@ -49,6 +49,7 @@ from indexer.status import IndexStatus, read_status
 from indexer.store import StoreReader
 from indexer.tables import load_tables
 from indexer.tokens import ChunkTokenizer
+from indexer.vectors.cores import one_blas_thread
 
 _OPEN_ATTEMPTS = 20
 """A build may swap and remove a generation between reading the manifest and pinning what it names."""
@@ -164,7 +165,8 @@ class Searcher:
         shape = query_shape(request.query, self.root.name)
         gathered = self._gatherer.gather(shape, vectors, mode, filters)
         file_of, signals = self._file_signals(shape, gathered)
-        ranked = rank(gathered, file_of, signals, mode)
+        with one_blas_thread():
+            ranked = rank(gathered, file_of, signals, mode)
         hits = self._hits(gathered, ranked, request.k)
         return SearchResult(
             hits,
@@ -182,7 +184,8 @@ class Searcher:
         first, last = self._tables.region_start[position : position + 2].tolist()
         starts = self._tables.regions[first:last, 0]
         region = first + int(np.searchsorted(starts, hit.start_char - chunk.start_char, "right")) - 1
-        matches = self._evidence_finder.find(result.query, result.vectors, chunk, position, region)
+        with one_blas_thread():
+            matches = self._evidence_finder.find(result.query, result.vectors, chunk, position, region)
         return replace(hit, matches=matches)
 
     def _check_mode(self, mode: Mode) -> None:
