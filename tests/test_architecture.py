@@ -18,7 +18,6 @@ PACKAGES = ("codesearch", "indexer", "tui")
 MAX_LINES = 400
 LONGER = {
     # Tables of cases, one test each.
-    "tests/indexer/test_walk.py": 560,
     "tests/tui/test_keys.py": 720,
 }
 

@@ -1,4 +1,4 @@
-"""Tiny seeded ModernBERT models for the engine's tests, saved as their libraries save them."""
+"""Tiny seeded ModernBERT models for the engine's tests, saved as their libraries save them; empty trees."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from indexer import git_files
 
 settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("seeded")
@@ -99,19 +101,26 @@ def save_tiny() -> Callable[..., Path]:
     return save_backbone
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the engine remembers about models goes to a folder of this run."""
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    if before is None:
-        del os.environ["XDG_CACHE_HOME"]
-    else:
-        os.environ["XDG_CACHE_HOME"] = before
-
-
 @pytest.fixture(scope="session")
 def plain_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backbone alone, as `ModernBertModel.save_pretrained` leaves it. Not to be changed by a test."""
     return save_backbone(tmp_path_factory.mktemp("plain") / "tiny")
+
+
+@pytest.fixture
+def tree(tmp_path: Path, own_git_settings: None) -> Path:
+    """An empty folder to be walked."""
+    root = tmp_path / "tree"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def own_git_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """git has no settings of the person who runs the tests."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    git_files._user_excludes.cache_clear()
