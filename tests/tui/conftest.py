@@ -36,6 +36,8 @@ from tui.widgets.query_bar import QueryBar
 from tui.widgets.result_list import ResultList
 from tui.widgets.title_line import TitleLine
 
+pytest.register_assert_rewrite("tests.tui.key_checks")
+
 DATA = Path(__file__).parent / "data"
 
 
