@@ -8,6 +8,7 @@ its query file (`grammars/README.md`), nowhere here. `build.py` calls `parse`.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,6 +67,20 @@ class _TimeUpError(Exception):
     pass
 
 
+class _Stretches(threading.local):
+    """What a thread hands to the parser.
+
+    The binding never lets go of what a callback has returned: a slice of its own would keep each file's
+    text for good, the same object every time costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+
+_stretches = _Stretches()
+
+
 def parse(source: SourceFile, seconds: float) -> ParsedFile:
     """Find the spans of a file, outermost first and by position, within about `seconds`.
 
@@ -120,16 +135,22 @@ def _run_query(content: bytes, grammar: str, deadline: float) -> _Found:
     # Nodes of a text that was handed over by a callback have no text of their own (`Node.text` and
     # the built-in predicates crash), and a query's progress callback crashes too. So names are cut
     # from `content`, conditions are `#set!` lines, and queries run over one stretch after another.
-    view = memoryview(content)
+    stretch = _stretches.buffer
+
+    def read(offset: int, _: object) -> bytearray:
+        stretch[:] = content[offset : offset + _STRETCH_BYTES]
+        return stretch
+
     try:
         tree = Parser(_language(grammar)).parse(
-            lambda offset, _: view[offset : offset + _STRETCH_BYTES],
-            progress_callback=lambda *_: time.thread_time() > deadline,
+            read, progress_callback=lambda *_: time.thread_time() > deadline
         )
     except ValueError as error:
         if time.thread_time() > deadline:
             raise _TimeUpError from error
         raise
+    finally:
+        stretch.clear()
     query = _query(grammar)
     cursor = QueryCursor(query.query)
     found = _Found([], [], {})

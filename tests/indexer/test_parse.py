@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -213,6 +215,33 @@ def test_the_time_limit_holds_within_one_parse() -> None:
 def test_the_next_file_is_parsed_whole_after_one_that_took_too_long() -> None:
     parse(source("def f(a):\n    return a\n" * 50_000), seconds=0.01)
     assert names("def g(): pass\n") == ["g"]
+
+
+def test_a_text_read_in_stretches_gives_the_spans_of_one_read_whole(monkeypatch) -> None:
+    text = "".join(f"def name_{n}(café):\n    return '{n} überall'\n\n" for n in range(40))
+    whole = spans(text)
+    assert len(whole) == 40
+    for n_bytes in (1, 7, 100):
+        monkeypatch.setattr("indexer.parse._STRETCH_BYTES", n_bytes)
+        # A query over stretches this short sees a symbol several times; the parse is what is tried here.
+        assert set(spans(text)) == set(whole)
+
+
+def test_a_parsed_text_is_let_go_of() -> None:
+    def of_number(number: int) -> str:
+        return f"def f_{number}():\n    return {'1' * 50_000}\n"
+
+    names(of_number(0))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(1, 11):
+            names(of_number(number))
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 50_000  # of ten texts, less than one
 
 
 @pytest.mark.parametrize("language", GRAMMARS)
