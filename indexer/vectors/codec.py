@@ -59,6 +59,12 @@ class RowCodec(Protocol):
     def decode_rotated(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
         """As `decode`, in the codec's own space: for inner products with `rotate`d queries."""
 
+    def decode_unscaled(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
+        """As `decode_rotated`, but for `scales`: a score is cheaper to scale than a row."""
+
+    def scales(self, codes: UInt8Array) -> Float32Array | None:
+        """(n,) what each row of `decode_unscaled` is to be multiplied by; None for 1."""
+
     def rotate(self, queries: Float32Array) -> Float32Array:
         """Query rows (Q, D) in the codec's own space; inner products do not change."""
 
@@ -90,7 +96,11 @@ class Float16Codec:
         """Codes (n, 2 D) as rows (n, D)."""
         return float16_to_float32(np.ascontiguousarray(codes).view(np.float16), out)
 
-    decode_rotated = decode
+    decode_rotated = decode_unscaled = decode
+
+    def scales(self, codes: UInt8Array) -> Float32Array | None:
+        """None: numbers are stored as they are."""
+        return None
 
     def rotate(self, queries: Float32Array) -> Float32Array:
         """The queries as they are."""
@@ -119,12 +129,21 @@ class Int8Codec:
 
     def decode(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
         """Codes (n, D + 2) as rows (n, D)."""
-        out = _buffer(out, len(codes), self.dim)
-        np.copyto(out, codes[:, : self.dim].view(np.int8))
-        out *= _read_scale(codes, self.dim)[:, None]
+        out = self.decode_unscaled(codes, out)
+        out *= self.scales(codes)[:, None]
         return out
 
     decode_rotated = decode
+
+    def decode_unscaled(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
+        """Codes (n, D + 2) as whole numbers, -127 to 127, (n, D) float32."""
+        out = _buffer(out, len(codes), self.dim)
+        np.copyto(out, codes[:, : self.dim].view(np.int8))
+        return out
+
+    def scales(self, codes: UInt8Array) -> Float32Array:
+        """(n,) float32."""
+        return _read_scale(codes, self.dim)
 
     def rotate(self, queries: Float32Array) -> Float32Array:
         """The queries as they are."""
@@ -174,12 +193,21 @@ class Int4Codec:
 
     def decode_rotated(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
         """Codes (n, D / 2 + 2) as rows (n, D) in rotated space."""
+        out = self.decode_unscaled(codes, out)
+        out *= self.scales(codes)[:, None]
+        return out
+
+    def decode_unscaled(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
+        """Codes (n, D / 2 + 2) as levels of the quantiser, (n, D) float32, in rotated space."""
         out = _buffer(out, len(codes), self.dim)
         words = np.ascontiguousarray(codes[:, : self.dim // 2]).view("<u2")  # (n, D / 4)
         # One gather moves four floats: NumPy has no 16-byte type but this one.
         np.take(_four_levels(), words, out=out.view(np.complex128), mode="clip")
-        out *= _read_scale(codes, self.dim // 2)[:, None]
         return out
+
+    def scales(self, codes: UInt8Array) -> Float32Array:
+        """(n,) float32."""
+        return _read_scale(codes, self.dim // 2)
 
     def rotate(self, queries: Float32Array) -> Float32Array:
         """Rows (n, D) in rotated space."""

@@ -8,6 +8,7 @@ index is small; it is what FAISS and PLAID are measured against.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,8 +51,10 @@ def run_maxima(
     n_rows = sum(len(piece) for piece in pieces)
     _check_runs(run_starts, run_ends, n_rows)
 
-    def share_maxima(share: Share) -> Float32Array:
-        best = np.full((len(run_starts), len(query_rows)), NOTHING, dtype=np.float32)
+    best = np.full((len(run_starts), len(query_rows)), NOTHING, dtype=np.float32)
+    between_shares = threading.Lock()
+
+    def share_maxima(share: Share) -> None:
         for tile in _scored_tiles(query_rows, _between(pieces, share), codec):
             first_row = share.first + tile.first_row
             tile_end = first_row + len(tile.scores)
@@ -62,11 +65,12 @@ def run_maxima(
                 continue
             from_row = np.maximum(run_starts[inside] - first_row, 0)
             to_row = np.minimum(run_ends[inside], tile_end) - first_row
-            best[inside] = np.maximum(best[inside], _maxima(tile.scores, from_row, to_row))
-        return best
+            found = _maxima(tile.scores, from_row, to_row)
+            with between_shares:  # a run may begin in one share and end in the next
+                best[inside] = np.maximum(best[inside], found)
 
-    parts = on_cores(share_maxima, n_rows, SHARE_TILES * _tile_rows(codec.dim))
-    return np.ascontiguousarray(np.maximum.reduce(parts).T)
+    on_cores(share_maxima, n_rows, SHARE_TILES * _tile_rows(codec.dim))
+    return np.ascontiguousarray(best.T)
 
 
 def maxsim(query_rows: Float32Array, pieces: Sequence[UInt8Array], codec: RowCodec) -> Float32Array:
@@ -88,7 +92,7 @@ def inner_products(rows: NDArray[np.floating], query: Float32Array) -> Float32Ar
     n_tile = _tile_rows(rows.shape[1])
 
     def share_products(share: Share) -> None:
-        buffer = np.empty((min(n_tile, share.last - share.first), rows.shape[1]), dtype=np.float32)
+        buffer = _scratch("decoded", (min(n_tile, share.last - share.first), rows.shape[1]))
         for start in range(share.first, share.last, n_tile):
             tile = rows[start : min(start + n_tile, share.last)]
             if tile.dtype == np.float16:
@@ -138,15 +142,30 @@ def _scored_tiles(
     """Scores of all rows in order, one tile at a time."""
     n_tile = _tile_rows(codec.dim)
     queries = np.ascontiguousarray(codec.rotate(query_rows).T)  # (D, Q)
-    decoded = np.empty((n_tile, codec.dim), dtype=np.float32)
-    scores = np.empty((n_tile, len(query_rows)), dtype=np.float32)
+    decoded = _scratch("decoded", (n_tile, codec.dim))
+    scores = _scratch("scores", (n_tile, len(query_rows)))
     first_row = 0
     for codes in _tiles(pieces, n_tile, codec.bytes_per_row):
         n = len(codes)
-        codec.decode_rotated(codes, decoded[:n])
-        np.matmul(decoded[:n], queries, out=scores[:n])
+        np.matmul(codec.decode_unscaled(codes, decoded[:n]), queries, out=scores[:n])
+        scales = codec.scales(codes)
+        if scales is not None:
+            scores[:n] *= scales[:, None]
         yield _ScoredTile(first_row, scores[:n])
         first_row += n
+
+
+_kept = threading.local()
+
+
+def _scratch(name: str, shape: tuple[int, int]) -> Float32Array:
+    """A buffer that this thread has used before: new pages of a megabyte take as long as scoring it."""
+    size = shape[0] * shape[1]
+    buffer: Float32Array | None = getattr(_kept, name, None)
+    if buffer is None or len(buffer) < size:
+        buffer = np.empty(size, dtype=np.float32)
+        setattr(_kept, name, buffer)
+    return buffer[:size].reshape(shape)
 
 
 def _tile_rows(dim: int) -> int:
