@@ -197,12 +197,13 @@ class _Build:
         skips: Sequence[SkippedRow],
     ) -> tuple[list[int], Tables]:
         """Write what is derived from the database and the embeddings; segments to drop, and the tables."""
-        chunk_keys = store.chunk_keys()
-        if not chunk_keys:
+        live = {row.embedding_key for row in store.chunk_keys()}
+        if not live:
             raise self._nothing_to_index([skip.file for skip in skips])
         self.report("write", 0, 1)
-        garbage = move_live(embeddings, layout, {row.embedding_key for row in chunk_keys})
-        tables = make_tables(chunk_keys, embeddings.load(row.embedding_key for row in chunk_keys))
+        garbage = move_live(embeddings, layout, live)
+        del live
+        tables = make_tables(store.chunk_keys(), embeddings.load)
         save_tables(folder, tables)
         segments = SegmentReader(self.state / EMBEDDINGS, layout)
         previous = generation_folder(self.state, base.generation) if base is not None else None

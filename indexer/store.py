@@ -241,10 +241,10 @@ class StoreWriter:
         execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
         execute("DELETE FROM files WHERE file_id = ?", (file_id,))
 
-    def chunk_keys(self) -> list[ChunkKey]:
+    def chunk_keys(self) -> Iterator[ChunkKey]:
         """Every chunk's file and embedding, by chunk_id."""
         sql = "SELECT chunk_id, file_id, embedding_key FROM chunks ORDER BY chunk_id"
-        return [ChunkKey(*row) for row in self.connection.execute(sql)]
+        return (ChunkKey(*row) for row in self.connection.execute(sql))
 
     def replace_skipped(self, skipped: Iterable[SkippedRow]) -> None:
         """Record which files are not indexed, and why."""

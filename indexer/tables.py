@@ -7,7 +7,9 @@ spans'. Files are plain .npy, mapped, never pickled.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,11 @@ from indexer.store import ChunkKey
 
 REGION_BITS = 12
 """A region's lexical row is `chunk_id << REGION_BITS | ordinal`."""
+
+Load = Callable[[Sequence[str]], Mapping[str, StoredEmbedding]]
+"""What is stored under each of some keys."""
+
+_CHUNKS_AT_ONCE = 4096
 
 _COLUMNS = (
     "chunk_id",
@@ -72,9 +79,32 @@ class Tables:
         return np.searchsorted(self.chunk_id, chunk_ids)
 
 
-def make_tables(chunk_keys: list[ChunkKey], stored: dict[str, StoredEmbedding]) -> Tables:
-    """Tables for chunks in order of id, from what is stored under their keys."""
-    columns = np.zeros((len(chunk_keys), len(_COLUMNS)), np.int64)
+def make_tables(chunk_keys: Iterable[ChunkKey], load: Load) -> Tables:
+    """Tables for chunks in order of id, from what `load` says is stored under their keys.
+
+    A few thousand chunks are asked for at a time: what is stored of one is a kilobyte of objects while it
+    is at hand, and some ninety bytes of the arrays.
+    """
+    parts = [_part(part, load([row.embedding_key for row in part])) for part in _batched(chunk_keys)]
+    return _from_columns(
+        np.concatenate([part.columns for part in parts] or [np.empty((0, len(_COLUMNS)), np.int64)]),
+        np.concatenate([part.regions for part in parts] or [np.empty((0, 3), np.int32)]),
+        np.concatenate([part.wide for part in parts] or [np.empty((0, 2), np.int32)]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The arrays of some chunks."""
+
+    columns: Int64Array
+    """(n, len(_COLUMNS))"""
+    regions: Int32Array
+    wide: Int32Array
+
+
+def _part(chunk_keys: Sequence[ChunkKey], stored: Mapping[str, StoredEmbedding]) -> _Part:
+    columns = np.empty((len(chunk_keys), len(_COLUMNS)), np.int64)
     regions, wide = [], []
     for at, row in enumerate(chunk_keys):
         e = stored[row.embedding_key]
@@ -84,11 +114,13 @@ def make_tables(chunk_keys: list[ChunkKey], stored: dict[str, StoredEmbedding]) 
         )  # fmt: skip
         regions.append(e.regions)
         wide.append(e.wide)
-    return _from_columns(
-        columns,
-        np.concatenate(regions) if regions else np.empty((0, 3), np.int32),
-        np.concatenate(wide) if wide else np.empty((0, 2), np.int32),
-    )
+    return _Part(columns, np.concatenate(regions), np.concatenate(wide))
+
+
+def _batched(chunk_keys: Iterable[ChunkKey]) -> Iterator[list[ChunkKey]]:
+    rows = iter(chunk_keys)
+    while part := list(islice(rows, _CHUNKS_AT_ONCE)):
+        yield part
 
 
 def _from_columns(columns: Int64Array, regions: Int32Array, wide: Int32Array) -> Tables:

@@ -65,7 +65,7 @@ def index(tmp_path):
         stored[f"key-{number}"] = StoredEmbedding(0, 0, 0, 0, 0, regions, np.empty((0, 2), np.int32), 0)
     writer.close()
     reader = StoreReader(tmp_path / "index.db")
-    yield reader, make_tables(keys, stored)
+    yield reader, make_tables(keys, lambda _: stored)
     reader.close()
 
 

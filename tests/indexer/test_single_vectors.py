@@ -39,7 +39,7 @@ class Index:
                     store.add(NewEmbedding(key, single, codes, regions, np.empty((0, 2), np.int32), 0))
             store.commit()
             chunk_keys = [ChunkKey(10 + i, i, key) for i, key in enumerate(keys)]
-            tables = make_tables(chunk_keys, store.load(keys))
+            tables = make_tables(chunk_keys, store.load)
         folder = self.folder / name
         folder.mkdir()
         save_tables(folder, tables)

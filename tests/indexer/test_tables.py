@@ -14,8 +14,13 @@ ROWS_ALONE = StoredEmbedding(2, 0, 0, 5, 3, np.array([[0, 3, 3]], "<i4"), np.emp
 KEYS = [ChunkKey(3, 1, "a"), ChunkKey(4, 1, "b"), ChunkKey(9, 2, "a")]
 
 
+def stored(keys):
+    """What is stored under the keys, and nothing else."""
+    return {key: {"a": A, "b": B}[key] for key in keys}
+
+
 def test_columns_are_those_of_the_stored_embeddings():
-    tables = make_tables(KEYS, {"a": A, "b": B})
+    tables = make_tables(KEYS, stored)
     assert tables.n_chunks == 3
     assert tables.chunk_id.tolist() == [3, 4, 9]
     assert tables.file_id.tolist() == [1, 1, 2]
@@ -31,20 +36,37 @@ def test_columns_are_those_of_the_stored_embeddings():
     assert tables.position(np.array([9, 3])).tolist() == [2, 0]
 
 
+@pytest.mark.parametrize("n_at_once", [1, 2, 3])
+def test_chunks_asked_for_in_parts_give_the_same_tables(monkeypatch, n_at_once):
+    whole = make_tables(KEYS, stored)
+    asked = []
+
+    def load(keys):
+        asked.append(len(keys))
+        return stored(keys)
+
+    monkeypatch.setattr("indexer.tables._CHUNKS_AT_ONCE", n_at_once)
+    parts = make_tables(iter(KEYS), load)
+    assert max(asked) == n_at_once
+    assert sum(asked) == len(KEYS)
+    for name in whole.__slots__:
+        assert np.array_equal(getattr(whole, name), getattr(parts, name)), name
+
+
 def test_a_model_without_single_vectors_has_no_wide_rows():
-    tables = make_tables([ChunkKey(1, 1, "r")], {"r": ROWS_ALONE})
+    tables = make_tables([ChunkKey(1, 1, "r")], lambda keys: {"r": ROWS_ALONE})
     assert (tables.single_row.tolist(), tables.wide_start.tolist()) == ([0, 0], [0, 0])
 
 
 def test_an_index_without_chunks_has_empty_tables(tmp_path):
-    save_tables(tmp_path, make_tables([], {}))
+    save_tables(tmp_path, make_tables([], stored))
     loaded = load_tables(tmp_path)
     assert loaded.n_chunks == 0
     assert loaded.region_start.tolist() == [0]
 
 
 def test_saved_tables_are_mapped_and_the_same(tmp_path):
-    tables = make_tables(KEYS, {"a": A, "b": B})
+    tables = make_tables(KEYS, stored)
     save_tables(tmp_path, tables)
     loaded = load_tables(tmp_path)
     for name in tables.__slots__:
@@ -78,7 +100,7 @@ def damage(folder, name, content):
     ids=["gone", "empty", "cut", "overwritten", "columns", "pickled", "floats"],
 )
 def test_damaged_tables_are_refused(tmp_path, name, content):
-    save_tables(tmp_path, make_tables(KEYS, {"a": A, "b": B}))
+    save_tables(tmp_path, make_tables(KEYS, stored))
     damage(tmp_path, name, content)
     with pytest.raises(IndexCorruptError, match="tables of the index"):
         load_tables(tmp_path)
@@ -86,7 +108,7 @@ def test_damaged_tables_are_refused(tmp_path, name, content):
 
 @pytest.mark.parametrize("name", ["chunks", "regions", "wide"])
 def test_tables_of_another_index_do_not_go_with_these(tmp_path, name):
-    save_tables(tmp_path, make_tables(KEYS, {"a": A, "b": B}))
+    save_tables(tmp_path, make_tables(KEYS, stored))
     rows = np.load(tmp_path / f"{name}.npy")
     damage(tmp_path, name, rows[:-1])
     with pytest.raises(IndexCorruptError, match="do not belong together"):
