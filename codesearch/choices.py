@@ -10,8 +10,8 @@ MODES = ("hybrid", "single", "colbert", "lexical")
 """How answers are ranked; the values of `indexer.records.Mode`."""
 
 KINDS = (
-    "function", "method", "class", "interface", "struct", "trait", "impl", "enum", "module", "constant",
-    "type", "macro", "section", "page", "cell", "table", "code", "docs",
+    "code", "docs", "function", "method", "class", "interface", "struct", "trait", "impl", "enum", "module",
+    "constant", "type", "macro", "section", "page", "cell", "table",
 )  # fmt: skip
 """Span kinds that can be asked for; `code` and `docs` stand for all code and all prose."""
 

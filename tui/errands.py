@@ -79,8 +79,7 @@ class Errands(_Base):
         """The command palette: every key of the table that makes sense without its place."""
         for key in KEYS:
             if key.palette and key.owner in ("app", "search", "results", "passage"):
-                title = f"{key.help}"
-                yield SystemCommand(title, f"key: {written(key)}", partial(self._run_key, key))
+                yield SystemCommand(key.help, f"key: {written(key)}", partial(self._run_key, key))
 
     async def _run_key(self, key: Key) -> None:
         if key.owner == "app":

@@ -134,7 +134,7 @@ def markdown_of(result: Result) -> str:
     return f"### {place}{symbol}\n\n{fence}{passage.language}\n{passage.text.rstrip()}\n{fence}\n"
 
 
-def export(path: Path, query: str, results: Sequence[Result], overwrite: bool = False) -> int:
+def export(path: Path, query: str, results: Sequence[Result]) -> int:
     """Write the results as Markdown; the number of bytes written.
 
     Raises:
@@ -147,7 +147,7 @@ def export(path: Path, query: str, results: Sequence[Result], overwrite: bool = 
         raise InputError(f"There is no folder {path.parent}.")
     data = (f"# {query}\n\n" + "\n".join(markdown_of(result) for result in results)).encode("utf-8")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if overwrite else os.O_EXCL), 0o644)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
     except FileExistsError:

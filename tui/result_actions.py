@@ -5,11 +5,12 @@ A mixin of `SearchScreen` alone, so that asking and answering stay apart from do
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codesearch.choices import KINDS
+from codesearch.request import check_regex
 from indexer.errors import InputError
 from indexer.languages import LANGUAGES
 from indexer.records import Mode
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-KINDS = (
-    "code", "docs", "function", "method", "class", "interface", "struct", "trait", "impl", "enum", "module",
-    "constant", "type", "macro", "section", "page", "cell", "table",
-)  # fmt: skip
 BUDGETS = (1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000)
 
 
@@ -256,7 +253,7 @@ class ResultActions(_Base):
             if repository.status is not None
             for language in repository.status.languages
         }
-        return tuple(sorted(indexed)) or tuple(sorted(language.name for language in LANGUAGES))
+        return tuple(sorted(indexed)) or tuple(sorted(LANGUAGES))
 
     # --- history ---
 
@@ -304,7 +301,7 @@ def _globs(text: str) -> tuple[str, ...]:
 
 def _regex_objection(text: str) -> str:
     try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"Not a regular expression: {error}."
+        check_regex(text)
+    except InputError as error:
+        return str(error)
     return ""

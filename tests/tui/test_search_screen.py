@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+from textual.widgets import Input
+
 from indexer.errors import IndexMissingError, InputError
 from tui.help_screen import HelpScreen
 from tui.messages import ResultsFound, SearchRequested
 from tui.state import Filters, RememberedState, SavedQuery, load_state, save_state
+from tui.widgets.dialogs import ChoiceDialog
 
 QUERY = "try again when a lamp fails"
 
@@ -31,6 +34,25 @@ async def test_a_short_pause_starts_the_search_by_itself(drive, engine):
         while not driver.seen(ResultsFound):
             await driver.pilot.pause()
         assert engine.requests[-1].query == "x"
+
+
+async def test_without_an_index_every_language_can_be_chosen(drive, engine):
+    engine.indexed = False
+    async with drive() as driver:
+        await driver.press("escape")
+        await driver.ask("lamp", focus="results")
+        await driver.press("l")
+        assert isinstance(driver.app.screen, ChoiceDialog)
+
+
+async def test_an_expression_is_judged_as_the_engine_will_read_it(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        driver.app.search_screen.action_filter("regex")
+        await driver.settle()
+        driver.app.screen.query_one(Input).value = r"\p{Lu}"
+        await driver.press("enter")
+        assert driver.app.search_screen.filters.regex == r"\p{Lu}"
 
 
 async def test_an_empty_query_asks_nothing(drive, engine):
