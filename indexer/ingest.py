@@ -147,6 +147,7 @@ class Ingest:
                     if old is not None:
                         self.remove(old)
                     if file.source is not None:
+                        self._report = partial(on_file, n_done - 1, len(files), file.found.path, self)
                         self._add_file(file, file.source)
                 self._report = partial(on_file, n_done, len(files), file.found.path, self)
                 self._report()
@@ -210,12 +211,14 @@ class Ingest:
             rows = region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS)
             add_rows(connection, REGIONS, rows)
             if prepared.key not in known and prepared.key not in self._queued:
+                known.add(prepared.key)
                 self._queue.append(prepared)
                 self._queued.add(prepared.key)
                 self._n_queued_tokens += len(prepared.tokenized.input_ids)
+            # Within the file too: a book of a million tokens is not to wait in memory as a whole.
+            if self._n_queued_tokens >= _BLOCK_TOKENS:
+                self._encode_queue()
         add_rows(connection, SYMBOLS, symbol_rows(self._store.span_names(file_id)))
-        if self._n_queued_tokens >= _BLOCK_TOKENS:
-            self._encode_queue()
 
     def _encode_queue(self) -> None:
         """Run the model on what is queued and store the vectors."""

@@ -131,3 +131,18 @@ def test_a_key_does_not_depend_on_where_a_chunk_stands(key_of):
 )
 def test_a_key_depends_on_all_that_shapes_the_vectors(key_of, change):
     assert key_of(**change) != key_of()
+
+
+def test_a_file_of_many_chunks_is_encoded_and_reported_in_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("indexer.ingest._BLOCK_TOKENS", 256)
+    lines = [f"{n:04d} the lamp of house {n * 7} was lit by keeper {n % 13}.\n" for n in range(200)]
+    (tmp_path / "keepers.log").write_text("".join(lines))
+    events = []
+    report = build(tmp_path, BuildSettings(max_tokens=128), events.append)
+    inside = [event for event in events if event.stage == "encode" and event.done == 0]
+    assert {event.path for event in inside} == {"keepers.log"}
+    counts = [event.n_tokens for event in inside]
+    assert counts == sorted(counts)
+    assert len(set(counts)) > report.n_encoded_tokens / 256 / 2  # one step a block, or nearly
+    with Searcher.open(tmp_path) as searcher:
+        assert searcher.file_text("keepers.log") == "".join(lines)
