@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,15 @@ def test_every_command_in_the_readme_exists():
     listed = set(re.findall(r"^  ([a-z-]+)", done.stdout, re.MULTILINE))
     assert named
     assert named <= listed
+
+
+def test_every_command_and_extra_is_in_the_readme():
+    from codesearch.cli import cli
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    missing = [f"codesearch {name}" for name in cli.commands if f"codesearch {name}" not in README]
+    missing += [name for name in project["optional-dependencies"] if f"`{name}`" not in README]
+    assert missing == []
 
 
 def test_every_make_target_in_the_readme_exists():
