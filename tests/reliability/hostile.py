@@ -45,6 +45,10 @@ class Outside:
         return found
 
 
+Plant = Callable[[Path, Outside], None]
+"""Writes something hostile into a tree or its index."""
+
+
 def make_outside(folder: Path) -> Outside:
     outside = Outside(folder)
     (folder / "nested").mkdir(parents=True)
@@ -176,7 +180,7 @@ def configuration(root: Path, outside: Outside) -> None:
     )
 
 
-IN_TREE: tuple[Callable[[Path, Outside], None], ...] = (
+IN_TREE: tuple[Plant, ...] = (
     links, special_files, names, programs_of_git, nested_repositories, modules_of_ours, configuration,
 )  # fmt: skip
 
@@ -184,45 +188,23 @@ IN_TREE: tuple[Callable[[Path, Outside], None], ...] = (
 # --- in the state folder ---------------------------------------------------------------------
 
 
-def _replace(root: Path, name: str, target: Path) -> None:
-    path = root / ".codesearch" / name
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    path.unlink(missing_ok=True)
-    path.symlink_to(target)
-
-
 def state_is_a_link(root: Path, outside: Outside) -> None:
     shutil.rmtree(root / ".codesearch")
     (root / ".codesearch").symlink_to(outside.folder)
 
 
-def manifest_is_a_link(root: Path, outside: Outside) -> None:
-    _replace(root, "manifest.json", outside.secret)
+def _link_in_place_of(name: str, is_folder: bool = False) -> Plant:
+    """A file or folder of the state, exchanged for a link to one outside."""
 
+    def plant(root: Path, outside: Outside) -> None:
+        path = root / ".codesearch" / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        path.symlink_to(outside.folder if is_folder else outside.secret)
 
-def embeddings_are_a_link(root: Path, outside: Outside) -> None:
-    _replace(root, "embeddings", outside.folder)
-
-
-def generations_are_a_link(root: Path, outside: Outside) -> None:
-    _replace(root, "generations", outside.folder)
-
-
-def lock_is_a_link(root: Path, outside: Outside) -> None:
-    _replace(root, "lock", outside.secret)
-
-
-def owner_is_a_link(root: Path, outside: Outside) -> None:
-    _replace(root, "lock.owner", outside.secret)
-
-
-def draft_is_a_link(root: Path, outside: Outside) -> None:
-    _replace(root, "manifest.json.new", outside.secret)
-
-
-def segment_is_a_link(root: Path, outside: Outside) -> None:
-    _replace(root, "embeddings/0000.rows", outside.secret)
+    plant.__name__ = f"{name}_is_a_link"
+    return plant
 
 
 def journal_names_a_file(root: Path, outside: Outside) -> None:
@@ -269,11 +251,19 @@ def state_is_a_pipe(root: Path, outside: Outside) -> None:
     os.mkfifo(root / ".codesearch")
 
 
-IN_STATE: tuple[Callable[[Path, Outside], None], ...] = (
-    state_is_a_link, manifest_is_a_link, embeddings_are_a_link, generations_are_a_link, lock_is_a_link,
-    owner_is_a_link, draft_is_a_link, segment_is_a_link, journal_names_a_file, manifest_leads_out,
-    manifest_is_resigned, pickle_in_place_of_arrays, state_is_a_pipe,
-)  # fmt: skip
+IN_STATE: tuple[Plant, ...] = (
+    state_is_a_link,
+    *(_link_in_place_of(name, is_folder=True) for name in ("embeddings", "generations")),
+    *(
+        _link_in_place_of(name)
+        for name in ("manifest.json", "manifest.json.new", "lock", "lock.owner", "embeddings/0000.rows")
+    ),
+    journal_names_a_file,
+    manifest_leads_out,
+    manifest_is_resigned,
+    pickle_in_place_of_arrays,
+    state_is_a_pipe,
+)
 
 
 # --- questions -------------------------------------------------------------------------------

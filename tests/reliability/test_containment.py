@@ -24,11 +24,10 @@ from tests.reliability.hostile import (
     PATHS,
     WORDS,
     Outside,
+    Plant,
     make_outside,
 )
 from tests.reliability.trees import Builder, write_tree
-
-Plant = Callable[[Path, Outside], None]
 
 
 def name_of(function: Plant) -> str:
