@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codesearch.findings import IndexState
+from indexer.globs import PathGlobs
 from indexer.records import Mode, SearchRequest
 
 
@@ -16,9 +17,10 @@ def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iter
     if not state.n_chunks:
         return ["The index is empty: no file was indexed; `codesearch status --skipped` says why."]
     filters = _filter_words(request)
-    if request.paths and not _any_path(request.paths, indexed_paths):
-        globs = " ".join(request.paths)
-        return [f"No indexed file matches {globs}; patterns are relative to the indexed folder."]
+    globs = PathGlobs(request.paths)
+    if not any(globs.passes(path) for path in indexed_paths):
+        patterns = " ".join(request.paths)
+        return [f"No indexed file matches {patterns}; patterns are relative to the indexed folder."]
     if filters:
         return [f"Nothing in the index passes the filters together: {', '.join(filters)}."]
     if request.mode is Mode.LEXICAL:
@@ -51,12 +53,3 @@ def _filter_words(request: SearchRequest) -> list[str]:
     if request.kinds:
         words.append(f"kind {' or '.join(request.kinds)}")
     return words
-
-
-def _any_path(globs: tuple[str, ...], paths: Iterable[str]) -> bool:
-    from pathspec import GitIgnoreSpec
-
-    included = [glob for glob in globs if not glob.startswith("!")] or ["**"]
-    excluded = [glob[1:] for glob in globs if glob.startswith("!")]
-    wanted, unwanted = GitIgnoreSpec.from_lines(included), GitIgnoreSpec.from_lines(excluded)
-    return any(wanted.match_file(path) and not unwanted.match_file(path) for path in paths)

@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import pathspec
 import regex
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
+from indexer.globs import PathGlobs
 from indexer.languages import canonical, is_code, knows
 from indexer.records import Int64Array, Mode, SearchRequest
 from indexer.store import StoreReader
@@ -46,7 +46,7 @@ def check_request(request: SearchRequest) -> None:
         raise InputError(f"k is {request.k}; ask for at least 1 result.")
     if request.mode not in list(Mode):
         raise InputError(f"Unknown mode {request.mode!r}; known: {', '.join(Mode)}.")
-    _Globs(request.paths)
+    PathGlobs(request.paths)
     for language in request.languages:
         if not knows(language):
             raise InputError(f"Unknown language {language!r}; `codesearch status` lists those in the index.")
@@ -68,9 +68,9 @@ def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> 
         "SELECT path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id",
     )
     languages = {canonical(language) for language in request.languages}
-    globs = _Globs(request.paths)
+    globs = PathGlobs(request.paths)
     verdicts = {
-        path: (not languages or language in languages) and globs.match(path)
+        path: (not languages or language in languages) and globs.passes(path)
         for path, language in dict.fromkeys(rows)
     }
     passing = np.array([verdicts[path] for path, _ in rows], bool)
@@ -86,27 +86,6 @@ def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> 
     per_chunk = np.zeros(tables.n_chunks, bool)
     per_chunk[np.repeat(np.arange(tables.n_chunks), tables.n_regions)[regions]] = True
     return Filters(per_chunk, regions, timed_out)
-
-
-class _Globs:
-    """.gitignore patterns over paths; a leading `!` excludes. Raises InputError for a broken one."""
-
-    def __init__(self, patterns: tuple[str, ...]) -> None:
-        for pattern in patterns:
-            try:
-                pathspec.GitIgnoreSpec.from_lines([pattern.removeprefix("!")])
-            except ValueError:
-                raise InputError(
-                    f"The path pattern {pattern!r} is broken; patterns are as in .gitignore."
-                ) from None
-        include = [p for p in patterns if not p.startswith("!")]
-        self._include = pathspec.GitIgnoreSpec.from_lines(include) if include else None
-        self._exclude = pathspec.GitIgnoreSpec.from_lines([p[1:] for p in patterns if p.startswith("!")])
-
-    def match(self, path: str) -> bool:
-        """Whether a path passes."""
-        included = self._include is None or self._include.match_file(path)
-        return bool(included) and not self._exclude.match_file(path)
 
 
 def _of_kinds(

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import regex
+
 from indexer.errors import NothingToIndexError
+from indexer.globs import PathGlobs
 from indexer.records import (
     ComponentScores,
     Evidence,
-    FoundFile,
     Mode,
     Passage,
     SearchRequest,
@@ -32,6 +35,8 @@ from tui.session import Found, RepositoryStatus
 
 MAX_BYTES = 64_000_000
 """Text kept in memory; what lies beyond is not searched, and the notes say so."""
+REGEX_SECONDS = 2.0
+"""What a filter by a regular expression may take, over all files."""
 CONTEXT_LINES = 4
 _CHARS_PER_TOKEN = 4
 NOTE = "There is no index yet: these are plain word matches. F9 builds the index."
@@ -50,20 +55,33 @@ class PlainText:
     def search(self, request: SearchRequest) -> Found:
         """Windows of lines with the query's words, best first; filters on language, path and regex hold."""
         words = _query_words(request.query)
-        files = [file for file in self._read() if _passes(file, request)]
+        globs = PathGlobs(request.paths)
+        files = [
+            file
+            for file in self._read()
+            if globs.passes(file.path) and (not request.languages or file.language in request.languages)
+        ]
         lowered = [f"{file.path}\n{file.text}".lower() for file in files]
         n_with = {word: sum(word in text for text in lowered) for word in words}
         weights = {word: math.log(1 + len(files) / n) for word, n in n_with.items() if n}
-        pattern = re.compile(request.regex) if request.regex else None
+        pattern = regex.compile(request.regex or "", regex.MULTILINE)
+        deadline = time.monotonic() + REGEX_SECONDS
+        is_slow = False
         passages = []
         for file, text in zip(files, lowered, strict=True):
             present = [word for word in weights if word in text]
-            if present and (pattern is None or pattern.search(file.text)):
-                passages.append(_best_window(file, {word: weights[word] for word in present}))
+            try:
+                if present and pattern.search(file.text, timeout=max(deadline - time.monotonic(), 1e-3)):
+                    passages.append(_best_window(file, {word: weights[word] for word in present}))
+            except (TimeoutError, MemoryError):  # `regex` gives up at a gigabyte of places to go back to
+                is_slow = True
+                break
         passages.sort(key=lambda passage: (-passage.score, passage.path))
         notes = [NOTE] if passages else ["No file holds these words.", NOTE]
         if self._is_cut:
             notes.append(f"Only the first {MAX_BYTES // 1_000_000} MB of text were searched.")
+        if is_slow:
+            notes.append("The regular expression took too long; files after its time limit were left out.")
         if request.mode not in (Mode.HYBRID, Mode.LEXICAL):
             notes.append(f"The mode {request.mode} needs an index.")
         return Found(passages[: request.k], tuple(notes))
@@ -105,8 +123,8 @@ class PlainText:
                 if n_bytes + found.n_bytes > MAX_BYTES:
                     self._is_cut = True
                     break
-                source = _source(self.root, found, settings)
-                if source is not None:
+                source = read_source(self.root, found, settings)
+                if isinstance(source, SourceFile):
                     files.append(source)
                     n_bytes += source.n_bytes
             if not files:
@@ -115,29 +133,10 @@ class PlainText:
         return self._files
 
 
-def _source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | None:
-    source = read_source(root, found, settings)
-    return source if isinstance(source, SourceFile) else None
-
-
 def _query_words(query: str) -> list[str]:
     parts = [part for word in _WORD.findall(query) for part in split_identifier(word)]
     telling = [part for part in parts if part not in STOP_WORDS and len(part) > 1]
     return list(dict.fromkeys(telling or parts))
-
-
-def _passes(file: SourceFile, request: SearchRequest) -> bool:
-    if request.languages and file.language not in request.languages:
-        return False
-    if not request.paths:
-        return True
-    from pathspec import GitIgnoreSpec
-
-    wanted = [glob for glob in request.paths if not glob.startswith("!")]
-    unwanted = [glob[1:] for glob in request.paths if glob.startswith("!")]
-    if wanted and not GitIgnoreSpec.from_lines(wanted).match_file(file.path):
-        return False
-    return not GitIgnoreSpec.from_lines(unwanted).match_file(file.path)
 
 
 def _best_window(file: SourceFile, weights: dict[str, float]) -> Passage:

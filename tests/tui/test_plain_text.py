@@ -48,6 +48,19 @@ def test_filters_hold(files):
     assert len(files.search(SearchRequest("lamp", k=1)).passages) == 1
 
 
+def test_expressions_are_read_as_the_engine_reads_them(files):
+    assert paths(files.search(SearchRequest("lamp", regex=r"^package \p{Ll}+$"))) == ["beacon.go"]
+    assert "beacon.go" in paths(files.search(SearchRequest("lamp", regex=r"^func")))
+
+
+def test_an_expression_that_takes_for_ever_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_text, "REGEX_SECONDS", 0.05)
+    (tmp_path / "slow.txt").write_text("lamp " + "a" * 5000 + "\n")
+    found = PlainText(tmp_path).search(SearchRequest("lamp", regex=r"(a|aa)+$b"))
+    assert found.passages == []
+    assert any("took too long" in note for note in found.notes)
+
+
 def test_words_that_are_nowhere_find_nothing(files):
     found = files.search(SearchRequest("zeppelin"))
     assert (found.passages, found.notes[0]) == ([], "No file holds these words.")
