@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codesearch.counting import counter_for
+from codesearch.render import place
+from codesearch.sanitize import fence_for, label, visible
 from indexer.errors import InputError, StorageError
 from tui.session import Result
-
-_HEADER_TOKENS = 24
-"""What the heading and fences of one passage cost in a context block, on the safe side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +108,35 @@ def copy_with_tool(text: str, environment: Mapping[str, str]) -> bool:
 def context_block(results: Sequence[Result], budget_tokens: int) -> ContextBlock:
     """The results, best first, as Markdown within a token budget; whole passages only.
 
+    What is counted is the finished text, headings and fences included.
+
     Raises:
         InputError: not even one passage fits.
     """
-    pieces = []
-    n_tokens = 0
+    counter = counter_for(None)
+    pieces: list[str] = []
+    left = budget_tokens
     for result in results:
-        cost = result.passage.n_tokens + _HEADER_TOKENS
-        if n_tokens + cost <= budget_tokens:
-            n_tokens += cost
-            pieces.append(markdown_of(result))
+        piece = markdown_of(result)
+        n_tokens = counter.count("\n" + piece)
+        if n_tokens <= left:
+            left -= n_tokens
+            pieces.append(piece)
+    # Words may split otherwise where pieces meet: the whole is what counts.
+    while (n_tokens := counter.count("\n".join(pieces))) > budget_tokens:
+        pieces.pop()
     if not pieces:
         raise InputError(f"No passage fits {budget_tokens:,} tokens; raise the budget with + and copy again.")
     return ContextBlock("\n".join(pieces), len(pieces), n_tokens, len(results) - len(pieces))
 
 
 def markdown_of(result: Result) -> str:
-    """One passage under a heading that says where it is from."""
+    """One passage under a heading that says where it is from; control characters are made visible."""
     passage = result.passage
-    place = f"{passage.path}:{passage.start_line}-{passage.end_line}"
-    symbol = f" ({passage.kind} {passage.symbol})" if passage.symbol else ""
-    fence = "```"
-    while fence in passage.text:
-        fence += "`"
-    return f"### {place}{symbol}\n\n{fence}{passage.language}\n{passage.text.rstrip()}\n{fence}\n"
+    symbol = f" ({passage.kind} {label(passage.symbol)})" if passage.symbol else ""
+    text = visible(passage.text).rstrip()
+    fence = fence_for(text)
+    return f"### {place(passage)}{symbol}\n\n{fence}{passage.language}\n{text}\n{fence}\n"
 
 
 def export(path: Path, query: str, results: Sequence[Result]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from codesearch.counting import counter_for
 from indexer.errors import InputError, StorageError
 from indexer.records import ComponentScores, Evidence, Passage
 from tui.handoff import context_block, copy_with_tool, editor_command, export, markdown_of
@@ -79,10 +80,10 @@ def test_a_fence_is_longer_than_any_in_the_text():
 
 
 def test_a_context_block_stays_in_its_budget_and_skips_what_does_not_fit():
-    results = [result("a.py", n_tokens=100), result("b.py", n_tokens=900), result("c.py", n_tokens=100)]
-    block = context_block(results, 300)
+    results = [result("a.py"), result("b.py", text="more = 1\n" * 200), result("c.py")]
+    block = context_block(results, 100)
     assert (block.n_passages, block.n_omitted) == (2, 1)
-    assert block.n_tokens == 2 * (100 + 24)
+    assert block.n_tokens == counter_for(None).count(block.text) <= 100
     assert "a.py" in block.text
     assert "c.py" in block.text
     assert "b.py" not in block.text
@@ -90,7 +91,14 @@ def test_a_context_block_stays_in_its_budget_and_skips_what_does_not_fit():
 
 def test_a_budget_for_nothing_is_a_sentence():
     with pytest.raises(InputError, match="raise the budget"):
-        context_block([result()], 50)
+        context_block([result()], 5)
+
+
+def test_control_characters_of_a_passage_are_shown_not_copied():
+    text = markdown_of(result("a\x1b[2J.py", text="x = 1\x1b]52;c;aGk=\x07\n"))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "x = 1␛]52;c;aGk=␇\n" in text
 
 
 def test_export_writes_all_and_never_over_a_file(tmp_path):
