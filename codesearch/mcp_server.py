@@ -226,7 +226,9 @@ class _Tools:
         """List the symbols of a file or folder with their lines."""
         entries = self._repositories.index(repo).outline(path)
         if not entries:
-            raise InputError(f"{path or 'The index'} has no indexed symbols.")
+            raise InputError(
+                f"{path or 'The index'} has no indexed symbols; `status` says what was skipped and why."
+            )
         page = entries[offset : offset + MAX_LINES]
         more = len(entries) - offset - len(page)
         rest = f"{more:,} more symbols: offset={offset + MAX_LINES}\n" if more > 0 else ""

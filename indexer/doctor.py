@@ -12,7 +12,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -217,7 +217,10 @@ def trust(root: Path) -> Diagnosis:
         folder = generation_folder(state, manifest.generation)
         problem = find_broken(folder, manifest.files, thorough=True)
         if problem is not None:
-            raise IndexCorruptError(f"The index in {root} is damaged: {problem}; it is not taken over.")
+            raise IndexCorruptError(
+                f"The index in {root} is damaged ({problem}) and is not taken over; get a whole copy, or"
+                f" build your own with `codesearch index --rebuild {root}`."
+            )
         write_manifest(state, manifest)
     return examine(root)
 
@@ -300,16 +303,15 @@ def _places(folder: Path) -> dict[str, tuple[int, int]]:
 
 def _recorded_settings(root: Path) -> BuildSettings:
     """What the index was built with, as far as that can still be read."""
+    settings = BuildSettings()
     with suppress(CodesearchError, sqlite3.Error, OSError):
         manifest = read_manifest(state_folder(root))
-        settings = BuildSettings(model=manifest.model, max_tokens=manifest.max_tokens)
-        with suppress(CodesearchError, sqlite3.Error, OSError):
-            folder = generation_folder(state_folder(root), manifest.generation)
-            with closing(StoreReader(folder / DATABASE)) as store:
-                walk = walk_settings(store.facts())
-            return BuildSettings(model=manifest.model, max_tokens=manifest.max_tokens, walk=walk)
-        return settings
-    return BuildSettings()
+        settings = replace(settings, model=manifest.model, max_tokens=manifest.max_tokens)
+        folder = generation_folder(state_folder(root), manifest.generation)
+        with closing(StoreReader(folder / DATABASE)) as store:
+            facts = store.facts()
+        settings = replace(settings, walk=walk_settings(facts), vectors=facts.get("vectors", "auto"))
+    return settings
 
 
 def _everything(state: Path) -> list[Path]:

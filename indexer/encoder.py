@@ -97,7 +97,8 @@ class Encoder:
         torch.cuda.empty_cache()
         if len(batch.sequence_ids) == 1:
             raise InputError(
-                f"The GPU's memory does not hold one pass of {batch.max_seqlen} tokens; use the CPU."
+                f"The GPU's memory does not hold one pass of {batch.max_seqlen} tokens; free some of it, or"
+                " set CUDA_VISIBLE_DEVICES to nothing, so that the CPU computes."
             )
         self.batch_tokens = max(self._checkpoint.window_tokens, self.batch_tokens // 2)
         parts = [self.encode(half) for half in split_batch(batch)]

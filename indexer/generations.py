@@ -150,7 +150,9 @@ class Pin:
         """
         self.folder = generation_folder(state, manifest.generation)
         if not re.fullmatch(r"\d+", manifest.generation):
-            raise IndexCorruptError(f"The index in {root} names no generation; rebuild it.")
+            raise IndexCorruptError(
+                f"The index in {root} names no generation; `codesearch doctor --repair {root}` makes it anew."
+            )
         try:
             self._handle = os.open(self.folder, _FOLDER_FLAGS)
         except OSError as error:

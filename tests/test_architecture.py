@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,44 @@ def test_imports_go_one_way(capsys, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
     status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
     assert status == 0, capsys.readouterr().out
+
+
+COMES_WITH = {
+    "aiohttp": "textual-serve",
+    "huggingface_hub": "transformers",
+    "mcp_types": "mcp",
+    "pydantic": "mcp",
+    "pygments": "rich",
+}
+"""Packages that are imported and not named in pyproject.toml, for they are part of one that is."""
+PACKAGE_OF = {"faiss": "faiss-cpu", "llama_index": "llama-index-core", "Stemmer": "PyStemmer"}
+
+
+def test_what_is_imported_is_asked_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    named = {re.match(r"[\w-]+", line)[0].lower() for line in wanted}
+    assert set(COMES_WITH.values()) <= named
+    known = {*PACKAGES, *sys.stdlib_module_names, *COMES_WITH}
+    unnamed = {
+        (module, path.relative_to(ROOT).as_posix())
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for module in imported_by(path) - known
+        if PACKAGE_OF.get(module, module).lower().replace("_", "-") not in named
+    }
+    assert not unnamed
+
+
+def imported_by(path: Path) -> set[str]:
+    """Top-level names of all that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 HEAVY = """
