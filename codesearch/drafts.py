@@ -33,13 +33,15 @@ class PassageLimits:
     """How much of an over-long line its mark quotes."""
     reach_lines: int = 0
     """Short drafts of one file are joined to one passage where they lie within so many lines; 0: never."""
+    widening_share: float = 0.0
+    """A hit widens the passage that it touches if it scores at least this share of the passage's own."""
     max_gap_lines: int = 2
     """A gap this short is shown: a mark would cost as much."""
     duplicate_share: float = 0.9
     """Two passages are one when this share of their distinct lines is common."""
 
 
-DEFAULT_LIMITS = PassageLimits()
+DEFAULT_LIMITS = PassageLimits(widening_share=0.8)
 """Of ten search results: short, so that several fit a screen or a few hundred tokens."""
 CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30)
 """Of context blocks: whole functions, as a reader without the file needs them."""
@@ -156,6 +158,11 @@ def ranges_of(lines: Iterable[int], *, max_gap: int) -> tuple[LineRange, ...]:
 # --- merging ---------------------------------------------------------------------------------
 
 
+def overlaps(a: Draft, b: Draft) -> bool:
+    """Whether two drafts have a line in common, shown or left out."""
+    return a.file.path == b.file.path and a.first <= b.last and b.first <= a.last
+
+
 def touches(a: Draft, b: Draft) -> bool:
     """Whether two drafts share a line, or continue each other with nothing but blank lines between.
 
@@ -163,9 +170,9 @@ def touches(a: Draft, b: Draft) -> bool:
     """
     if a.file.path != b.file.path:
         return False
-    left, right = (a, b) if a.first <= b.first else (b, a)
-    if right.first <= left.last:
+    if overlaps(a, b):
         return True
+    left, right = (a, b) if a.first <= b.first else (b, a)
     if a.symbol and b.symbol and not (_holds(a.symbol, b.symbol) or _holds(b.symbol, a.symbol)):
         return False
     if any(not a.file.is_blank(number) for number in range(left.last + 1, right.first)):

@@ -22,6 +22,7 @@ from codesearch.drafts import (
     content,
     joins,
     merge,
+    overlaps,
     ranges_of,
     same_content,
     settle,
@@ -81,8 +82,8 @@ def draft_passages(
 ) -> Drafts:
     """Cut, merge and deduplicate to at most `k` passages; hits come best first.
 
-    A hit that falls into, beside or near a passage already there widens that one, while that is short,
-    and costs nothing of `k`.
+    A hit that falls into, beside or near a passage already there widens that one, while that is short and
+    the hit nearly as good, and costs nothing of `k`.
     `skip` says which were shown before; they are dropped. `explain` gives a hit its matches, asked for
     only those that are cut.
     """
@@ -115,6 +116,10 @@ def draft_passages(
         touching = next((i for i, other in enumerate(kept) if touches(other, draft)), None)
         if touching is None:
             touching = next((i for i, other in enumerate(kept) if joins(other, draft)), None)
+        elif hit.score < limits.widening_share * kept[touching].hit.score:
+            if any(overlaps(other, draft) for other in kept):
+                continue
+            touching = None
         if touching is not None:
             kept[touching] = merge(kept[touching], draft)
             settle(kept, touching)

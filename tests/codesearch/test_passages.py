@@ -144,6 +144,21 @@ def test_touching_lines_without_a_symbol_are_merged(fake, make_hit):
     assert passage.omitted_lines == ()
 
 
+def test_a_much_lower_hit_does_not_widen_a_passage(fake, make_hit):
+    searcher = fake({"log.txt": "".join(f"line {n}\n" for n in range(1, 101))})
+    limits = PassageLimits(window_lines=4, widening_share=0.8)
+
+    def shown(second, score):
+        first, other = ("line 50\n", 10.0), (second, score)
+        hits = [make_hit(searcher, "log.txt", *each) for each in (first, other)]
+        return [(p.start_line, p.end_line) for p in passages(searcher, hits, limits=limits)]
+
+    assert shown("line 52\n", 8.0) == [(49, 54)]
+    assert shown("line 52\n", 7.9) == [(49, 52)]
+    assert shown("line 54\n", 8.0) == [(49, 56)]
+    assert shown("line 54\n", 7.9) == [(49, 52), (53, 56)]
+
+
 def test_copies_are_dropped_and_named(fake, make_hit):
     text = "def f(a):\n    b = a + 1\n    c = b * 2\n    return c\n"
     searcher = fake({"a.py": text, "vendor/a.py": text.replace("    ", "\t"), "b.py": text.replace("c", "d")})
@@ -267,11 +282,11 @@ SMALL = PassageLimits(max_lines=12, window_lines=6, tiny_lines=3, max_line_chars
 
 
 @settings(max_examples=150, deadline=None)
-@given(trees())
-def test_passages_are_the_files_lines_disjoint_and_near_the_match(case):
+@given(trees(), st.sampled_from([0.0, 0.8, 1.0]))
+def test_passages_are_the_files_lines_disjoint_and_near_the_match(case, widening_share):
     tree, hits = case
     lines = split_lines(tree.text)
-    drafts = draft_passages(hits, tree, k=20, limits=SMALL)
+    drafts = draft_passages(hits, tree, k=20, limits=replace(SMALL, widening_share=widening_share))
     taken = set()
     for draft in drafts.kept:
         passage = draft.passage(Lines())
