@@ -16,6 +16,8 @@ from indexer.records import Mode, SearchRequest
 MAX_QUERY_WORDS = 4000
 MAX_QUERY_CHARS = 100_000
 MAX_K = 1000
+_SHOWN_REGEX_CHARS = 200
+"""A longer expression is not repeated in a message."""
 
 
 def make_request(
@@ -104,17 +106,24 @@ def check_glob(glob: str) -> str:
 
 def check_regex(regex: str | None) -> str | None:
     """A pattern that the package `regex` compiles; it takes what `re` takes, and bounds a match in time."""
-    if regex is None:
-        return None
+    problem = "" if regex is None else regex_problem(regex)
+    if problem:
+        shown = repr(regex) if len(regex or "") <= _SHOWN_REGEX_CHARS else "given"
+        raise InputError(f"The regular expression {shown} is broken: {problem}.")
+    return regex
+
+
+def regex_problem(regex: str) -> str:
+    """Why a pattern does not compile, without a full stop; empty where it does."""
     import regex as engine
 
     try:
         engine.compile(regex)
     except engine.error as error:
-        raise InputError(f"The regular expression {regex!r} is broken: {error}.") from None
+        return str(error)
     except (RecursionError, OverflowError):
-        raise InputError("The regular expression is too deeply nested or repeats too often.") from None
-    return regex
+        return "too deeply nested, or repeated too often"
+    return ""
 
 
 def check_budget(budget_tokens: int | None) -> int | None:

@@ -20,7 +20,8 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.worker import get_current_worker
 
-from codesearch.api import CodeIndex, build_index
+from codesearch.api import CodeIndex
+from codesearch.building import build_index
 from codesearch.counting import counter_for
 from indexer.errors import (
     BuildInterruptedError,

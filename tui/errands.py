@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import SuspendNotSupported, SystemCommand
 from textual.screen import Screen
@@ -22,13 +22,15 @@ from tui.state import save_state
 from tui.theme import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from tui.app import CodesearchApp as _Base
+    _Base = Any  # mypy follows no circle of classes: what these use of it is not checked
 else:
     _Base = object
 
 
 class Errands(_Base):
     """Handlers of the messages under «taking along», and the actions under `app` in the key table."""
+
+    theme: Any
 
     def on_copy_requested(self, message: CopyRequested) -> None:
         """By the terminal, and by the desktop's tool where there is one."""

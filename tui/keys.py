@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +145,9 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 
 
-def bindings(owner: str) -> list[Binding]:
+def bindings(owner: str) -> list[BindingType]:
     """Textual's bindings of one owner."""
-    made = []
+    made: list[BindingType] = []
     for key in KEYS:
         if key.owner == owner:
             for i, name in enumerate(key.keys.split(",")):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codesearch.choices import KINDS
-from codesearch.request import check_regex
+from codesearch.request import regex_problem
 from indexer.errors import InputError
 from indexer.languages import LANGUAGES
 from indexer.records import Mode
@@ -32,7 +32,7 @@ from tui.widgets.result_list import ResultList
 from tui.widgets.title_line import TitleLine
 
 if TYPE_CHECKING:
-    from tui.search_screen import SearchScreen as _Base
+    _Base = Any  # mypy follows no circle of classes: what these use of it is not checked
 else:
     _Base = object
 
@@ -41,6 +41,8 @@ BUDGETS = (1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000)
 
 class ResultActions(_Base):
     """The actions named in the key table under `search`."""
+
+    shows_file: bool
 
     # --- moving ---
 
@@ -219,7 +221,8 @@ class ResultActions(_Base):
 
         def accept(answer: tuple[str, ...] | str | None) -> None:
             if answer is not None:
-                self.set_filters(replace(self.filters, **{field: answer}))
+                change: dict[str, Any] = {field: answer}
+                self.set_filters(replace(self.filters, **change))
 
         if name == "path":
             shown = ", ".join(self.filters.paths)
@@ -300,8 +303,5 @@ def _globs(text: str) -> tuple[str, ...]:
 
 
 def _regex_objection(text: str) -> str:
-    try:
-        check_regex(text)
-    except InputError as error:
-        return str(error)
-    return ""
+    problem = regex_problem(text)
+    return f"Not a regular expression: {problem}." if problem else ""

@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
 from tui.app import CodeIndexEngine, CodesearchApp
+from tui.widgets.query_bar import QueryBar
 
 SAMPLE = Path(__file__).parent.parent / "sample_repos" / "task_queue"
 QUESTION = "what happens when a job keeps failing"
@@ -71,7 +72,7 @@ async def take(picture: Picture, root: Path, state_file: Path) -> str:
     async with app.run_test(size=(picture.columns, picture.rows)) as pilot:
         await _rest(pilot)
         if picture.query:
-            app.search_screen.query_one("#query").insert_text_at_cursor(picture.query)
+            app.search_screen.query_one(QueryBar).insert_text_at_cursor(picture.query)
             await _rest(pilot)
         for key in picture.keys:
             await pilot.press(key)

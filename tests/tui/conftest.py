@@ -252,12 +252,14 @@ class Driver:
 
     async def settle(self) -> None:
         """Until no worker runs and every message is handled."""
-        await self.pilot.pause()
-        while any(not worker.is_finished for worker in self.app.workers):
-            with suppress(WorkerCancelled):
-                await self.app.workers.wait_for_complete()
+        n_quiet = 0
+        while n_quiet < 2:  # What a message changed is laid out, or asked for, after it was handled.
             await self.pilot.pause()
-        await self.pilot.pause()  # What a message changed is laid out after it was handled.
+            n_quiet += 1
+            if any(not worker.is_finished for worker in self.app.workers):
+                n_quiet = 0
+                with suppress(WorkerCancelled):
+                    await self.app.workers.wait_for_complete()
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
