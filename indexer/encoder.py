@@ -19,7 +19,7 @@ from indexer.attention import Borders, make_attention
 from indexer.checkpoint import Checkpoint
 from indexer.cpu_backbone import CpuBackbone
 from indexer.dense import LoadedDense, load_dense
-from indexer.encoder_memory import batch_tokens_within, keep_freed_memory
+from indexer.encoder_memory import batch_tokens_within, keep_few_kernels, keep_freed_memory
 from indexer.errors import InputError
 from indexer.gpu_backbone import GpuBackbone
 from indexer.precision import ranks_alike
@@ -62,6 +62,7 @@ class Encoder:
         Raises InputError where a device, type or limit cannot be had.
         """
         self._checkpoint = checkpoint
+        keep_few_kernels()
         self.device = _device(device)
         if threads is not None:
             torch.set_num_threads(threads)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ _ALLOCATOR_OVERHEAD = 1.35
 """Measured bytes over counted ones, rounded up: holes between blocks of different sizes."""
 _QUEUED_TOKENS = 65_536
 """Token vectors that wait to be pooled, beside the batch at hand."""
+_KERNELS_KEPT = 64
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # mallopt's names for them, from malloc.h
 
 
@@ -101,6 +103,17 @@ def keep_freed_memory() -> None:
         return
     mallopt(_MMAP_THRESHOLD, 256_000_000)
     mallopt(_TRIM_THRESHOLD, 512_000_000)
+
+
+def keep_few_kernels() -> None:
+    """Ask oneDNN and torch's layer above it to keep what they made for a few shapes alone.
+
+    Both compile for every shape of a product, both would keep a thousand, and batches and texts have
+    hundreds of lengths: 2 to 5 MB each. Made again it costs nothing that can be measured. Both read their
+    variable before their first product; one that is set already stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_KERNELS_KEPT))
+    os.environ.setdefault("LRU_CACHE_CAPACITY", str(_KERNELS_KEPT // 2))
 
 
 def release_memory() -> None:

@@ -73,6 +73,36 @@ def test_more_memory_makes_larger_batches_up_to_a_limit(monkeypatch: pytest.Monk
         batch_tokens_within(checkpoint, CPU, torch.float32, 500_000_000)
 
 
+LENGTHS_PROGRAM = """
+import sys
+import numpy as np, torch
+torch.set_num_threads(1)
+from indexer.checkpoint import open_checkpoint
+from indexer.encoder import Encoder
+from indexer.encoder_memory import release_memory, resident_bytes
+from indexer.pack import pack
+from indexer.records import Window
+encoder = Encoder(open_checkpoint("codesearch-edge"), device="cpu", dtype=sys.argv[1])
+rng = np.random.default_rng(0)
+def run(lengths):
+    for n in lengths:
+        (batch,) = pack([Window(0, rng.integers(10, 30000, n, dtype=np.int32), 0, n)], n)
+        encoder.encode(batch)
+    release_memory()
+    return resident_bytes()
+print(run(range(400, 410)), run(range(410, 450)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as the system counts resident memory")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_batches_of_many_lengths_leave_nothing_behind(dtype: str) -> None:
+    command = [sys.executable, "-c", LENGTHS_PROGRAM, dtype]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first, last = map(int, done.stdout.split())
+    assert last - first < 25_000_000  # kernels of forty lengths
+
+
 def test_what_others_hold_in_the_process_is_not_charged(monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = open_checkpoint("codesearch-edge")
     monkeypatch.setattr(module, "resident_bytes", lambda: 30_000_000_000)
