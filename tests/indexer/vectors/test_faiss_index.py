@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
@@ -62,6 +63,21 @@ def test_lists_find_nearly_all_and_a_filter_finds_them_all(tmp_path: Path) -> No
     allowed = ids[::100]
     for query in queries:
         assert set(index.search(query, 10, allowed).ids) == set(oracle.search(query, 10, allowed).ids)
+
+
+def test_lists_and_ranges_are_those_of_faiss_own_training() -> None:
+    rows = clustered_rows(3000)
+    ours = faiss_index._trained([rows[:1000], rows[1000:]], 3000, 32, 64, seed=4)
+    theirs = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(32), 32, 64, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, True
+    )
+    theirs.cp.seed, theirs.cp.niter, theirs.cp.spherical = 5, 8, True
+    theirs.cp.min_points_per_centroid, theirs.cp.max_points_per_centroid = 1, 48
+    theirs.train(rows.astype(np.float32))
+    assert ours.is_trained
+    for index in (ours, theirs):
+        index.add(rows.astype(np.float32))
+    assert np.array_equal(faiss.serialize_index(ours), faiss.serialize_index(theirs))
 
 
 @pytest.mark.parametrize("n", [80, 3000])
