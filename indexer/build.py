@@ -53,6 +53,7 @@ from indexer.ingest import TEXT_RULES, Ingest
 from indexer.lexical import create_tables
 from indexer.lock import write_lock
 from indexer.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
+from indexer.multi_vectors import build_multi_index
 from indexer.records import BuildProgress, BuildReport, FoundFile, ProgressCallback, SkippedFile
 from indexer.seals import Seal, seal_segment
 from indexer.settings import BuildSettings
@@ -208,6 +209,7 @@ class _Build:
         segments = SegmentReader(self.state / EMBEDDINGS, layout)
         previous = generation_folder(self.state, base.generation) if base is not None else None
         build_single_index(folder, tables, segments, self.settings.vectors, previous)
+        build_multi_index(folder, tables, segments, layout.codec, self.settings.vectors, previous)
         return garbage, tables
 
     def _seals(self, tables: Tables, layout: RowLayout) -> dict[str, Seal]:

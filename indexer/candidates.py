@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from indexer.embedding_store import SegmentReader
 from indexer.filters import Filters
 from indexer.lexical import LexicalMatches, search_regions, search_symbols
+from indexer.multi_vectors import MultiVectors
 from indexer.query_shape import QueryShape
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
-from indexer.single_vectors import NearRows, SingleVectors
+from indexer.single_vectors import SingleVectors
 from indexer.store import StoreReader
 from indexer.tables import REGION_BITS, Tables
 from indexer.vectors.codec import RowCodec, float16_to_float32
@@ -28,7 +29,7 @@ FULL_SCAN_ROWS = 60_000
 """An index of at most this many token rows is scored whole: nothing can be missed. See `DESIGN.md`."""
 MAX_CHUNKS = 256
 """Chunks scored by MaxSim in a larger one."""
-MAX_ROWS = 120_000
+MAX_ROWS = 80_000
 """Token rows of those chunks: files of 8,192 tokens are fewer."""
 _LEXICAL_REGIONS = 400
 _SYMBOLS = 200
@@ -89,12 +90,14 @@ class CandidateGatherer:
         segments: SegmentReader,
         codec: RowCodec | None,
         singles: SingleVectors,
+        multis: MultiVectors,
     ) -> None:
         self._store = store
         self._tables = tables
         self._segments = segments
         self._codec = codec
         self._singles = singles
+        self._multis = multis
 
     def gather(
         self, shape: QueryShape, vectors: QueryVectors | None, mode: Mode, filters: Filters
@@ -112,12 +115,17 @@ class CandidateGatherer:
         definitions = self._definitions(shape) if by_words else _no_places()
         multi = vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
-        if multi is not None and int(tables.n_rows.sum()) <= FULL_SCAN_ROWS:
+        by_rows = multi is not None and self._multis.is_built
+        if multi is not None and not by_rows and int(tables.n_rows.sum()) <= FULL_SCAN_ROWS:
             chunks = np.arange(tables.n_chunks)
             if filters.chunks is not None:
                 chunks = chunks[filters.chunks]
         else:
-            near = self._singles.search(single, _SINGLE_ROWS, filters.chunks) if single is not None else None
+            near = []
+            if multi is not None and by_rows:
+                near.append(self._multis.search(multi, MAX_CHUNKS, filters.chunks))
+            if single is not None:
+                near.append(self._singles.search(single, _SINGLE_ROWS, filters.chunks).chunk)
             chunks = self._choose_chunks(found, symbols, definitions, near, filters)
         counts = tables.n_regions[chunks]
         region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
@@ -200,18 +208,20 @@ class CandidateGatherer:
         found: LexicalMatches,
         symbols: _Places,
         definitions: _Places,
-        near: NearRows | None,
+        near: Sequence[Int64Array],
         filters: Filters,
     ) -> Int64Array:
-        """The chunks most often and most highly named, by reciprocal rank, in order of position."""
+        """The chunks most often and most highly named, by reciprocal rank, in order of position.
+
+        `near` holds chunks that vectors named, best first, one array an index.
+        """
         tables = self._tables
         votes = np.zeros(tables.n_chunks, np.float32)
         named: list[Int64Array] = [tables.position(found.row_ids >> REGION_BITS)]
         for places in (symbols, definitions):
             best_first = places.region[np.argsort(-places.score, kind="stable")]
             named.append(np.searchsorted(tables.region_start, best_first, "right") - 1)
-        if near is not None:
-            named.append(near.chunk)
+        named.extend(near)
         for positions in named:
             _, first = np.unique(positions, return_index=True)
             ordered = positions[np.sort(first)]

@@ -29,6 +29,7 @@ from indexer.filters import check_request, make_filters
 from indexer.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.lexical import rarity
 from indexer.manifest import Manifest, read_manifest, state_folder
+from indexer.multi_vectors import MultiVectors
 from indexer.query_encoder import QueryEncoder
 from indexer.query_shape import QueryShape, query_shape
 from indexer.ranking import Ranked, rank
@@ -146,7 +147,10 @@ class Searcher:
     @cached_property
     def _gatherer(self) -> CandidateGatherer:
         singles = SingleVectors(self._folder, self._tables)
-        return CandidateGatherer(self._store, self._tables, self._segments, self._layout.codec, singles)
+        multis = MultiVectors(self._folder, self._tables)
+        return CandidateGatherer(
+            self._store, self._tables, self._segments, self._layout.codec, singles, multis
+        )
 
     @cached_property
     def _evidence_finder(self) -> EvidenceFinder:

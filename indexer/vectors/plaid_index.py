@@ -26,11 +26,11 @@ import io
 import logging
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -66,8 +66,15 @@ _KNOWN_FILES = re.compile(
     r"|(\d+\.|merged_)(codes|residuals)\.npy|plaid\.lock"
 )
 
-Documents = Sequence[Float32Array]
-"""Each document's rows (n, D), n at least 1; a sequence that decodes on access keeps memory low."""
+
+class Documents(Protocol):
+    """Each document's rows (n, D) float32, n at least 1; decoding them on access keeps memory low."""
+
+    def __len__(self) -> int:
+        """Documents."""
+
+    def __getitem__(self, at: int, /) -> Float32Array:
+        """The rows of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +189,7 @@ def rerank(query_rows: Float32Array, ids: Int64Array, documents: Documents) -> N
 
     if not len(ids):
         return Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
-    rows: list[Any] = [np.asarray(document, dtype=np.float32) for document in documents]
+    rows: list[Any] = [np.asarray(documents[at], dtype=np.float32) for at in range(len(documents))]
     (found,) = rank.rerank(
         documents_ids=[ids.tolist()],
         queries_embeddings=[np.asarray(query_rows, dtype=np.float32)],
