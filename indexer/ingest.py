@@ -32,6 +32,7 @@ from indexer.read_file import read_file
 from indexer.records import (
     Chunk,
     FoundFile,
+    Int32Array,
     SequenceVectors,
     SkippedFile,
     SourceFile,
@@ -45,15 +46,16 @@ from indexer.store import FileRow, SkippedRow, StoreWriter
 from indexer.tables import REGION_BITS
 from indexer.tokens import ChunkTokenizer
 from indexer.vectors.codec import RowCodec
-from indexer.windows import cut_windows, join_windows
+from indexer.windows import MAX_SECTION_TOKENS, cut_section_windows, cut_windows, join_windows
 
 _BLOCK_TOKENS = 65_536
 """Chunks are encoded in blocks of about this many tokens: enough to pack well, little to lose."""
 _COMMIT_SECONDS = 5.0
 """Vectors are made durable at least this often, as far as batches end: a kill loses no more."""
 _FILES_AHEAD = 32
-TEXT_RULES = "2"
-"""Changed when the same bytes are to be read as another text: an older index is then read anew."""
+TEXT_RULES = "3"
+"""Changed when the same bytes are to be read as another text or in other windows: an older index is then
+read anew."""
 
 OnFile = Callable[[int, int, str, "Ingest"], None]
 """Called with files done, files in all, the last path, and the ingest with its counts; after each file
@@ -190,6 +192,9 @@ class Ingest:
             raw = part.encode("utf-8", "surrogatepass")
             digest.update(len(raw).to_bytes(8, "little") + raw)
         digest.update(regions.chars.tobytes() + b"|" + regions.wide_chars.tobytes())
+        sections = _sections(chunk)
+        if len(sections):
+            digest.update(b"%d|" % MAX_SECTION_TOKENS + (sections - chunk.start_char).tobytes())
         return digest.hexdigest()
 
     def _add_file(self, file: _PreparedFile, source: SourceFile) -> None:
@@ -233,9 +238,7 @@ class Ingest:
         windows: list[Window] = []
         owners: list[int] = []
         for at, prepared in enumerate(self._queue):
-            cut = cut_windows(
-                prepared.tokenized, checkpoint.window_tokens, checkpoint.overlap_tokens, len(windows)
-            )
+            cut = _windows(prepared, checkpoint, len(windows))
             windows += cut
             owners += [at] * len(cut)
         groups: list[list[Window]] = [[] for _ in self._queue]
@@ -297,3 +300,21 @@ class Ingest:
             wide=regions.wide_chars if len(single) else np.empty((0, 2), np.int32),
             n_header_rows=n_header,
         )
+
+
+def _sections(chunk: Chunk) -> Int32Array:
+    """(S, 2) characters of the file: sections that a chunk's headings begin, outermost first."""
+    found = [(span.start_char, span.end_char) for span in chunk.spans if span.kind == "section"]
+    return np.array(found, np.int32).reshape(-1, 2)
+
+
+def _windows(prepared: _PreparedChunk, checkpoint: Checkpoint, first_window_id: int) -> list[Window]:
+    """A document is read section by section, everything else in long strides."""
+    tokenized, window_tokens = prepared.tokenized, checkpoint.window_tokens
+    sections = _sections(prepared.chunk)
+    chars = prepared.regions.chars + np.int32(prepared.chunk.start_char)
+    if len(sections):
+        windows = cut_section_windows(tokenized, chars, sections, window_tokens, first_window_id)
+        if all(len(window.input_ids) <= window_tokens for window in windows):
+            return windows
+    return cut_windows(tokenized, window_tokens, checkpoint.overlap_tokens, first_window_id)

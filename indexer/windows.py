@@ -2,16 +2,21 @@
 
 A chunk that fits is one window. A longer one is read in passes of equal length that overlap, each
 behind a repeat of the header; a token's vector is kept from the pass in which it stands farthest
-from a cut. Called by `build.py`; knows nothing of batches.
+from a cut. A document with headings is read section by section instead: `DESIGN.md` says what that
+gains. Called by `ingest.py`; knows nothing of batches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from indexer.records import SequenceVectors, TokenizedChunk, Window
+from indexer.records import Int32Array, SequenceVectors, TokenizedChunk, Window
+
+MAX_SECTION_TOKENS = 480
+"""A document's section is read in one pass of its own up to this length."""
 
 
 def cut_windows(
@@ -49,6 +54,51 @@ def cut_windows(
                 input_ids=np.concatenate([header, body, tail]),
                 kept_start=0 if w == 0 else n_header + int(first),
                 kept_end=n_header + int(last) + (n_tail if w == n_windows - 1 else 0),
+            )
+        )
+    return windows
+
+
+def cut_section_windows(
+    tokenized: TokenizedChunk,
+    region_chars: Int32Array,
+    sections: Int32Array,
+    window_tokens: int,
+    first_window_id: int,
+) -> list[Window]:
+    """The windows of one chunk of a document: each section by itself, a long one in parts.
+
+    `region_chars` (R, 2) tile the file's characters of the chunk, `sections` (S, 2) are characters of the
+    file too, ordered by start, outermost first. A window begins at a region whose middle lies in another
+    innermost section than that of the region before, or that would make it longer than
+    `MAX_SECTION_TOKENS`; a region is never cut. Without a section, or where a region does not fit the
+    window, `cut_windows` is the way.
+    """
+    n_header, n_tail = tokenized.n_header, tokenized.n_tail
+    n = len(tokenized.input_ids)
+    room = min(MAX_SECTION_TOKENS, window_tokens - n_header - n_tail)
+    starts = tokenized.token_chars[n_header : n - n_tail, 0]
+    firsts = np.searchsorted(starts, region_chars[:, 0]) + n_header  # (R,) each region's first token
+    firsts[0] = n_header
+    ends = np.append(firsts[1:], n - n_tail)
+    middles = region_chars.mean(axis=1)
+    within = (sections[:, :1] <= middles) & (middles < sections[:, 1:])  # (S, R)
+    innermost = np.where(within.any(axis=0), len(sections) - 1 - within[::-1].argmax(axis=0), -1)
+    cuts, section = [n_header], int(innermost[0])
+    for first, end, own in zip(firsts.tolist(), ends.tolist(), innermost.tolist(), strict=True):
+        if end > first > cuts[-1] and (own != section or end - cuts[-1] > room):
+            cuts.append(first)
+        section = own if end > first else section
+    header, tail = tokenized.input_ids[:n_header], tokenized.input_ids[n - n_tail :]
+    windows = []
+    for number, (start, end) in enumerate(pairwise([*cuts, n - n_tail])):
+        is_first, is_last = number == 0, end == n - n_tail
+        windows.append(
+            Window(
+                window_id=first_window_id + number,
+                input_ids=np.concatenate([header, tokenized.input_ids[start:end], tail]),
+                kept_start=0 if is_first else n_header,
+                kept_end=n_header + end - start + (n_tail if is_last else 0),
             )
         )
     return windows

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.records import SequenceVectors, TokenizedChunk
-from indexer.windows import cut_windows, join_windows
+from indexer.windows import MAX_SECTION_TOKENS, cut_section_windows, cut_windows, join_windows
 
 
 def chunk_of(n_tokens: int, n_header: int = 3, n_tail: int = 1) -> TokenizedChunk:
@@ -76,3 +76,57 @@ def test_join_refuses_another_number_of_parts() -> None:
     windows = cut_windows(chunk_of(100), 40, 8, 0)
     with pytest.raises(ValueError):
         join_windows(5, windows, [])
+
+
+def document_of(n_body: int, n_header: int = 3, n_tail: int = 1) -> TokenizedChunk:
+    """A token a character, in a chunk that begins at character 1,000 of its file."""
+    n = n_header + n_body + n_tail
+    chars = np.full((n, 2), -1, np.int32)
+    chars[n_header : n - n_tail, 0] = np.arange(1000, 1000 + n_body)
+    chars[n_header : n - n_tail, 1] = chars[n_header : n - n_tail, 0] + 1
+    return TokenizedChunk(5, np.arange(n, dtype=np.int32), chars, n_header, n_tail)
+
+
+def pairs(*borders: int) -> np.ndarray:
+    return np.array(list(itertools.pairwise(borders)), np.int32) + 1000
+
+
+def test_sections_are_read_each_by_itself() -> None:
+    # Text before the first heading, a section of two regions with a section inside it, and its end.
+    regions = pairs(0, 4, 7, 10, 14)
+    sections = np.array([[1004, 1014], [1010, 1014]], np.int32)
+    windows = cut_section_windows(document_of(14), regions, sections, 64, first_window_id=7)
+    assert [window.window_id for window in windows] == [7, 8, 9]
+    assert [window.input_ids.tolist() for window in windows] == [
+        [0, 1, 2, *range(3, 7), 17],
+        [0, 1, 2, *range(7, 13), 17],
+        [0, 1, 2, *range(13, 17), 17],
+    ]
+    assert [(window.kept_start, window.kept_end) for window in windows] == [(0, 7), (3, 9), (3, 8)]
+
+
+def test_a_long_section_is_cut_between_regions() -> None:
+    third = MAX_SECTION_TOKENS // 3 + 1
+    n_body = 3 * third
+    regions, sections = pairs(0, third, 2 * third, n_body), pairs(0, n_body)
+    windows = cut_section_windows(document_of(n_body), regions, sections, 1024, 0)
+    assert [window.kept_end - window.kept_start for window in windows] == [3 + 2 * third, third + 1]
+
+
+@given(
+    widths=st.lists(st.integers(0, 300), min_size=1, max_size=30),
+    is_heading=st.lists(st.booleans(), min_size=30, max_size=30),
+    n_header=st.integers(1, 40),
+    n_tail=st.integers(0, 2),
+)
+def test_section_windows_tile_the_chunk(
+    widths: list[int], is_heading: list[bool], n_header: int, n_tail: int
+) -> None:
+    borders = [0, *np.cumsum(widths).tolist()]
+    chunk = document_of(borders[-1], n_header, n_tail)
+    starts = [at for at, begins in zip(borders[:-1], is_heading, strict=False) if begins] or [0]
+    sections = pairs(*starts, borders[-1])
+    windows = cut_section_windows(chunk, pairs(*borders), sections, 1024, 0)
+    kept = np.concatenate([window.input_ids[window.kept_start : window.kept_end] for window in windows])
+    assert kept.tolist() == chunk.input_ids.tolist()
+    assert max(len(window.input_ids) for window in windows) <= 1024
