@@ -80,6 +80,15 @@ class _Places:
     """(M,)"""
 
 
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What full text and names found."""
+
+    regions: LexicalMatches
+    symbols: _Places
+    definitions: _Places
+
+
 class CandidateGatherer:
     """The rankers over one open generation."""
 
@@ -99,20 +108,27 @@ class CandidateGatherer:
         self._singles = singles
         self._multis = multis
 
+    def look_up(self, shape: QueryShape, mode: Mode, filters: Filters) -> LookedUp:
+        """What the database says of a query's words; needs none of its vectors."""
+        by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
+        # Without single vectors only words can name the candidates of a large index.
+        words = shape.words if by_words or self._singles.is_empty else ()
+        # What a filter lets through may stand behind any number of rows that it does not.
+        limit = _LEXICAL_REGIONS if filters.regions is None else -1
+        return LookedUp(
+            search_regions(self._store.query, words, limit),
+            self._symbols(words),
+            self._definitions(shape) if by_words else _no_places(),
+        )
+
     def gather(
-        self, shape: QueryShape, vectors: QueryVectors | None, mode: Mode, filters: Filters
+        self, looked_up: LookedUp, vectors: QueryVectors | None, mode: Mode, filters: Filters
     ) -> Gathered:
         """Candidates for a query; `vectors` is None in lexical mode."""
         tables = self._tables
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         single = vectors.single if vectors is not None else None
-        # Without single vectors only words can name the candidates of a large index.
-        words = shape.words if by_words or single is None else ()
-        # What a filter lets through may stand behind any number of rows that it does not.
-        limit = _LEXICAL_REGIONS if filters.regions is None else -1
-        found = search_regions(self._store.query, words, limit)
-        symbols = self._symbols(words)
-        definitions = self._definitions(shape) if by_words else _no_places()
+        found, symbols, definitions = looked_up.regions, looked_up.symbols, looked_up.definitions
         multi = vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
         by_rows = multi is not None and self._multis.is_built
@@ -126,7 +142,7 @@ class CandidateGatherer:
                 near.append(self._multis.search(multi, MAX_CHUNKS, filters.chunks))
             if single is not None:
                 near.append(self._singles.search(single, _SINGLE_ROWS, filters.chunks).chunk)
-            chunks = self._choose_chunks(found, symbols, definitions, near, filters)
+            chunks = self._choose_chunks(looked_up, near, filters)
         counts = tables.n_regions[chunks]
         region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
         n = len(region)
@@ -205,9 +221,7 @@ class CandidateGatherer:
 
     def _choose_chunks(
         self,
-        found: LexicalMatches,
-        symbols: _Places,
-        definitions: _Places,
+        looked_up: LookedUp,
         near: Sequence[Int64Array],
         filters: Filters,
     ) -> Int64Array:
@@ -217,8 +231,8 @@ class CandidateGatherer:
         """
         tables = self._tables
         votes = np.zeros(tables.n_chunks, np.float32)
-        named: list[Int64Array] = [tables.position(found.row_ids >> REGION_BITS)]
-        for places in (symbols, definitions):
+        named: list[Int64Array] = [tables.position(looked_up.regions.row_ids >> REGION_BITS)]
+        for places in (looked_up.symbols, looked_up.definitions):
             best_first = places.region[np.argsort(-places.score, kind="stable")]
             named.append(np.searchsorted(tables.region_start, best_first, "right") - 1)
         named.extend(near)

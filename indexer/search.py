@@ -50,7 +50,7 @@ from indexer.status import IndexStatus, read_status
 from indexer.store import StoreReader
 from indexer.tables import load_tables
 from indexer.tokens import ChunkTokenizer
-from indexer.vectors.cores import one_blas_thread
+from indexer.vectors.cores import beside, one_blas_thread
 
 _OPEN_ATTEMPTS = 20
 """A build may swap and remove a generation between reading the manifest and pinning what it names."""
@@ -165,9 +165,10 @@ class Searcher:
         mode = Mode(request.mode)
         self._check_mode(mode)
         filters = make_filters(request, self._store, self._tables)
-        vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
         shape = query_shape(request.query, self.root.name)
-        gathered = self._gatherer.gather(shape, vectors, mode, filters)
+        looked_up = beside(lambda: self._gatherer.look_up(shape, mode, filters))
+        vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
+        gathered = self._gatherer.gather(looked_up(), vectors, mode, filters)
         file_of, signals = self._file_signals(shape, gathered)
         with one_blas_thread():
             ranked = rank(gathered, file_of, signals, mode)

@@ -94,6 +94,11 @@ class SingleVectors:
         self._first_ids = first_ids[self._chunks]
         self._index: SingleIndex | None = open_single(folder / _FOLDER) if len(self._chunks) else None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the model makes no single vectors."""
+        return self._index is None
+
     def search(self, query: Float32Array, k: int, chunks: NDArray[np.bool_] | None = None) -> NearRows:
         """The k nearest rows to a query (H,), among those of `chunks` (C,) where that is given."""
         if self._index is None:

@@ -1,4 +1,4 @@
-"""Work shared out over cores by rows, each core's arithmetic on one thread.
+"""Work shared out over cores, by rows mostly, each core's arithmetic on one thread.
 
 BLAS shares out each multiplication, and its threads wait for each other by spinning. Between the small
 multiplications of a tiled scan that is all waiting as soon as anything else runs on the machine:
@@ -49,6 +49,14 @@ def on_cores(work: Callable[[Share], Result], n_rows: int, min_rows: int) -> lis
         finally:
             wait(others)
         return [first, *(other.result() for other in others)]
+
+
+def beside(work: Callable[[], Result]) -> Callable[[], Result]:
+    """Begin work on another core, where there is one, and return what waits for its result."""
+    if _n_cores() == 1:
+        done = work()
+        return lambda: done
+    return _pool().submit(work).result
 
 
 @cache
