@@ -22,7 +22,6 @@ from indexer.single_vectors import SingleVectors
 from indexer.store import StoreReader
 from indexer.tables import REGION_BITS, Tables
 from indexer.vectors.codec import RowCodec, float16_to_float32
-from indexer.vectors.cores import one_blas_thread
 from indexer.vectors.exact import run_maxima
 
 FULL_SCAN_ROWS = 60_000
@@ -284,8 +283,7 @@ class CandidateGatherer:
         for each in np.unique(segment).tolist():
             at = np.flatnonzero(segment == each)
             stored = self._segments.single(each, 0, int(row[at].max()) + 1)
-            with one_blas_thread():
-                scores[at] = float16_to_float32(stored[row[at]]) @ query
+            scores[at] = float16_to_float32(stored[row[at]]) @ query
         return scores
 
     def _score_multi(

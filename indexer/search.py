@@ -158,6 +158,7 @@ class Searcher:
 
     # --- searching ---------------------------------------------------------------------------
 
+    @one_blas_thread()
     def search(self, request: SearchRequest) -> SearchResult:
         """Answer a request. Raises InputError for one that cannot be served."""
         started = time.monotonic()
@@ -170,8 +171,7 @@ class Searcher:
         vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
         gathered = self._gatherer.gather(looked_up(), vectors, mode, filters)
         file_of, signals = self._file_signals(shape, gathered)
-        with one_blas_thread():
-            ranked = rank(gathered, file_of, signals, mode)
+        ranked = rank(gathered, file_of, signals, mode)
         hits = self._hits(gathered, ranked, request.k)
         return SearchResult(
             hits,
@@ -189,8 +189,7 @@ class Searcher:
         first, last = self._tables.region_start[position : position + 2].tolist()
         starts = self._tables.regions[first:last, 0]
         region = first + int(np.searchsorted(starts, hit.start_char - chunk.start_char, "right")) - 1
-        with one_blas_thread():
-            matches = self._evidence_finder.find(result.query, result.vectors, chunk, position, region)
+        matches = self._evidence_finder.find(result.query, result.vectors, chunk, position, region)
         return replace(hit, matches=matches)
 
     def _check_mode(self, mode: Mode) -> None:

@@ -18,6 +18,7 @@ from indexer.manifest import read_manifest, state_folder, write_manifest
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import BuildSettings
+from indexer.single_vectors import SingleVectors
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 
@@ -238,6 +239,7 @@ def test_token_rows_alone_find_in_a_large_index_too(searcher, monkeypatch):
     encoder = searcher._query_encoder
     real = encoder.encode
     monkeypatch.setattr(encoder, "encode", lambda query: replace(real(query), single=None))
+    monkeypatch.setattr(SingleVectors, "is_empty", True)
     hits = ask(searcher, "claim the next job", mode=Mode.COLBERT)
     assert len(hits) == 10
     assert {(hit.scores.lexical, hit.scores.single) for hit in hits} == {(None, None)}
