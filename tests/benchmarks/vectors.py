@@ -4,7 +4,7 @@
     python tests/benchmarks/vectors.py --real rows.npz      rows of the bundled model where there are as many
 
 Single vectors (256 numbers) through `exact`, `flat` and `lists`; documents of token rows (64 numbers)
-through `maxsim` (all rows scored as stored, 4 bits a number) and `plaid` (which names a hundred, whose
+through `maxsim` (all rows scored as stored, 4 bits a number) and `plaid` (which names 256, whose
 stored rows are then scored; its bytes are the index's alone, the rows' come on top). Every cell is built in a
 process of its own and opened in another, so that memory and times are that structure's alone.
 
@@ -41,8 +41,8 @@ from vector_rows import made_up_single, made_up_tokens, real_single, real_tokens
 
 KINDS = {"exact": "single", "flat": "single", "lists": "single", "maxsim": "tokens", "plaid": "tokens"}
 K = 10
-N_CANDIDATES = 100
-"""Documents that PLAID names for MaxSim over their stored rows."""
+N_CANDIDATES = 256
+"""Documents that PLAID names for MaxSim over their stored rows, as `candidates.MAX_CHUNKS` does."""
 
 
 # --- building, in a process of its own ----------------------------------------------------------------
