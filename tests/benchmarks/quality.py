@@ -159,7 +159,8 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--model", default="codesearch-edge")
     flags.add_argument("--tokenizer", default="auto", help="what passages are counted with, e.g. cl100k_base")
     flags.add_argument("--depth", type=int, default=100, help="hits ranked, for NDCG and MRR")
-    flags.add_argument("--passages", type=int, default=60, help="passages read, for recall within tokens: 4,000 hold about 36")
+    # 4,000 tokens hold about 36.
+    flags.add_argument("--passages", type=int, default=60, help="passages read, for recall within tokens")
     flags.add_argument("--ranks", action="store_true", help="NDCG and MRR alone: cuts no passages, quick")
     flags.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="processes that search")
     flags.add_argument(
