@@ -3,12 +3,14 @@
 Started once by the tests (`Builder` in trees.py), so that imports are paid once. The model is a table
 of random vectors, one a token: everything else is the product. Reads one JSON object a line and answers
 with one: root, rebuild, repair (in place of a build), include_secrets; kill_at (the n-th call that
-touches a file or a database, 0: never), kill_after (seconds, null: never), interrupt (the signal is
-SIGINT), count (false: calls are not counted), file_limit (bytes that any file may have, null: none).
+touches a file or a database, 0: never), kill_after (seconds, null: never), kill_in (a function, as
+`module:name`, at whose first call it is killed), interrupt (the signal is SIGINT), count (false: calls are
+not counted), file_limit (bytes that any file may have, null: none), vectors (the family, auto).
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -88,14 +90,21 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     from indexer.doctor import repair
     from indexer.errors import CodesearchError
     from indexer.settings import BuildSettings, WalkSettings
+    from indexer.vectors import faiss_index
 
-    settings = BuildSettings(walk=WalkSettings(include_secrets=order.get("include_secrets", False)))
+    settings = BuildSettings(
+        walk=WalkSettings(include_secrets=order.get("include_secrets", False)),
+        vectors=order.get("vectors", "auto"),
+    )
     ingest._BLOCK_TOKENS = 512
     ingest._COMMIT_SECONDS = 0.0
     compaction.MIN_BYTES = 1000
     if order.get("file_limit") is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], order["file_limit"]))
+    if order.get("kill_in"):
+        faiss_index.MAX_FLAT_ROWS, faiss_index.lists_for = 0, lambda n_rows: 2  # a small tree has lists too
+        kill_in(order["kill_in"])
     switch = KillSwitch(order.get("kill_at", 0), signal.SIGINT if order.get("interrupt") else signal.SIGKILL)
     if order.get("count", True):
         switch.install()
@@ -116,6 +125,16 @@ def build_once(order: dict[str, Any], answer: int) -> None:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]
     os.write(answer, json.dumps(result | {"n_calls": switch.n_calls}).encode())
+
+
+def kill_in(place: str) -> None:
+    """Be killed where a function is called for the first time."""
+    module, _, names = place.partition(":")
+    owner: Any = importlib.import_module(module)
+    *outer, name = names.split(".")
+    for each in outer:
+        owner = getattr(owner, each)
+    setattr(owner, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def warm_up() -> None:

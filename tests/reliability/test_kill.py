@@ -7,6 +7,8 @@ import random
 import shutil
 from pathlib import Path
 
+import pytest
+
 from indexer.doctor import examine, repair
 from tests.reliability.trees import (
     Builder,
@@ -168,6 +170,29 @@ def test_ctrl_c_leaves_the_old_index_and_one_sentence(
         assert "previous index is untouched" in result["message"]
         assert texts_in_index(root) == before
         assert examine(root).findings == ()  # a folder half written is taken away at once
+
+
+@pytest.mark.parametrize(
+    ("vectors", "training"),
+    [
+        ("faiss", "faiss:Clustering.train_encoded"),
+        ("plaid", "fast_plaid.search.fast_plaid:compute_kmeans"),
+    ],
+)
+def test_a_kill_while_a_vector_index_is_trained_leaves_the_old_index(
+    tmp_path: Path, indexed: Path, builder: Builder, vectors: str, training: str
+) -> None:
+    root = tmp_path / "tree"
+    shutil.copytree(indexed, root)
+    before = texts_on_disk(root)
+    change_tree(root, seed=6)
+    result = builder(root, vectors=vectors, kill_in=training, count=False)
+    assert result["killed"]
+    assert texts_in_index(root) == before
+    assert damage(root) == []
+    assert answer(root)
+    assert builder(root, count=False)["n_encoded"] == 0  # every vector had been finished
+    assert texts_in_index(root) == texts_on_disk(root)
 
 
 def test_doctor_takes_away_what_a_kill_left(tmp_path: Path, indexed: Path, builder: Builder) -> None:
