@@ -48,6 +48,7 @@ def main() -> None:
     seeds = Path(tempfile.mkdtemp(prefix="fuzz-"))
     write_seeds(seeds, NAMES, CORPUS)
     limits = [f"-max_total_time={options.seconds}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=3000"]
+    limits.append("-print_final_stats=1")  # executions, and how many a second
     atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={options.out}/", str(seeds)], one)
     atheris.Fuzz()
 
