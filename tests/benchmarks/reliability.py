@@ -5,8 +5,8 @@
     python tests/benchmarks/reliability.py --output tests/benchmarks/results/reliability.md
 
 With --output, rows of earlier runs that are not run again stay in the table (the .json beside it keeps
-them). --stand-in gives the large trees vectors that no model computed, but for some thousand files: for a
-quick look, for what a long run of the encoder leaves in memory is not seen. Ends with 1 where anything was lost.
+them). --stand-in gives the large trees vectors that no model computed, but for a thousand files: for a quick
+look, for what a long run of the encoder leaves in memory is not seen. Ends with 1 where anything was lost.
 """
 
 from __future__ import annotations
