@@ -28,7 +28,7 @@ FULL_SCAN_ROWS = 60_000
 """An index of at most this many token rows is scored whole: nothing can be missed. See `DESIGN.md`."""
 MAX_CHUNKS = 256
 """Chunks scored by MaxSim in a larger one."""
-MAX_ROWS = 80_000
+MAX_ROWS = 100_000
 """Token rows of those chunks: files of 8,192 tokens are fewer."""
 _LEXICAL_REGIONS = 400
 _SYMBOLS = 200

@@ -4,8 +4,8 @@ Not the weights and not the tokenizer: `weights.py` maps the one, `tokens.py` lo
 encoders compute. Everything that makes two checkpoints answer differently is read here, from the
 files that PyLate, sentence-transformers and transformers write; nothing is assumed from a name.
 
-A `codesearch.json` beside them may set `window_tokens`, `overlap_tokens`, `truncate_dim` and
-`single_vector` (`mean`, `cls` or null), which those formats have no place for.
+A `codesearch.json` beside them may set `window_tokens`, `overlap_tokens`, `section_tokens`, `truncate_dim`
+and `single_vector` (`mean`, `cls` or null), which those formats have no place for.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Checkpoint:
     """Tokens of one forward pass, specials included."""
     overlap_tokens: int
     """Tokens that neighbouring passes over one chunk share."""
+    section_tokens: int
+    """A section of a document is read in a pass of its own, up to this length; 0: documents are read as code."""
     max_tokens: int
     """Tokens of a chunk at most, specials included."""
     fingerprint: str
@@ -114,6 +116,7 @@ def open_checkpoint(name_or_folder: str, *, truncate_dim: int | None = None) -> 
         rows=rows,
         window_tokens=window,
         overlap_tokens=min(int(files.own.get("overlap_tokens", _OVERLAP_TOKENS)), window // 4),
+        section_tokens=int(files.own.get("section_tokens", 0)),
         max_tokens=MAX_TOKENS,
         fingerprint=fingerprint_files(
             {*weight_files, files.tokenizer, *heads, *files.configuration()},

@@ -46,7 +46,7 @@ from indexer.store import FileRow, SkippedRow, StoreWriter
 from indexer.tables import REGION_BITS
 from indexer.tokens import ChunkTokenizer
 from indexer.vectors.codec import RowCodec
-from indexer.windows import MAX_SECTION_TOKENS, cut_section_windows, cut_windows, join_windows
+from indexer.windows import cut_section_windows, cut_windows, join_windows
 
 _BLOCK_TOKENS = 65_536
 """Chunks are encoded in blocks of about this many tokens: enough to pack well, little to lose."""
@@ -194,7 +194,7 @@ class Ingest:
         digest.update(regions.chars.tobytes() + b"|" + regions.wide_chars.tobytes())
         sections = _sections(chunk)
         if len(sections):
-            digest.update(b"%d|" % MAX_SECTION_TOKENS + (sections - chunk.start_char).tobytes())
+            digest.update(b"|" + (sections - chunk.start_char).tobytes())
         return digest.hexdigest()
 
     def _add_file(self, file: _PreparedFile, source: SourceFile) -> None:
@@ -309,12 +309,14 @@ def _sections(chunk: Chunk) -> Int32Array:
 
 
 def _windows(prepared: _PreparedChunk, checkpoint: Checkpoint, first_window_id: int) -> list[Window]:
-    """A document is read section by section, everything else in long strides."""
+    """A document is read section by section where the checkpoint wants it, all else in long strides."""
     tokenized, window_tokens = prepared.tokenized, checkpoint.window_tokens
     sections = _sections(prepared.chunk)
     chars = prepared.regions.chars + np.int32(prepared.chunk.start_char)
-    if len(sections):
-        windows = cut_section_windows(tokenized, chars, sections, window_tokens, first_window_id)
+    if checkpoint.section_tokens and len(sections):
+        windows = cut_section_windows(
+            tokenized, chars, sections, checkpoint.section_tokens, window_tokens, first_window_id
+        )
         if all(len(window.input_ids) <= window_tokens for window in windows):
             return windows
     return cut_windows(tokenized, window_tokens, checkpoint.overlap_tokens, first_window_id)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.candidates import Gathered
 from indexer.records import Float32Array, Int64Array, Mode
+from indexer.sections import section_scores
 from indexer.signals import PathSignals
 
 
@@ -110,12 +111,48 @@ class FileSignals:
     """(N,) weighted MaxSim of each region, header included."""
 
 
-def rank(gathered: Gathered, file_of: Int64Array, paths: PathSignals, mode: Mode) -> Ranked:
-    """Order candidate regions. `file_of` is (N,), the position in `paths` of each region's file."""
+def rank(
+    gathered: Gathered,
+    file_of: Int64Array,
+    paths: PathSignals,
+    mode: Mode,
+    row_rarities: Float32Array | None = None,
+) -> Ranked:
+    """Order candidate regions.
+
+    `file_of` is (N,), the position in `paths` of each region's file; `row_rarities` is (Q,), as
+    `sections.row_rarities` gives them, None where no rows are compared.
+    """
     if not len(gathered.region):
         return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
     signals = file_signals(gathered, file_of, paths)
-    return order_regions(gathered, signals, file_scores(signals, WEIGHTS[mode]))
+    weights = WEIGHTS[mode]
+    ranked = order_regions(gathered, signals, file_scores(signals, weights))
+    return order_sections(ranked, gathered, file_of, paths, weights, row_rarities)
+
+
+def order_sections(
+    ranked: Ranked,
+    g: Gathered,
+    file_of: Int64Array,
+    paths: PathSignals,
+    weights: Weights,
+    row_rarities: Float32Array | None,
+) -> Ranked:
+    """The same places for code; those that documents have, by their sections' own scores and their names."""
+    places = np.flatnonzero(paths.is_document[file_of[ranked.order]])
+    if len(places) < 2:
+        return ranked
+    at = ranked.order[places]
+    parts = {"single": g.single[at], "lexical": g.lexical[at]}
+    if g.maxima is not None and row_rarities is not None:
+        parts["colbert"] = row_rarities @ g.maxima[:, at]
+    named = np.float32(weights.stem_match) * paths.stem_match
+    named += np.float32(weights.folder_match) * paths.folder_match
+    scores = section_scores(parts, file_of[at], len(paths.size), _top_three) + named[file_of[at]]
+    order = ranked.order.copy()
+    order[places] = at[np.lexsort((at, -scores))]
+    return Ranked(order, ranked.scores, ranked.colbert)
 
 
 def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSignals:

@@ -43,6 +43,7 @@ from indexer.records import (
     SearchRequest,
     Span,
 )
+from indexer.sections import row_rarities
 from indexer.signals import FileFacts, PathSignals, path_signals
 from indexer.single_vectors import SingleVectors
 from indexer.staleness import find_stale, stale_among
@@ -170,8 +171,10 @@ class Searcher:
         looked_up = beside(lambda: self._gatherer.look_up(shape, mode, filters))
         vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
         gathered = self._gatherer.gather(looked_up(), vectors, mode, filters)
-        file_of, signals = self._file_signals(shape, gathered)
-        ranked = rank(gathered, file_of, signals, mode)
+        rarities = rarity(self._store.query, sorted(shape.stems), len(self._tables.regions))
+        file_of, signals = self._file_signals(shape, rarities, gathered)
+        row_weights = None if vectors is None else row_rarities(request.query, vectors.tokens, rarities)
+        ranked = rank(gathered, file_of, signals, mode, row_weights)
         hits = self._hits(gathered, ranked, request.k)
         return SearchResult(
             hits,
@@ -202,11 +205,12 @@ class Searcher:
                 " use hybrid."
             )
 
-    def _file_signals(self, shape: QueryShape, g: Gathered) -> tuple[Int64Array, PathSignals]:
+    def _file_signals(
+        self, shape: QueryShape, rarities: dict[str, float], g: Gathered
+    ) -> tuple[Int64Array, PathSignals]:
         """(N,) each region's file among the candidates, and what the files' paths say."""
         file_ids, file_of = np.unique(self._tables.file_id[g.chunk], return_inverse=True)
         facts = self._file_facts(file_ids.tolist())
-        rarities = rarity(self._store.query, sorted(shape.stems), len(self._tables.regions))
         return file_of, path_signals(shape, rarities, facts)
 
     def _file_facts(self, file_ids: list[int]) -> list[FileFacts]:

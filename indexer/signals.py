@@ -22,6 +22,7 @@ from indexer.words import joined
 _ASIDE = re.compile(r"(^|/)_?(examples?|samples?|docs?|docs_src|benchmarks?|bench|demos?|scripts?|tools?)/")
 _BARRELS = frozenset("__init__.py index.ts index.js index.tsx mod.rs lib.rs package-info.java".split())
 _PROSE = frozenset({"markdown", "rst", "text", "asciidoc", "html", "pdf", "docx", "epub"})
+_DOCUMENTS = _PROSE | {"notebook", "org", "latex"}
 _HEADERS = (".h", ".hpp", ".hh", ".hxx")
 _IMPLEMENTATIONS = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".mm"})
 
@@ -49,6 +50,8 @@ class PathSignals:
     """1 for test code, unless the query asks for tests."""
     is_prose: Float32Array
     """1 for documents, unless the query asks for documents."""
+    is_document: Float32Array
+    """1 for documents, whatever the query asks for; no signal of its own."""
     is_aside: Float32Array
     """1 for examples, benchmarks, scripts and tools."""
     is_barrel: Float32Array
@@ -86,6 +89,7 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         gram_match=_column(path.joined in shape.grams for path in paths),
         is_test=_column(not shape.wants_tests and path.is_test for path in paths),
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
+        is_document=_column(file.language in _DOCUMENTS for file in files),
         is_aside=_column(path.is_aside for path in paths),
         is_barrel=_column(path.is_barrel for path in paths),
         is_header=_column(path.is_header and path.name in implemented for path in paths),

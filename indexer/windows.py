@@ -15,9 +15,6 @@ import numpy as np
 
 from indexer.records import Int32Array, SequenceVectors, TokenizedChunk, Window
 
-MAX_SECTION_TOKENS = 480
-"""A document's section is read in one pass of its own up to this length."""
-
 
 def cut_windows(
     tokenized: TokenizedChunk, window_tokens: int, overlap_tokens: int, first_window_id: int
@@ -63,6 +60,7 @@ def cut_section_windows(
     tokenized: TokenizedChunk,
     region_chars: Int32Array,
     sections: Int32Array,
+    section_tokens: int,
     window_tokens: int,
     first_window_id: int,
 ) -> list[Window]:
@@ -71,12 +69,12 @@ def cut_section_windows(
     `region_chars` (R, 2) tile the file's characters of the chunk, `sections` (S, 2) are characters of the
     file too, ordered by start, outermost first. A window begins at a region whose middle lies in another
     innermost section than that of the region before, or that would make it longer than
-    `MAX_SECTION_TOKENS`; a region is never cut. Without a section, or where a region does not fit the
+    `section_tokens`; a region is never cut. Without a section, or where a region does not fit the
     window, `cut_windows` is the way.
     """
     n_header, n_tail = tokenized.n_header, tokenized.n_tail
     n = len(tokenized.input_ids)
-    room = min(MAX_SECTION_TOKENS, window_tokens - n_header - n_tail)
+    room = min(section_tokens, window_tokens - n_header - n_tail)
     starts = tokenized.token_chars[n_header : n - n_tail, 0]
     firsts = np.searchsorted(starts, region_chars[:, 0]) + n_header  # (R,) each region's first token
     firsts[0] = n_header

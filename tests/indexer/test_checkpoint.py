@@ -37,6 +37,7 @@ def test_the_bundled_model() -> None:
     checkpoint = open_checkpoint("codesearch-edge")
     assert (checkpoint.name, checkpoint.format, checkpoint.kind) == ("codesearch-edge", "pylate", "both")
     assert (checkpoint.window_tokens, checkpoint.overlap_tokens, checkpoint.max_tokens) == (1024, 128, 8192)
+    assert checkpoint.section_tokens == 480
     assert (checkpoint.query_prefix, checkpoint.document_prefix, checkpoint.query_tokens) == (
         "[Q]",
         "[D]",
@@ -88,7 +89,7 @@ def test_weights_in_several_files(folder: Path) -> None:
 def test_own_settings_are_read_and_checked(folder: Path) -> None:
     write(folder / "codesearch.json", {"window_tokens": 64, "overlap_tokens": 8, "truncate_dim": 16})
     checkpoint = open_checkpoint(str(folder))
-    assert (checkpoint.window_tokens, checkpoint.overlap_tokens) == (64, 8)
+    assert (checkpoint.window_tokens, checkpoint.overlap_tokens, checkpoint.section_tokens) == (64, 8, 0)
     assert checkpoint.single is not None
     assert checkpoint.single.dim == 16
     assert open_checkpoint(str(folder), truncate_dim=4).single != checkpoint.single

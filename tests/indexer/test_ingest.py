@@ -13,7 +13,7 @@ from indexer.errors import InputError
 from indexer.hub import BUNDLED_FOLDER
 from indexer.ingest import Ingest
 from indexer.manifest import FORMAT_VERSION, Manifest
-from indexer.records import Chunk, Mode, SearchRequest
+from indexer.records import Chunk, Mode, SearchRequest, Span
 from indexer.regions import Regions
 from indexer.search import Searcher
 from indexer.settings import BuildSettings
@@ -121,6 +121,7 @@ def test_a_key_does_not_depend_on_where_a_chunk_stands(key_of):
         {"chunk": replace(CHUNK, header="a/b.py Outer.other")},
         {"chunk": replace(CHUNK, header="a/b.py")},
         {"chunk": replace(CHUNK, header="a/b.py Outer.innerx", text=" = 1\n")},
+        {"chunk": replace(CHUNK, spans=(Span("section", "Fog", 10, 16, 3, 3),))},
         {"regions": replace(REGIONS, chars=np.array([[0, 3], [3, 6]], np.int32))},
         {"regions": replace(REGIONS, wide_chars=np.array([[0, 6]], np.int32))},
         {"model_fingerprint": "cd" * 32},

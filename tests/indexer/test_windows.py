@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.records import SequenceVectors, TokenizedChunk
-from indexer.windows import MAX_SECTION_TOKENS, cut_section_windows, cut_windows, join_windows
+from indexer.windows import cut_section_windows, cut_windows, join_windows
 
 
 def chunk_of(n_tokens: int, n_header: int = 3, n_tail: int = 1) -> TokenizedChunk:
@@ -95,7 +95,7 @@ def test_sections_are_read_each_by_itself() -> None:
     # Text before the first heading, a section of two regions with a section inside it, and its end.
     regions = pairs(0, 4, 7, 10, 14)
     sections = np.array([[1004, 1014], [1010, 1014]], np.int32)
-    windows = cut_section_windows(document_of(14), regions, sections, 64, first_window_id=7)
+    windows = cut_section_windows(document_of(14), regions, sections, 480, 64, first_window_id=7)
     assert [window.window_id for window in windows] == [7, 8, 9]
     assert [window.input_ids.tolist() for window in windows] == [
         [0, 1, 2, *range(3, 7), 17],
@@ -106,10 +106,10 @@ def test_sections_are_read_each_by_itself() -> None:
 
 
 def test_a_long_section_is_cut_between_regions() -> None:
-    third = MAX_SECTION_TOKENS // 3 + 1
+    third = 100 // 3 + 1
     n_body = 3 * third
     regions, sections = pairs(0, third, 2 * third, n_body), pairs(0, n_body)
-    windows = cut_section_windows(document_of(n_body), regions, sections, 1024, 0)
+    windows = cut_section_windows(document_of(n_body), regions, sections, 100, 1024, 0)
     assert [window.kept_end - window.kept_start for window in windows] == [3 + 2 * third, third + 1]
 
 
@@ -126,7 +126,7 @@ def test_section_windows_tile_the_chunk(
     chunk = document_of(borders[-1], n_header, n_tail)
     starts = [at for at, begins in zip(borders[:-1], is_heading, strict=False) if begins] or [0]
     sections = pairs(*starts, borders[-1])
-    windows = cut_section_windows(chunk, pairs(*borders), sections, 1024, 0)
+    windows = cut_section_windows(chunk, pairs(*borders), sections, 480, 1024, 0)
     kept = np.concatenate([window.input_ids[window.kept_start : window.kept_end] for window in windows])
     assert kept.tolist() == chunk.input_ids.tolist()
     assert max(len(window.input_ids) for window in windows) <= 1024
