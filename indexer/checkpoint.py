@@ -63,7 +63,7 @@ class Checkpoint:
     overlap_tokens: int
     """Tokens that neighbouring passes over one chunk share."""
     section_tokens: int
-    """A section of a document is read in a pass of its own, up to this length; 0: documents are read as code."""
+    """Sections of documents are read in passes of their own, up to this length; 0: as code is read."""
     max_tokens: int
     """Tokens of a chunk at most, specials included."""
     fingerprint: str
