@@ -10,7 +10,7 @@ import pytest
 from indexer import filters
 from indexer.embedding_store import StoredEmbedding
 from indexer.errors import InputError
-from indexer.filters import check_request, make_filters
+from indexer.filters import check_request, make_filters, n_compiled_parts
 from indexer.records import Chunk, SearchRequest, Span
 from indexer.store import ChunkKey, StoreReader, StoreWriter
 from indexer.tables import make_tables
@@ -206,6 +206,7 @@ def test_places_against_a_slow_and_plain_way(index):
         ({"languages": ("klingon",)}, "Unknown language 'klingon'"),
         ({"kinds": ("poem",)}, "Unknown kind 'poem'"),
         ({"regex": "("}, "regular expression .* is broken"),
+        ({"regex": "(?:(?:a?){1000}){1000}b"}, "more than 50,000 parts"),
         ({"paths": ("!a\\",)}, r"path pattern '!a.* is broken"),
         ({"paths": ("a\\",)}, "is broken"),
     ],
@@ -214,3 +215,14 @@ def test_a_bad_request_is_refused_in_one_sentence(changes, message):
     with pytest.raises(InputError, match=message) as refused:
         check_request(SearchRequest(**{"query": "q", **changes}))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "want"),
+    [
+        ("abc", 3), ("a{3}", 3), ("(ab){10}c", 21), (r"\{3}", 3), ("[]{}]{3}", 3), ("a{,5}b{2,}", 7),
+        ("((a{999}){999}){999}", 999**3), ("((a", 1), ("))", 2), ("", 0),
+    ],
+)  # fmt: skip
+def test_counted_repeats_are_written_out(pattern, want):
+    assert n_compiled_parts(pattern) == want
