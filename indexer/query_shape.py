@@ -46,8 +46,8 @@ class QueryShape:
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """Porter's stem, as FTS5 makes it."""
-    return str(_STEMMER.stemWord(word))
+    """Porter's stem, as FTS5 makes it: words of fewer than 3 bytes or more than 64 stay as they are."""
+    return str(_STEMMER.stemWord(word)) if 3 <= len(word.encode("utf-8", "surrogatepass")) <= 64 else word
 
 
 @lru_cache(maxsize=65_536)

@@ -109,6 +109,8 @@ def test_rare_words_tell_more(connection):
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=20))
+@example("s as IS ed ing")
+@example("walks" * 13)
 def test_our_stems_are_those_of_the_full_text_index(text):
     connection = sqlite3.connect(":memory:")
     create_tables(connection)
