@@ -137,6 +137,8 @@ class Ingest:
         `known` is what the index holds so far, by path. `on_file` is told of progress.
         """
         skips: list[SkippedRow] = []
+        if files:
+            on_file(0, len(files), files[0].path, self)  # the first may be a long one: minutes of reading
         prepared = prefetch(self._prepare_all(files, known), n_ahead=_FILES_AHEAD)
         with closing(prepared):
             for n_done, file in enumerate(prepared, 1):

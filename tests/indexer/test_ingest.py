@@ -141,6 +141,7 @@ def test_a_file_of_many_chunks_is_encoded_and_reported_in_blocks(tmp_path, monke
     events = []
     report = build(tmp_path, BuildSettings(max_tokens=128), events.append)
     inside = [event for event in events if event.stage == "encode" and event.done == 0]
+    assert inside[0].n_tokens == 0  # said before the file is read
     assert {event.path for event in inside} == {"keepers.log"}
     counts = [event.n_tokens for event in inside]
     assert counts == sorted(counts)
