@@ -110,10 +110,14 @@ class MultiVectors:
         return PlaidIndex(self._folder)
 
     @cached_property
+    def _own_ids(self) -> Int64Array:
+        return _ids(self._tables)
+
+    @cached_property
     def _by_id(self) -> Int64Array:
         """(N,) positions of chunks that have rows, by ascending id: one without shares the next one's."""
         with_rows = np.flatnonzero(self._tables.n_rows > 0)
-        return with_rows[np.argsort(_ids(self._tables)[with_rows], kind="stable")]
+        return with_rows[np.argsort(self._own_ids[with_rows], kind="stable")]
 
     def search(self, query_rows: Float32Array, k: int, chunks: NDArray[np.bool_] | None = None) -> Int64Array:
         """Positions of the chunks nearest to query rows (Q, D), best first, of those in `chunks` (C,).
@@ -121,10 +125,9 @@ class MultiVectors:
         k documents are named; chunks that share their rows are named together. Raises IndexCorruptError,
         or MissingExtraError without PyLate.
         """
-        own_ids = _ids(self._tables)
-        allowed = None if chunks is None else np.unique(own_ids[chunks & (self._tables.n_rows > 0)])
+        allowed = None if chunks is None else np.unique(self._own_ids[chunks & (self._tables.n_rows > 0)])
         found = self._index.search(query_rows, k, allowed)
-        ids = own_ids[self._by_id]
+        ids = self._own_ids[self._by_id]
         low, high = (np.searchsorted(ids, found.ids, side) for side in ("left", "right"))
         named = [self._by_id[first:last] for first, last in zip(low, high, strict=True)]
         positions = np.concatenate([np.empty(0, np.int64), *named])

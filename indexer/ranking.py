@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.candidates import Gathered
+from indexer.groups import over_largest, place_in_group, top_three
 from indexer.records import Float32Array, Int64Array, Mode
 from indexer.sections import section_scores
 from indexer.signals import PathSignals
@@ -149,7 +150,7 @@ def order_sections(
         parts["colbert"] = row_rarities @ g.maxima[:, at]
     named = np.float32(weights.stem_match) * paths.stem_match
     named += np.float32(weights.folder_match) * paths.folder_match
-    scores = section_scores(parts, file_of[at], len(paths.size), _top_three) + named[file_of[at]]
+    scores = section_scores(parts, file_of[at], len(paths.size)) + named[file_of[at]]
     order = ranked.order.copy()
     order[places] = at[np.lexsort((at, -scores))]
     return Ranked(order, ranked.scores, ranked.colbert)
@@ -166,17 +167,17 @@ def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSi
         both = np.maximum(g.maxima, g.header_maxima)  # (Q, N)
         colbert = weights @ both
         _, chunk_of = np.unique(g.chunk, return_inverse=True)
-        columns["colbert_top"] = _top_three(colbert - np.median(colbert), file_of, n_files)
+        columns["colbert_top"] = top_three(colbert - np.median(colbert), file_of, n_files)
         columns["colbert_header"] = best(weights @ g.header_maxima)
         columns["colbert_chunk"] = best((weights @ _group_maxima(both, chunk_of))[chunk_of])
         columns["colbert_file"] = weights @ _group_maxima(both, file_of, n_files)
     columns["single_chunk"] = best(g.single_chunk)
     columns["single_region"] = best(g.single)
-    columns["single_top"] = _top_three(g.single - np.median(g.single), file_of, n_files)
-    columns["lexical_top"] = _top_three(g.lexical, file_of, n_files)
+    columns["single_top"] = top_three(g.single - np.median(g.single), file_of, n_files)
+    columns["lexical_top"] = top_three(g.lexical, file_of, n_files)
     columns["lexical_body"] = best(g.lexical_body)
     columns["symbol"] = best(g.symbol)
-    scaled = {name: _over_largest(values) for name, values in columns.items()}
+    scaled = {name: over_largest(values) for name, values in columns.items()}
     scaled["definition"] = best(g.definition)
     scaled["lone_definition"] = scaled["definition"] * paths.is_lone
     scaled |= {field.name: getattr(paths, field.name) for field in fields(PathSignals)}
@@ -206,11 +207,11 @@ def order_regions(g: Gathered, signals: FileSignals, of_file: Float32Array) -> R
     score = np.zeros(len(g.region), np.float32)
     for name, values in parts.items():
         found |= values != 0
-        score += np.float32(_REGION_WEIGHTS[name]) * _over_largest(values)
+        score += np.float32(_REGION_WEIGHTS[name]) * over_largest(values)
     keep = np.flatnonzero(found)
     file = signals.file_of[keep]
     in_file = np.lexsort((-score[keep], file))
-    place = _place_in_group(file[in_file])
+    place = place_in_group(file[in_file])
     positive = of_file - min(float(of_file.min(initial=0.0)), 0.0) + 1e-3
     scores = np.empty(len(keep), np.float32)
     scores[in_file] = positive[file[in_file]] * np.float32(_NEXT_REGION) ** place
@@ -246,22 +247,3 @@ def _group_maxima(
     found = np.full((len(values), n_groups), -1.0, np.float32)
     found[:, ordered[starts]] = np.maximum.reduceat(values[:, order], starts, axis=1)
     return found
-
-
-def _top_three(values: Float32Array, group: NDArray[np.int64], n_groups: int) -> Float32Array:
-    """(n_groups,) the sum of each group's three largest values, negative ones left out."""
-    order = np.lexsort((-values, group))
-    top = order[_place_in_group(group[order]) < 3]
-    return np.bincount(group[top], np.maximum(values[top], 0.0), n_groups).astype(np.float32)
-
-
-def _over_largest(values: Float32Array) -> Float32Array:
-    largest = float(values.max(initial=0.0))
-    return values / np.float32(largest) if largest > 0 else np.zeros_like(values)
-
-
-def _place_in_group(sorted_groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """0, 1, 2, ... from the start of each run of equal values."""
-    starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
-    lengths = np.diff(np.r_[starts, len(sorted_groups)])
-    return np.arange(len(sorted_groups)) - np.repeat(starts, lengths)

@@ -9,11 +9,11 @@ decides between code and documents. `DESIGN.md` has the measurements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from indexer.groups import over_largest, top_three
 from indexer.query_shape import stems_of
 from indexer.records import Float32Array, Int64Array, QueryToken
 
@@ -23,8 +23,6 @@ _OF_DOCUMENT = 2.0
 """How many times as much the largest value of a document's best three adds to each of its regions."""
 _RARITY_POWER = 2.0
 """Rare words of a question carry it; the first power gives common verbs too much of a say."""
-
-TopThree = Callable[[Float32Array, NDArray[np.int64], int], Float32Array]
 
 
 def row_rarities(query: str, tokens: Sequence[QueryToken], rarities: Mapping[str, float]) -> Float32Array:
@@ -49,23 +47,17 @@ def row_rarities(query: str, tokens: Sequence[QueryToken], rarities: Mapping[str
     return found / np.float32(total)
 
 
-def section_scores(
-    parts: Mapping[str, Float32Array], file_of: Int64Array, n_files: int, top_three: TopThree
-) -> Float32Array:
+def section_scores(parts: Mapping[str, Float32Array], file_of: Int64Array, n_files: int) -> Float32Array:
     """(M,) scores of the regions of documents.
 
-    `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`; `file_of` is (M,).
+    `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`; `file_of` is (M,), each
+    region's file, 0 to `n_files` - 1.
     """
     total = np.zeros(len(file_of), np.float32)
     for name, values in parts.items():
         # Similarities are never nothing: what the usual region has says nothing.
         above = values if name == "lexical" else values - np.median(values)
-        region = _over_largest(above)
-        document = _over_largest(top_three(region, file_of, n_files))
+        region = over_largest(above)
+        document = over_largest(top_three(region, file_of, n_files))
         total += np.float32(_WEIGHTS[name]) * (region + np.float32(_OF_DOCUMENT) * document[file_of])
     return total
-
-
-def _over_largest(values: Float32Array) -> Float32Array:
-    largest = float(values.max(initial=0.0))
-    return values / np.float32(largest) if largest > 0 else np.zeros_like(values)

@@ -14,12 +14,6 @@ from indexer.sections import row_rarities, section_scores
 from indexer.signals import FileFacts, path_signals
 
 
-def best_only(values, group, n_groups):
-    found = np.zeros(n_groups, np.float32)
-    np.maximum.at(found, group, np.maximum(values, 0))
-    return found
-
-
 def test_rows_weigh_as_the_square_of_their_words_rarity() -> None:
     query = "why lamps_burn?"
     spans = [(0, 0), (0, 3), (4, 9), (9, 10), (10, 14), (14, 15), (0, 0)]
@@ -37,7 +31,7 @@ def test_where_no_word_tells_all_rows_count_alike() -> None:
 def test_a_region_is_scored_with_its_document_by_hand() -> None:
     lexical = np.array([4, 0, 2, 0], np.float32)
     similar = np.array([0.5, 0.7, 0.5, 0.5], np.float32)  # 0.2 above the usual, or nothing
-    found = section_scores({"lexical": lexical, "single": similar}, np.array([0, 0, 1, 1]), 2, best_only)
+    found = section_scores({"lexical": lexical, "single": similar}, np.array([0, 0, 1, 1]), 2)
     # Of its own, and twice what its document's best has.
     np.testing.assert_allclose(found, [3 + 1, 2 + 1.5, 0.5 + 1, 1], rtol=1e-5)
 
