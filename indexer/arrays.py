@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import tokenize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_one_header = threading.Lock()
+"""NumPy parses headers as Python; before 3.11.5, threads doing so at once may get a SystemError (gh-106905)."""
 
 
 def map_array(path: Path) -> NDArray[Any]:
@@ -16,7 +20,8 @@ def map_array(path: Path) -> NDArray[Any]:
     Raises OSError where the file cannot be opened, ValueError where it is no whole array.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with _one_header:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (EOFError, SyntaxError, tokenize.TokenError, OverflowError, MemoryError, TypeError) as error:
         # NumPy reads the header as a Python literal, and lets what goes wrong there escape.
         raise ValueError(f"{path.name} is damaged ({error})") from error

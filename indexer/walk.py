@@ -283,7 +283,7 @@ _DETAILS = {
     "minified": "named as minified code, bundles and source maps are",
     "generated": "named as generated code is",
     "binary": "the suffix is of a format that is not text",
-    "vendored": "other people's code",
+    "vendored": "other people's code, or made from it by a program",
     "ignored": f"{IGNORE_FILE} excludes it",
 }
 

@@ -160,12 +160,16 @@ def test_garbage_of_embeddings_is_collected_and_a_kill_in_it_loses_nothing(
 def test_ctrl_c_leaves_the_old_index_and_one_sentence(
     tmp_path: Path, indexed: Path, builder: Builder
 ) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(indexed, root)
-    before = texts_on_disk(root)
-    change_tree(root, seed=4)
-    for kill_at in (20, 300, 900, 1300):
-        result = builder(root, kill_at=kill_at, interrupt=True)
+    before = texts_on_disk(indexed)
+    calm = tmp_path / "calm"
+    shutil.copytree(indexed, calm)
+    change_tree(calm, seed=4)
+    n_calls = builder(calm)["n_calls"]
+    for number, share in enumerate((0.01, 0.2, 0.5, 0.8)):
+        root = tmp_path / f"tree_{number}"
+        shutil.copytree(indexed, root)
+        change_tree(root, seed=4)
+        result = builder(root, kill_at=int(share * n_calls), interrupt=True)
         assert result["error"] == "BuildInterruptedError"
         assert "previous index is untouched" in result["message"]
         assert texts_in_index(root) == before
