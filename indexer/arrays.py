@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _one_header = threading.Lock()
-"""NumPy parses headers as Python; before 3.11.5, threads that do so at once may fail (CPython gh-106905)."""
+"""NumPy parses headers as Python, and CPython 3.11 counts the depth of all threads' trees as one."""
 
 
 def map_array(path: Path) -> NDArray[Any]:
