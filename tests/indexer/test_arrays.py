@@ -16,10 +16,13 @@ def test_an_array_is_mapped_as_it_was_saved(tmp_path):
     np.save(tmp_path / "a.npy", saved)
     mapped = map_array(tmp_path / "a.npy")
     assert type(mapped) is np.ndarray
-    assert mapped.dtype == saved.dtype and (mapped == saved).all()
+    assert mapped.dtype == saved.dtype
+    assert (mapped == saved).all()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00\x10\x00", b"PK\x05\x06" + bytes(18), b"\x80\x04N."])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x93NUMPY\x01\x00\x10\x00", b"PK\x05\x06" + bytes(18), b"\x80\x04N."]
+)
 def test_a_file_that_is_no_array_is_a_value_error(tmp_path, content):
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.npy|pickle|header"):
@@ -42,7 +45,7 @@ def threads_that_change_within_a_header():
 
 @pytest.mark.usefixtures("threads_that_change_within_a_header")
 def test_threads_map_at_once(tmp_path):
-    # On CPython 3.11, one in twenty to one in a hundred of these fails where headers are read at once (gh-106905).
+    # On CPython 3.11, one in some fifty of these fails where headers are read at once (gh-106905).
     np.save(tmp_path / "a.npy", np.zeros((100, 3), "<f4"))
     with ThreadPoolExecutor(4) as threads:
         shapes = list(threads.map(lambda _: map_array(tmp_path / "a.npy").shape, range(1000)))
