@@ -17,11 +17,13 @@ from indexer.checkpoint import Checkpoint
 from indexer.dense import activate, apply_dense, load_dense
 from indexer.errors import CheckpointError
 from indexer.pool import finish_single, normalize_rows
+from indexer.products import times_blocks, weight_blocks
 from indexer.records import Float32Array, Int32Array, QueryVectors, TokenizedQuery
 from indexer.tokens import ChunkTokenizer
 from indexer.weights import TensorFiles
 
 _CACHED_QUERIES = 256
+_EMBEDDINGS = "embeddings.tok_embeddings.weight"
 
 
 class QueryEncoder:
@@ -31,12 +33,10 @@ class QueryEncoder:
         self._checkpoint = checkpoint
         self._tokenizer = tokenizer or ChunkTokenizer(checkpoint)
         self._tensors = TensorFiles(checkpoint.weight_files)
-        # Column order: `x @ W.T` then reads the matrix as it lies, which halves the time of small products.
-        self._weights = {
-            name: self._tensors.float32(checkpoint.tensor_prefix + name, order="F")
-            for name in checkpoint.architecture.expected_shapes()
-            if name != "embeddings.tok_embeddings.weight"
-        }
+        names = checkpoint.architecture.expected_shapes().keys() - {_EMBEDDINGS}
+        weights = {name: self._tensors.float32(checkpoint.tensor_prefix + name) for name in names}
+        self._vectors = {name: weight for name, weight in weights.items() if weight.ndim == 1}
+        self._blocks = {name: weight_blocks(weight) for name, weight in weights.items() if weight.ndim == 2}
         self._row_dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
         self._single_dense = load_dense(checkpoint.single.dense) if checkpoint.single else ()
         self._cache: OrderedDict[str, QueryVectors] = OrderedDict()
@@ -86,9 +86,7 @@ class QueryEncoder:
             is_global: _rotation(a.global_theta if is_global else a.local_theta, a.head_dim, n)
             for is_global in set(a.layer_is_global)
         }
-        x = self._tensors.float32_rows(
-            self._checkpoint.tensor_prefix + "embeddings.tok_embeddings.weight", ids
-        )
+        x = self._tensors.float32_rows(self._checkpoint.tensor_prefix + _EMBEDDINGS, ids)
         x = self._norm(x, "embeddings.norm")
         for layer, is_global in enumerate(a.layer_is_global):
             name = f"layers.{layer}"
@@ -105,8 +103,8 @@ class QueryEncoder:
         return self._norm(x, "final_norm")
 
     def _linear(self, x: Float32Array, name: str) -> Float32Array:
-        out: Float32Array = x @ self._weights[f"{name}.weight"].T
-        bias = self._weights.get(f"{name}.bias")
+        out = times_blocks(x, self._blocks[f"{name}.weight"])
+        bias = self._vectors.get(f"{name}.bias")
         return out if bias is None else out + bias
 
     def _norm(self, x: Float32Array, name: str) -> Float32Array:
@@ -115,8 +113,8 @@ class QueryEncoder:
             (centred * centred).mean(axis=-1, keepdims=True)
             + np.float32(self._checkpoint.architecture.norm_eps)
         )
-        out: Float32Array = centred / spread * self._weights[f"{name}.weight"]
-        bias = self._weights.get(f"{name}.bias")
+        out: Float32Array = centred / spread * self._vectors[f"{name}.weight"]
+        bias = self._vectors.get(f"{name}.bias")
         return out if bias is None else out + bias
 
 

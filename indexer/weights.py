@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,9 +70,9 @@ class TensorFiles:
         typed: NDArray[Any] = data.view(_NUMPY_TYPES[entry.dtype])
         return typed.reshape(entry.shape)
 
-    def float32(self, name: str, order: Literal["C", "F"] = "C") -> Float32Array:
-        """The tensor as float32, its values in rows or columns; a copy unless it is stored so."""
-        return _to_float32(self.stored(name), self.entries[name].dtype, order)
+    def float32(self, name: str) -> Float32Array:
+        """The tensor as float32; a copy unless it is stored so."""
+        return _to_float32(self.stored(name), self.entries[name].dtype)
 
     def float32_rows(self, name: str, rows: NDArray[np.integer]) -> Float32Array:
         """Some rows of a matrix as float32, (len(rows), ...); only those rows are read from disk."""
@@ -99,10 +99,10 @@ def _all_finite(values: NDArray[Any], dtype: str) -> bool:
     return bool(np.isfinite(values).all())
 
 
-def _to_float32(values: NDArray[Any], dtype: str, order: Literal["C", "F"] = "C") -> Float32Array:
+def _to_float32(values: NDArray[Any], dtype: str) -> Float32Array:
     if dtype == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
-    return values.astype(np.float32, order=order, copy=False)
+    return values.astype(np.float32, copy=False)
 
 
 def _read_header(file: Path) -> dict[str, TensorEntry]:

@@ -62,7 +62,7 @@ def test_tiles_and_pieces_do_not_change_the_maxima(data: st.DataObject) -> None:
     scores = codec.rotate(query_rows) @ stored.T
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cores, "_n_cores", lambda: n_cores)
-        patch.setattr(exact, "SHARE_TILES", 1)
+        patch.setattr(exact, "SHARE_BYTES", 32)
         patch.setattr(exact, "TILE_BYTES", 32 * data.draw(st.integers(1, 70)))
         found = run_maxima(query_rows, pieces, codec, starts, ends)
     for i, (a, b) in enumerate(zip(starts, ends, strict=True)):
@@ -99,7 +99,7 @@ def test_similarities_are_all_of_them() -> None:
 @pytest.mark.parametrize("n", [0, 1, 70])
 def test_inner_products(dtype: type, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "TILE_BYTES", 8 * 24 * 4)
-    monkeypatch.setattr(exact, "SHARE_TILES", 2)
+    monkeypatch.setattr(exact, "SHARE_BYTES", 2 * 8 * 24 * 4)
     rows, query = unit_rows(n, 24).astype(dtype), unit_rows(1, 24, 3)[0]
     np.testing.assert_allclose(inner_products(rows, query), rows.astype(np.float32) @ query, atol=1e-6)
 
