@@ -58,8 +58,9 @@ class FileView:
         self.language = language
         self.text = text
         self._starts = _line_starts(text)
-        lines = [self._span_lines(span) for span in spans if span.start_char < len(text)]
-        self.spans = tuple(sorted(lines, key=lambda item: (item.first, -item.last)))
+        lines = [SpanLines(span, span.start_line, span.end_line) for span in spans]
+        lines.sort(key=lambda item: (item.first, -item.last))
+        self.spans = tuple(lines)
 
     @property
     def n_lines(self) -> int:
@@ -143,10 +144,6 @@ class FileView:
                     last = number
                     break
         return item.first, last
-
-    def _span_lines(self, span: Span) -> SpanLines:
-        end = max(span.start_char, min(span.end_char, len(self.text)) - 1)
-        return SpanLines(span, self.line_of(span.start_char), self.line_of(end))
 
 
 def _line_starts(text: str) -> list[int]:

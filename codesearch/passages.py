@@ -189,10 +189,18 @@ def split_lines(text: str) -> list[str]:
 
 def _view(chunk: Chunk, source: PassageSource, views: dict[str, FileView | None]) -> FileView | None:
     if chunk.path not in views:
-        text = source.file_text(chunk.path)
-        spans = [entry.span for entry in source.outline(chunk.path) if entry.path == chunk.path]
-        views[chunk.path] = None if text is None else FileView(chunk.path, chunk.language, text, spans)
+        views[chunk.path] = _read_view(chunk, source)
     return views[chunk.path]
+
+
+def _read_view(chunk: Chunk, source: PassageSource) -> FileView | None:
+    text = source.file_text(chunk.path)
+    if text is None:
+        return None
+    if chunk.start_char == 0 and chunk.end_char == len(text):
+        return FileView(chunk.path, chunk.language, text, chunk.spans)
+    spans = [entry.span for entry in source.outline(chunk.path) if entry.path == chunk.path]
+    return FileView(chunk.path, chunk.language, text, spans)
 
 
 def _line_weights(hit: Hit, view: FileView) -> dict[int, float]:

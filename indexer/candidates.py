@@ -292,7 +292,7 @@ class CandidateGatherer:
         """(Q, N) maxima of each region, and of its chunk's header."""
         tables = self._tables
         pieces = [
-            self._segments.rows(int(tables.segment[c]), int(tables.rows_start[c]), int(tables.n_rows[c]))
+            self._segments.codes(int(tables.segment[c]), int(tables.rows_start[c]), int(tables.n_rows[c]))
             for c in chunks.tolist()
         ]
         first_rows = np.cumsum(tables.n_rows[chunks]) - tables.n_rows[chunks]

@@ -60,9 +60,9 @@ def _move(embeddings: EmbeddingStore, layout: RowLayout, keys: list[str]) -> Non
         for key in part:
             e = stored[key]
             single = reader.single(e.segment, e.single_start, e.n_single) if e.n_single else _NO_SINGLE
-            codes = reader.rows(e.segment, e.rows_start, e.n_rows) if e.n_rows else _NO_CODES
-            embeddings.add(NewEmbedding(key, single, codes, e.regions, e.wide, e.n_header_rows))
-            n_bytes += single.nbytes + codes.nbytes
+            rows = reader.rows(e.segment, e.rows_start, e.n_rows) if e.n_rows else _NO_ROWS
+            embeddings.add(NewEmbedding(key, single, rows, e.regions, e.wide, e.n_header_rows))
+            n_bytes += single.nbytes + rows.nbytes
             if n_bytes >= _BATCH_BYTES:
                 embeddings.commit()
                 n_bytes = 0
@@ -70,4 +70,4 @@ def _move(embeddings: EmbeddingStore, layout: RowLayout, keys: list[str]) -> Non
 
 
 _NO_SINGLE = np.empty((0, 0), np.float16)
-_NO_CODES = np.empty((0, 0), np.uint8)
+_NO_ROWS = np.empty((0, 0), np.uint8)

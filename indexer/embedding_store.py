@@ -2,9 +2,10 @@
 
 A key stands for everything the vectors depend on (model, settings, text, span borders), so another
 branch, a rename or a build that was killed finds its work done. A segment is two raw files, mapped
-by readers: single vectors as float16 (V, H) and token rows as codec bytes (R, bytes_per_row); where
-each chunk's rows lie, and its regions, is in `embeddings.db`. Bytes are written and synced before the
-row that names them, so what the database knows is always whole; what lies beyond is overwritten.
+by readers: single vectors as float16 (V, H), and token rows, each its codec's bytes and two that say
+where its token begins. Where each chunk's rows lie, and its regions, is in `embeddings.db`. Bytes are
+written and synced before the row that names them, so what the database knows is always whole; what lies
+beyond is overwritten.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ from indexer.vectors.codec import RowCodec, row_codec
 SEGMENT_BYTES = 1 << 30
 """A segment that has reached this size is closed and the next begun."""
 
+NOWHERE = 0xFFFF
+"""The start of a row whose token is not in the text, the header's say, or further in than can be noted."""
+_START_BYTES = 2
+ROW_FORMAT = 2
+"""Part of every key: vectors whose rows are stored in another way are computed anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEmbedding:
@@ -66,8 +73,8 @@ class NewEmbedding:
     key: str
     single: Float32Array | NDArray[np.float16]
     """(1 + R + W, H), unit norm, stored as float16; (0, 0) where the checkpoint has no single-vector use."""
-    codes: NDArray[np.uint8]
-    """(n_rows, bytes_per_row); (0, 0) where it has no multi-vector head."""
+    rows: NDArray[np.uint8]
+    """(n_rows, n_row_bytes) as `stored_rows` makes them; (0, 0) where it has no multi-vector head."""
     regions: Int32Array
     wide: Int32Array
     n_header_rows: int
@@ -83,7 +90,7 @@ class RowLayout:
     @property
     def n_row_bytes(self) -> int:
         """Bytes of a token row."""
-        return self.codec.bytes_per_row if self.codec is not None else 0
+        return self.codec.bytes_per_row + _START_BYTES if self.codec is not None else 0
 
 
 def row_layout(checkpoint: Checkpoint, codec: str) -> RowLayout:
@@ -92,6 +99,15 @@ def row_layout(checkpoint: Checkpoint, codec: str) -> RowLayout:
         checkpoint.single.dim if checkpoint.single else 0,
         row_codec(codec, checkpoint.rows.dim) if checkpoint.rows else None,
     )
+
+
+def stored_rows(codes: NDArray[np.uint8], starts: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Codes (n, bytes_per_row) and where each token begins, (n,), as rows (n, n_row_bytes).
+
+    A start counts characters from that of the row's region; NOWHERE, or more, for none.
+    """
+    noted = np.minimum(starts, NOWHERE).astype("<u2")
+    return np.concatenate([codes, noted[:, None].view(np.uint8)], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,20 +220,20 @@ class EmbeddingStore:
         if max(self._ends[kind] * size for kind, size in self._row_bytes.items()) >= SEGMENT_BYTES:
             self.start_segment()
         singles = [np.ascontiguousarray(new.single, dtype=np.float16) for new in self._pending]
-        codes = [np.ascontiguousarray(new.codes) for new in self._pending]
+        rows = [np.ascontiguousarray(new.rows) for new in self._pending]
         starts = dict(self._ends)
         records = []
-        for new, single, code in zip(self._pending, singles, codes, strict=True):
+        for new, single, row_bytes in zip(self._pending, singles, rows, strict=True):
             row = (
-                new.key, self._segment, starts["single"], len(single), starts["rows"], len(code),
+                new.key, self._segment, starts["single"], len(single), starts["rows"], len(row_bytes),
                 new.regions.astype("<i4").tobytes(), new.wide.astype("<i4").tobytes(), new.n_header_rows,
             )  # fmt: skip
             records.append((*row, row_checksum(row)))
             starts["single"] += len(single)
-            starts["rows"] += len(code)
+            starts["rows"] += len(row_bytes)
         self._pending.clear()
         try:
-            blocks = [self._append("single", singles), self._append("rows", codes)]
+            blocks = [self._append("single", singles), self._append("rows", rows)]
             self._record(records, [block for block in blocks if block[3]], starts)
         except (OSError, sqlite3.OperationalError) as error:
             raise StorageError(
@@ -354,8 +370,17 @@ class SegmentReader:
         return self._slice(segment, "single", start, n)  # type: ignore[return-value]
 
     def rows(self, segment: int, start: int, n: int) -> NDArray[np.uint8]:
-        """(n, bytes_per_row) uint8, a view of the mapped file."""
+        """(n, n_row_bytes) uint8, a view of the mapped file."""
         return self._slice(segment, "rows", start, n)  # type: ignore[return-value]
+
+    def codes(self, segment: int, start: int, n: int) -> NDArray[np.uint8]:
+        """(n, bytes_per_row) uint8, the same rows as their codec made them."""
+        return self.rows(segment, start, n)[:, :-_START_BYTES]
+
+    def row_starts(self, segment: int, start: int, n: int) -> NDArray[np.uint16]:
+        """(n,) where each row's token begins, in characters from its region's start; see NOWHERE."""
+        starts = np.ascontiguousarray(self.rows(segment, start, n)[:, -_START_BYTES:])
+        return starts.view("<u2").ravel().astype(np.uint16, copy=False)
 
     def _slice(self, segment: int, kind: str, start: int, n: int) -> NDArray[np.generic]:
         rows = self._map(segment, kind)[start : start + n]

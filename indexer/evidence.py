@@ -1,7 +1,6 @@
 """Why a hit is a hit: for each query word, the word of the code that answers it best, and how well.
 
-Which characters a stored row covers is not stored: the text is tokenised again, which gives the same
-rows in the same order. Called by `search.py` for the hits that it returns.
+Composed by `search.py`, for the hits that become passages; ranks nothing and tokenises nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.records import Chunk, Float32Array, Int32Array, QueryToken, QueryVectors, WordMatch
+from indexer.embedding_store import NOWHERE
+from indexer.records import Chunk, Float32Array, Int64Array, QueryToken, QueryVectors, WordMatch
 
 if TYPE_CHECKING:
     from indexer.embedding_store import SegmentReader
     from indexer.tables import Tables
-    from indexer.tokens import ChunkTokenizer
     from indexer.vectors.codec import RowCodec
 
 _LEAST_SIMILARITY = 0.35
@@ -25,13 +24,10 @@ _LEAST_SIMILARITY = 0.35
 class EvidenceFinder:
     """Compares queries with the rows of single regions of one open generation."""
 
-    def __init__(
-        self, tables: Tables, segments: SegmentReader, codec: RowCodec | None, tokenizer: ChunkTokenizer
-    ) -> None:
+    def __init__(self, tables: Tables, segments: SegmentReader, codec: RowCodec | None) -> None:
         self._tables = tables
         self._segments = segments
         self._codec = codec
-        self._tokenizer = tokenizer
 
     def find(
         self, query: str, vectors: QueryVectors | None, chunk: Chunk, position: int, region: int
@@ -43,33 +39,18 @@ class EvidenceFinder:
         if vectors is None or vectors.rows is None or self._codec is None:
             return ()
         t = self._tables
-        start, end, end_row = (int(v) for v in t.regions[region])
+        start, end, end_row = t.regions[region].tolist()
         is_first = region == int(t.region_start[position])
-        n_header = int(t.n_header_rows[position])
-        start_row = n_header if is_first else int(t.regions[region - 1, 2])
-        codes = self._segments.rows(
-            int(t.segment[position]), int(t.rows_start[position]) + start_row, end_row - start_row
-        )
-        row_chars = self._row_chars(chunk, start, end, start_row - n_header, len(codes))
-        decoded = self._codec.decode_rotated(codes[: len(row_chars)])
+        first_row = int(t.n_header_rows[position]) if is_first else int(t.regions[region - 1, 2])
+        rows = int(t.segment[position]), int(t.rows_start[position]) + first_row, end_row - first_row
+        row_starts = self._segments.row_starts(*rows)
+        in_text = row_starts < NOWHERE
+        decoded = self._codec.decode_rotated(self._segments.codes(*rows)[in_text])
         similarities = self._codec.rotate(vectors.rows) @ decoded.T
-        text = chunk.text[start:end]
-        return match_words(query, vectors.tokens, similarities, text, row_chars, start + chunk.start_char)
-
-    def _row_chars(self, chunk: Chunk, start: int, end: int, first_row: int, n_rows: int) -> Int32Array:
-        """(n, 2) characters of a region's rows, from its start; the chunk's tail, one row, has none.
-
-        `first_row` counts from the first row of the chunk's text.
-        """
-        row_chars = self._tokenizer.row_chars(chunk.text[start:end])
-        if len(row_chars) == n_rows - (end == len(chunk.text)):
-            return row_chars
-        # Tokens reach across the region's borders: only the whole chunk gives the rows that were stored.
-        (tokenized,) = self._tokenizer.tokenize([chunk])
-        chars = tokenized.token_chars[~np.isin(tokenized.input_ids, self._tokenizer.skip_ids())]
-        chars = chars[chars[:, 0] >= 0][first_row : first_row + n_rows]
-        inside: Int32Array = np.clip(chars - chunk.start_char - start, 0, end - start)
-        return inside
+        starts = row_starts[in_text].astype(np.int64)
+        return match_words(
+            query, vectors.tokens, similarities, chunk.text[start:end], starts, start + chunk.start_char
+        )
 
 
 def match_words(
@@ -77,22 +58,22 @@ def match_words(
     tokens: tuple[QueryToken, ...],
     similarities: Float32Array,
     text: str,
-    row_chars: Int32Array,
+    row_starts: Int64Array,
     start_char: int,
 ) -> tuple[WordMatch, ...]:
     """Best matches, one a query word, in the query's order.
 
-    `similarities` is (Q, R) between the query's rows and a region's; `row_chars` is (R, 2), characters of
-    `text`, which begins at `start_char` of its file.
+    `similarities` is (Q, R) between the query's rows and a region's; `row_starts` is (R,), the first
+    character of each row's token in `text`, which begins at `start_char` of its file.
     """
     if not similarities.shape[1]:
         return ()
+    best_rows = similarities.argmax(axis=1).tolist()
     best: dict[tuple[int, int], tuple[float, int]] = {}
-    for q, token in enumerate(tokens):
+    for q, (token, at) in enumerate(zip(tokens, best_rows, strict=True)):
         if not any(map(_is_word, token.text)):
             continue
-        at = int(np.argmax(similarities[q]))
-        word = _word_around(query, token.start_char, token.end_char)
+        word = _word_at(query, token.start_char)
         score = float(similarities[q, at])
         if word not in best or score > best[word][0]:
             best[word] = (score, at)
@@ -100,7 +81,7 @@ def match_words(
     for (start, end), (score, at) in sorted(best.items()):
         if score < _LEAST_SIMILARITY:
             continue
-        low, high = _word_around(text, int(row_chars[at, 0]), int(row_chars[at, 1]))
+        low, high = _word_at(text, int(row_starts[at]))
         if low == high:
             continue
         matches.append(
@@ -109,18 +90,20 @@ def match_words(
     return tuple(matches)
 
 
-def _word_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """The identifier that holds text[start:end], white space at its ends left out."""
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    if start < end and _is_word(text[start]):
-        while start > 0 and _is_word(text[start - 1]):
-            start -= 1
-    if start < end and _is_word(text[end - 1]):
-        while end < len(text) and _is_word(text[end]):
-            end += 1
+def _word_at(text: str, at: int) -> tuple[int, int]:
+    """The identifier that holds the first character from `at` on that is no white space, or the sign there.
+
+    A token's first character may be the white space before its word.
+    """
+    while at < len(text) and text[at].isspace():
+        at += 1
+    start = end = at
+    if at < len(text) and not _is_word(text[at]):
+        return at, at + 1
+    while start > 0 and _is_word(text[start - 1]):
+        start -= 1
+    while end < len(text) and _is_word(text[end]):
+        end += 1
     return start, end
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from indexer.checkpoint import Checkpoint
 from indexer.chunks import cut_chunks
-from indexer.embedding_store import EmbeddingStore, NewEmbedding
+from indexer.embedding_store import NOWHERE, ROW_FORMAT, EmbeddingStore, NewEmbedding, stored_rows
 from indexer.encoder import Encoder
 from indexer.encoder_memory import release_memory
 from indexer.lexical import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
@@ -187,7 +187,7 @@ class Ingest:
         manifest = self._manifest
         for part in (
             manifest.model_fingerprint,
-            f"{manifest.window_tokens} {manifest.overlap_tokens} {manifest.codec}",
+            f"{manifest.window_tokens} {manifest.overlap_tokens} {manifest.codec} {ROW_FORMAT}",
             chunk.header.removeprefix(chunk.path),
             chunk.text,
         ):
@@ -292,12 +292,16 @@ class Ingest:
         body = starts[n_header : len(starts) - n_tail]
         end_rows = np.searchsorted(body, regions.chars[:, 1]) + n_header
         end_rows[-1] = len(rows)
+        stored = np.empty((0, 0), np.uint8)
+        if self._codec is not None and len(rows):
+            in_region = np.full(len(rows), NOWHERE)
+            region = np.searchsorted(regions.chars[:-1, 1], body, "right")
+            in_region[n_header : len(rows) - n_tail] = body - regions.chars[region, 0]
+            stored = stored_rows(self._codec.encode(rows), in_region)
         return NewEmbedding(
             key=prepared.key,
             single=single,
-            codes=self._codec.encode(rows)
-            if self._codec is not None and len(rows)
-            else np.empty((0, 0), np.uint8),
+            rows=stored,
             regions=np.column_stack([regions.chars, end_rows]).astype(np.int32),
             wide=regions.wide_chars if len(single) else np.empty((0, 2), np.int32),
             n_header_rows=n_header,

@@ -19,7 +19,7 @@ from indexer.seals import Seal
 from indexer.settings import STATE_FOLDER
 from indexer.state_files import write_file
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _NAME = "manifest.json"
 _MAX_BYTES = 1_000_000
 _GENERATION = re.compile(r"[0-9]{1,30}")

@@ -85,7 +85,7 @@ class _StoredRows:
     def __getitem__(self, at: int) -> Float32Array:
         t, c = self.tables, int(self.positions[at])
         return self.codec.decode(
-            self.segments.rows(int(t.segment[c]), int(t.rows_start[c]), int(t.n_rows[c]))
+            self.segments.codes(int(t.segment[c]), int(t.rows_start[c]), int(t.n_rows[c]))
         )
 
     def __iter__(self) -> Iterator[Float32Array]:

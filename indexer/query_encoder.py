@@ -11,7 +11,6 @@ from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from indexer.checkpoint import Checkpoint
 from indexer.dense import activate, apply_dense, load_dense
@@ -20,6 +19,7 @@ from indexer.pool import finish_single, normalize_rows
 from indexer.products import times_blocks, weight_blocks
 from indexer.records import Float32Array, Int32Array, QueryVectors, TokenizedQuery
 from indexer.tokens import ChunkTokenizer
+from indexer.vectors.cores import one_blas_thread
 from indexer.weights import TensorFiles
 
 _CACHED_QUERIES = 256
@@ -41,7 +41,6 @@ class QueryEncoder:
         self._single_dense = load_dense(checkpoint.single.dense) if checkpoint.single else ()
         self._cache: OrderedDict[str, QueryVectors] = OrderedDict()
         self._lock = threading.Lock()
-        self._blas = ThreadpoolController()
 
     def encode(self, query: str) -> QueryVectors:
         """The vectors of a query; the same object for the same query while it is remembered."""
@@ -58,7 +57,7 @@ class QueryEncoder:
 
     def _compute(self, query: TokenizedQuery) -> QueryVectors:
         # These products are too small to share: waiting for a second thread costs more than it saves.
-        with self._blas.limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             hidden = self._forward(query.input_ids, query.n_seen)
         if not np.isfinite(hidden).all():
             raise CheckpointError(
@@ -82,20 +81,18 @@ class QueryEncoder:
         positions = np.arange(n)
         is_seen = np.broadcast_to(positions[None, :] < n_seen, (n, n))
         is_near = is_seen & (np.abs(positions[:, None] - positions[None, :]) <= a.half_window)
-        rotations = {
-            is_global: _rotation(a.global_theta if is_global else a.local_theta, a.head_dim, n)
-            for is_global in set(a.layer_is_global)
-        }
+        masks = {is_global: is_seen if is_global else is_near for is_global in set(a.layer_is_global)}
+        thetas = {True: a.global_theta, False: a.local_theta}
+        rotations = {is_global: _rotation(thetas[is_global], a.head_dim, n) for is_global in masks}
         x = self._tensors.float32_rows(self._checkpoint.tensor_prefix + _EMBEDDINGS, ids)
         x = self._norm(x, "embeddings.norm")
         for layer, is_global in enumerate(a.layer_is_global):
             name = f"layers.{layer}"
             qkv = self._linear(x if layer == 0 else self._norm(x, f"{name}.attn_norm"), f"{name}.attn.Wqkv")
-            q, k, v = qkv.reshape(n, 3, a.n_heads, a.head_dim).transpose(
-                1, 2, 0, 3
-            )  # each (heads, n, head_dim)
-            scores = _rotate(q, rotations[is_global]) @ _rotate(k, rotations[is_global]).transpose(0, 2, 1)
-            mixed = _softmax(scores * np.float32(a.head_dim**-0.5), is_seen if is_global else is_near) @ v
+            qkv = qkv.reshape(n, 3, a.n_heads, a.head_dim).transpose(1, 2, 0, 3)  # (3, heads, n, head_dim)
+            q, k = _rotate(qkv[:2], rotations[is_global])
+            scores = (q @ k.transpose(0, 2, 1)) * np.float32(a.head_dim**-0.5)
+            mixed = _softmax(scores, masks[is_global]) @ qkv[2]
             x = x + self._linear(mixed.transpose(1, 0, 2).reshape(n, a.hidden_size), f"{name}.attn.Wo")
             wide = self._linear(self._norm(x, f"{name}.mlp_norm"), f"{name}.mlp.Wi")
             gated = activate(wide[:, : a.intermediate_size], a.activation) * wide[:, a.intermediate_size :]
@@ -109,10 +106,8 @@ class QueryEncoder:
 
     def _norm(self, x: Float32Array, name: str) -> Float32Array:
         centred = x - x.mean(axis=-1, keepdims=True)
-        spread = np.sqrt(
-            (centred * centred).mean(axis=-1, keepdims=True)
-            + np.float32(self._checkpoint.architecture.norm_eps)
-        )
+        variance = np.einsum("nh,nh->n", centred, centred)[:, None] / np.float32(x.shape[-1])
+        spread = np.sqrt(variance + np.float32(self._checkpoint.architecture.norm_eps))
         out: Float32Array = centred / spread * self._vectors[f"{name}.weight"]
         bias = self._vectors.get(f"{name}.bias")
         return out if bias is None else out + bias

@@ -58,6 +58,8 @@ _OPEN_ATTEMPTS = 20
 
 _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
+_KNOWN_FILES = 20_000
+"""Files of which path, language and size are remembered: some 200 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Searcher:
         self.root = root
         self.manifest = manifest
         self._state = state_folder(root)
+        self._known_files: dict[int, FileFacts] = {}
         self._pin = Pin(root, self._state, manifest)
         try:
             self._folder = self._pin.folder
@@ -155,7 +158,7 @@ class Searcher:
 
     @cached_property
     def _evidence_finder(self) -> EvidenceFinder:
-        return EvidenceFinder(self._tables, self._segments, self._layout.codec, self._tokenizer)
+        return EvidenceFinder(self._tables, self._segments, self._layout.codec)
 
     # --- searching ---------------------------------------------------------------------------
 
@@ -168,10 +171,16 @@ class Searcher:
         self._check_mode(mode)
         filters = make_filters(request, self._store, self._tables)
         shape = query_shape(request.query, self.root.name)
-        looked_up = beside(lambda: self._gatherer.look_up(shape, mode, filters))
+        n_regions = len(self._tables.regions)
+        asked = beside(
+            lambda: (
+                self._gatherer.look_up(shape, mode, filters),
+                rarity(self._store.query, sorted(shape.stems), n_regions),
+            )
+        )
         vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
-        gathered = self._gatherer.gather(looked_up(), vectors, mode, filters)
-        rarities = rarity(self._store.query, sorted(shape.stems), len(self._tables.regions))
+        looked_up, rarities = asked()
+        gathered = self._gatherer.gather(looked_up, vectors, mode, filters)
         file_of, signals = self._file_signals(shape, rarities, gathered)
         row_weights = None if vectors is None else row_rarities(request.query, vectors.tokens, rarities)
         ranked = rank(gathered, file_of, signals, mode, row_weights)
@@ -214,13 +223,17 @@ class Searcher:
         return file_of, path_signals(shape, rarities, facts)
 
     def _file_facts(self, file_ids: list[int]) -> list[FileFacts]:
-        facts: dict[int, FileFacts] = {}
-        for at in range(0, len(file_ids), 500):
-            part = file_ids[at : at + 500]
+        known = self._known_files
+        missing = [file_id for file_id in file_ids if file_id not in known]
+        for at in range(0, len(missing), 500):
+            part = missing[at : at + 500]
             marks = ",".join("?" * len(part))
             sql = f"SELECT file_id, path, language, n_bytes FROM files WHERE file_id IN ({marks})"
-            facts |= {row[0]: FileFacts(*row[1:]) for row in self._store.query(sql, part)}
-        return [facts[file_id] for file_id in file_ids]
+            known |= {row[0]: FileFacts(*row[1:]) for row in self._store.query(sql, part)}
+        facts = [known[file_id] for file_id in file_ids]
+        if len(known) > _KNOWN_FILES:
+            self._known_files = {}
+        return facts
 
     def _hits(self, g: Gathered, ranked: Ranked, k: int) -> tuple[Hit, ...]:
         top = ranked.order[:k]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer  # type: ignore[import-untyped]
 
 from indexer.checkpoint import Checkpoint
@@ -98,22 +97,6 @@ class ChunkTokenizer:
         found = np.array(sorted({word_id for word_id in ids if word_id is not None}), dtype=np.int32)
         found.setflags(write=False)
         return found
-
-    def row_chars(self, text: str) -> Int32Array:
-        """(R, 2) characters of the tokens of a text that get a row in a document.
-
-        For a part of a chunk cut between words these are its rows, in order: tokens do not reach
-        across a word's end.
-        """
-        encoding = self._tokenizer.encode(self._lower(text), add_special_tokens=False)
-        return _offsets(encoding)[self._gets_row[np.asarray(encoding.ids, dtype=np.int32)]]
-
-    @cached_property
-    def _gets_row(self) -> NDArray[np.bool_]:
-        """(vocabulary,) False for the tokens of `skip_ids`."""
-        mask = np.ones(self._tokenizer.get_vocab_size(with_added_tokens=True), bool)
-        mask[self.skip_ids()] = False
-        return mask
 
     def count(self, text: str) -> int:
         """Tokens of a text by itself, without specials."""

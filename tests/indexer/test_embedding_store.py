@@ -8,7 +8,14 @@ import pytest
 
 from indexer import embedding_store
 from indexer.embedding_files import segment_path
-from indexer.embedding_store import EmbeddingStore, NewEmbedding, RowLayout, SegmentReader
+from indexer.embedding_store import (
+    NOWHERE,
+    EmbeddingStore,
+    NewEmbedding,
+    RowLayout,
+    SegmentReader,
+    stored_rows,
+)
 from indexer.errors import IndexCorruptError, StorageError
 from indexer.vectors.codec import row_codec
 
@@ -23,7 +30,7 @@ def embedding(key, n_single=3, n_rows=5, layout=LAYOUT, seed=0):
     return NewEmbedding(
         key=key,
         single=rng.standard_normal((n_single, layout.single_dim)).astype(np.float32),
-        codes=rng.integers(0, 256, (n_rows, layout.n_row_bytes)).astype(np.uint8),
+        rows=rng.integers(0, 256, (n_rows, layout.n_row_bytes)).astype(np.uint8),
         regions=np.array([[0, 9, 2], [9, 20, n_rows]], np.int32),
         wide=np.array([[3, 20]], np.int32),
         n_header_rows=1,
@@ -51,7 +58,7 @@ def check(folder, *wanted, layout=LAYOUT):
             single = reader.single(found.segment, found.single_start, found.n_single)
             assert np.array_equal(single, new.single.astype(np.float16))
         if layout.codec:
-            assert np.array_equal(reader.rows(found.segment, found.rows_start, found.n_rows), new.codes)
+            assert np.array_equal(reader.rows(found.segment, found.rows_start, found.n_rows), new.rows)
 
 
 def test_what_is_added_is_found_again(tmp_path):
@@ -222,3 +229,14 @@ def test_random_histories_against_a_dictionary(tmp_path, monkeypatch):
                     with path.open("ab") as file:
                         file.write(rng.randbytes(rng.randrange(40)))
     check(tmp_path, *wanted.values())
+
+
+def test_a_row_is_read_as_codes_and_as_a_start(tmp_path):
+    codes = np.arange(30, dtype=np.uint8).reshape(3, 10)
+    rows = stored_rows(codes, np.array([7, NOWHERE, 1 << 20]))
+    new = NewEmbedding("a", np.ones((1, 4), np.float32), rows, np.array([[0, 9, 3]]), np.empty((0, 2)), 0)
+    add(tmp_path, new)
+    check(tmp_path, new)
+    reader = SegmentReader(tmp_path, LAYOUT)
+    assert np.array_equal(reader.codes(0, 0, 3), codes)
+    assert reader.row_starts(0, 0, 3).tolist() == [7, NOWHERE, NOWHERE]

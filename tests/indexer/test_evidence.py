@@ -4,18 +4,18 @@ import re
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.embedding_store import NOWHERE, stored_rows
 from indexer.evidence import EvidenceFinder, match_words
-from indexer.records import Chunk, QueryToken, QueryVectors, TokenizedChunk, WordMatch
+from indexer.records import Chunk, QueryToken, QueryVectors, WordMatch
 from indexer.vectors.codec import row_codec
 
 TEXT = "def add_route(self, path):\n    self.routes.append(path)\n"
 PARTS = [("add", 4), ("route", 8), ("self", 14), ("path", 20), ("append", 43)]
 """Tokens of the text, and where they start."""
-ROW_CHARS = np.array([(start, start + len(part)) for part, start in PARTS], np.int32)
+ROW_STARTS = np.array([start for _, start in PARTS])
 
 
 def query_tokens(query):
@@ -31,7 +31,7 @@ def match(query, best, start_char=0):
     similarities[0] = similarities[-1] = 1.0
     for q, (row, score) in enumerate(best, 1):
         similarities[q, row] = score
-    return match_words(query, tokens, similarities, TEXT, ROW_CHARS, start_char)
+    return match_words(query, tokens, similarities, TEXT, ROW_STARTS, start_char)
 
 
 def test_each_query_word_is_shown_the_word_that_answers_it():
@@ -51,7 +51,7 @@ def test_parts_of_one_word_count_once_with_the_best_of_them():
     query = "addRoute"
     tokens = (QueryToken("add", 0, 3), QueryToken("Route", 3, 8))
     similarities = np.array([[0.5, 0, 0, 0, 0], [0, 0.9, 0, 0, 0]], np.float32)
-    matches = match_words(query, tokens, similarities, TEXT, ROW_CHARS, 0)
+    matches = match_words(query, tokens, similarities, TEXT, ROW_STARTS, 0)
     assert matches == (WordMatch("addRoute", "add_route", 4, 13, 0.9),)
 
 
@@ -60,7 +60,7 @@ def test_marks_and_specials_of_the_query_match_nothing():
 
 
 def test_rows_that_show_nothing_match_nothing():
-    blank = np.array([(26, 27)], np.int32)
+    blank = np.array([len(TEXT) - 1])
     similarities = np.ones((3, 1), np.float32)
     assert match_words("x", query_tokens("x"), similarities, TEXT, blank, 0) == ()
     assert match_words("x", query_tokens("x"), np.ones((3, 0), np.float32), TEXT, blank[:0], 0) == ()
@@ -74,65 +74,42 @@ def test_rows_that_show_nothing_match_nothing():
 )
 def test_words_are_where_they_are_said_to_be(query, text, seed, offset):
     rng = np.random.default_rng(seed)
-    borders = np.sort(rng.integers(0, len(text) + 1, (6, 2)), axis=1)
-    row_chars = borders[np.lexsort(borders.T[::-1])].astype(np.int32)
+    row_starts = np.sort(rng.integers(0, len(text) + 1, 6))
     tokens = query_tokens(query)
     similarities = rng.uniform(-1, 1, (len(tokens), 6)).astype(np.float32)
-    for found in match_words(query, tokens, similarities, text, row_chars, offset):
+    for found in match_words(query, tokens, similarities, text, row_starts, offset):
         assert text[found.start_char - offset : found.end_char - offset] == found.code_word
         assert found.code_word.strip() == found.code_word != ""
         assert found.query_word in query
         assert 0.35 <= found.similarity <= 1
 
 
-class WordTokenizer:
-    """A token a word; with `with_space`, the white space before it belongs to it."""
-
-    def __init__(self, with_space):
-        self.pattern = r"\s*\S+" if with_space else r"\S+"
-
-    def row_chars(self, text):
-        return np.array([m.span() for m in re.finditer(self.pattern, text)], np.int32).reshape(-1, 2)
-
-    def skip_ids(self):
-        return np.array([9], np.int32)
-
-    def tokenize(self, chunks):
-        (chunk,) = chunks
-        outside = np.full((2, 2), -1, np.int32)  # [CLS], header
-        chars = np.concatenate([outside, self.row_chars(chunk.text) + chunk.start_char, outside[:1]])
-        return [TokenizedChunk(1, np.zeros(len(chars), np.int32), chars, 2)]
-
-
-@pytest.mark.parametrize("with_space", [False, True])
-@pytest.mark.parametrize("n_header", [2, 5])
-def test_rows_are_placed_whatever_the_tokenizer_makes_of_a_border(with_space, n_header):
-    """`n_header` of 5: the vectors were stored under another, longer path."""
-    text = "alpha beta\n   gamma delta\n"
-    border, offset = text.index("   gamma") + 2, 30
-    words = ["alpha", "beta", "gamma", "delta"]
-    tokenizer = WordTokenizer(with_space)
-    rows = np.eye(16, dtype=np.float32)[: n_header + len(words) + 1]
+def test_rows_are_those_of_the_region_and_stand_where_they_are_noted():
+    text, offset, n_header = "alpha beta\ngamma == delta\n", 30, 3
+    words = {"alpha": (0, 0), "beta": (0, 5), "gamma": (1, 0), "=": (1, 6), "delta": (1, 9)}
+    border = text.index("gamma")
+    starts = [NOWHERE] * n_header + [start for _, start in words.values()] + [NOWHERE]
+    rows = np.eye(16, dtype=np.float32)[: len(starts)]
     codec = row_codec("float16", 16)
-    codes = codec.encode(rows)
-    # A token belongs to the region that it begins in: with spaces, gamma begins before the border.
-    n_first = int((tokenizer.row_chars(text)[:, 0] < border).sum())
+    stored = stored_rows(codec.encode(rows), np.array(starts))
     tables = SimpleNamespace(
-        regions=np.array([[0, border, n_header + n_first], [border, len(text), len(rows)]]),
+        regions=np.array([[0, border, n_header + 2], [border, len(text), len(rows)]]),
         region_start=np.array([0, 2]),
         n_header_rows=np.array([n_header]),
         segment=np.array([0]),
         rows_start=np.array([0]),
     )
-    segments = SimpleNamespace(rows=lambda segment, start, n: codes[start : start + n])
+    segments = SimpleNamespace(
+        codes=lambda segment, start, n: stored[start : start + n, :-2],
+        row_starts=lambda segment, start, n: stored[start : start + n, -2:].copy().view("<u2").ravel(),
+    )
     chunk = Chunk(1, "a", "", "text", text, offset, offset + len(text), 1, 2, 9, (), "a")
-    finder = EvidenceFinder(tables, segments, codec, tokenizer)
-    shown = {}
-    for number, word in enumerate(words):
-        vectors = QueryVectors(None, rows[n_header + number][None], (QueryToken("q", 0, 1),))
+    finder = EvidenceFinder(tables, segments, codec)
+    found = {}
+    for number in range(len(rows)):
+        vectors = QueryVectors(None, rows[number][None], (QueryToken("q", 0, 1),))
         for region in (0, 1):
             for match in finder.find("q", vectors, chunk, 0, region):
                 assert text[match.start_char - offset : match.end_char - offset] == match.code_word
-                shown[word] = match.code_word
-    # Of a token that reaches over the border only the part within its own region can be shown.
-    assert shown == {word: word for word in words if not (with_space and word == "gamma")}
+                found[number - n_header] = (match.code_word, region)
+    assert found == {number: (word, region) for number, (word, (region, _)) in enumerate(words.items())}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from indexer.build import build
-from indexer.embedding_store import EmbeddingStore, NewEmbedding, RowLayout, SegmentReader
+from indexer.embedding_store import EmbeddingStore, NewEmbedding, RowLayout, SegmentReader, stored_rows
 from indexer.errors import IndexCorruptError
 from indexer.multi_vectors import MultiVectors, build_multi_index
 from indexer.records import Mode, SearchRequest
@@ -25,6 +25,7 @@ with warnings.catch_warnings():
 
 DIM = 32
 LAYOUT = RowLayout(0, row_codec("float16", DIM))
+_NO_WIDE = np.empty((0, 2), np.int32)
 KEYS = [f"k{i}" for i in range(40)] + ["k7", "empty"]
 """k7 stands twice, as files of equal content do; one chunk has no rows."""
 
@@ -49,8 +50,8 @@ class Index:
                 if not store.known([key]):
                     rows = np.empty((0, DIM), np.float32) if key == "empty" else rows_of(key)
                     regions = np.array([[0, 9, len(rows)]], np.int32)
-                    codes, wide = LAYOUT.codec.encode(rows), np.empty((0, 2), np.int32)
-                    store.add(NewEmbedding(key, np.empty((0, 0), np.float32), codes, regions, wide, 0))
+                    stored, wide = stored_rows(LAYOUT.codec.encode(rows), np.arange(len(rows))), _NO_WIDE
+                    store.add(NewEmbedding(key, np.empty((0, 0), np.float32), stored, regions, wide, 0))
             store.commit()
             tables = make_tables([ChunkKey(10 + i, i, key) for i, key in enumerate(keys)], store.load)
         folder = self.folder / name

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.build import build
+from indexer.embedding_store import NOWHERE
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
 from indexer.lexical import REGIONS
 from indexer.manifest import read_manifest, state_folder, write_manifest
@@ -154,18 +155,25 @@ def test_a_word_of_the_code_is_its_own_evidence(searcher, word):
     assert word in shown
 
 
-def test_rows_are_counted_as_evidence_counts_them(searcher):
-    """Evidence tokenises a region by itself: it must come to as many rows as were stored for it."""
-    tables = searcher._tables
+def test_every_row_of_a_text_is_noted_where_its_token_begins(searcher):
+    tables, skipped, n_noted = searcher._tables, searcher._tokenizer.skip_ids(), 0
     for position, chunk_id in enumerate(tables.chunk_id.tolist()):
-        text = searcher.chunk(chunk_id).text
+        chunk = searcher.chunk(chunk_id)
+        (tokenized,) = searcher._tokenizer.tokenize([chunk])
+        chars = tokenized.token_chars[~np.isin(tokenized.input_ids, skipped)]
+        expected = (chars[chars[:, 0] >= 0, 0] - chunk.start_char).tolist()
         regions = tables.regions[tables.region_start[position] : tables.region_start[position + 1]]
-        start_row = int(tables.n_header_rows[position])
+        first_row, noted = 0, []
         for start, end, end_row in regions.tolist():
-            n_rows = len(searcher._tokenizer.row_chars(text[start:end]))
-            n_stored = end_row - start_row - (end == len(text))  # the last region's rows end with [SEP]'s
-            assert n_rows == n_stored, text[start:end]
-            start_row = end_row
+            rows = int(tables.segment[position]), int(tables.rows_start[position]) + first_row
+            starts = searcher._segments.row_starts(*rows, end_row - first_row).astype(int)
+            here = (starts[starts < NOWHERE] + start).tolist()
+            assert all(start <= at < end for at in here)
+            noted += here
+            first_row = end_row
+        assert noted == expected, chunk.path
+        n_noted += len(noted)
+    assert n_noted > 1000
 
 
 # --- filters ---------------------------------------------------------------------------------

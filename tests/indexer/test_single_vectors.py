@@ -35,8 +35,8 @@ class Index:
                     n_rows = 1 + int(key[1:])
                     regions = np.zeros((max(n_rows - 1, 1), 3), np.int32)
                     single = vectors(key, n_rows) if n_rows > 1 else np.empty((0, 0), np.float32)
-                    codes = np.zeros((1, LAYOUT.n_row_bytes), np.uint8)
-                    store.add(NewEmbedding(key, single, codes, regions, np.empty((0, 2), np.int32), 0))
+                    rows = np.zeros((1, LAYOUT.n_row_bytes), np.uint8)
+                    store.add(NewEmbedding(key, single, rows, regions, np.empty((0, 2), np.int32), 0))
             store.commit()
             chunk_keys = [ChunkKey(10 + i, i, key) for i, key in enumerate(keys)]
             tables = make_tables(chunk_keys, store.load)
