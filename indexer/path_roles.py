@@ -1,12 +1,14 @@
 """What a file's name alone says of it: hidden, secret, vendored, generated, minified, lock, binary, test.
 
 Pure functions over names; nothing here touches the disk. The walk skips by these, ranking weighs
-by `is_vendored` and `is_test`.
+by `is_vendored`, `is_test` and `platform_variant`.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass
 
 
 def _words(text: str) -> frozenset[str]:
@@ -81,6 +83,53 @@ _TEST_PATH = re.compile(
     r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*_(?:test|tests|spec)|[^/]*[.-](?:test|spec|cy|e2e))\.[^./]+$"
     r"|(?:^|/)[^/]*(?:Test|Tests|TestCase|Spec|IT)\.(?:java|kt|kts|scala|cs|swift|groovy|php)$"
 )
+
+_SYSTEMS = {
+    word: system
+    for system, words in {
+        "windows": "win windows win32 win64",
+        "darwin": "darwin macos macosx osx",
+        "linux": "linux",
+        "posix": "posix unix",
+    }.items()
+    for word in words.split()
+}
+"""Words of paths, lower case, that name an operating system."""
+_NAME_PARTS = re.compile(r"([_.+-])")
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformVariant:
+    """A path that may be one of several, one for each operating system."""
+
+    pattern: str
+    """The path in lower case with `*` for the system: equal for all that take each other's place."""
+    word: str
+    """How the path names the system."""
+    system: str
+    """`windows`, `darwin`, `linux` or `posix`."""
+
+
+def platform_variant(path: str) -> PlatformVariant | None:
+    """The system that a folder or the first or last part of a name is for: `win/fs.c`, `exec_linux.go`."""
+    *folders, name = path.lower().split("/")
+    parts = _NAME_PARTS.split(name)  # the words of the name and what stands between, the suffix last
+    for at in dict.fromkeys((len(parts) - 3, 0)):
+        if 0 <= at < len(parts) - 1 and parts[at] in _SYSTEMS:
+            renamed = "".join([*parts[:at], "*", *parts[at + 1 :]])
+            return PlatformVariant("/".join([*folders, renamed]), parts[at], _SYSTEMS[parts[at]])
+    for at in range(len(folders) - 1, -1, -1):
+        if folders[at] in _SYSTEMS:
+            pattern = "/".join([*folders[:at], "*", *folders[at + 1 :], name])
+            return PlatformVariant(pattern, folders[at], _SYSTEMS[folders[at]])
+    return None
+
+
+def native_systems(platform: str = sys.platform) -> frozenset[str]:
+    """What a path may call the system of `platform`, by default the one this runs on."""
+    if platform in ("win32", "cygwin"):
+        return frozenset({"windows"})
+    return frozenset({"posix", "darwin" if platform == "darwin" else "linux"})
 
 
 def is_hidden(name: str) -> bool:

@@ -56,29 +56,29 @@ class Weights:
     is_prose: float = 0.0
     is_aside: float = 0.0
     is_barrel: float = 0.0
-    is_header: float = 0.0
     is_vendored: float = 0.0
-    size: float = 0.0
+    is_foreign: float = 0.0
     depth: float = 0.0
     """See `signals.PathSignals`."""
 
 
 WEIGHTS: dict[Mode, Weights] = {
     Mode.HYBRID: Weights(
-        colbert_file=1.71, colbert_chunk=1.6, colbert_top=2.21, colbert_header=0.75, single_chunk=1.29,
-        single_region=0.73, single_top=0.75, lexical_top=1.29, lexical_body=2.08, symbol=0.58,
-        definition=0.76, lone_definition=1.13, stem_match=1.8, folder_match=0.99, gram_match=0.73,
-        is_test=-2.3, is_prose=-1.66, is_aside=-1.08, is_barrel=1.42, is_header=-0.84, is_vendored=-0.6,
-        size=0.2, depth=-0.43,
+        colbert_file=2.0, colbert_chunk=1.87, colbert_top=2.15, colbert_header=0.6, single_chunk=1.46,
+        single_region=0.86, single_top=0.63, lexical_top=1.24, lexical_body=2.26, symbol=0.47,
+        definition=0.7, lone_definition=1.16, stem_match=1.9, folder_match=1.02, gram_match=0.7,
+        is_test=-2.37, is_prose=-1.99, is_aside=-1.15, is_barrel=1.77, is_vendored=-0.6, is_foreign=-1.94,
+        depth=-0.43,
     ),
-    Mode.COLBERT: Weights(colbert_file=5.7, colbert_chunk=4.2, colbert_top=4.8, colbert_header=1.4),
-    Mode.SINGLE: Weights(single_chunk=1.8, single_region=2.9, single_top=6.4),
+    Mode.COLBERT: Weights(colbert_file=6.37, colbert_chunk=4.92, colbert_top=3.6, colbert_header=1.35),
+    Mode.SINGLE: Weights(single_chunk=2.48, single_region=4.62, single_top=4.45),
     Mode.LEXICAL: Weights(
-        lexical_top=3.68, lexical_body=1.98, definition=1.39, lone_definition=1.55, stem_match=2.9,
-        folder_match=1.77, gram_match=1.36, is_test=-2.29, is_prose=-1.99, is_aside=-1.26,
-        is_vendored=-0.6, size=1.97, depth=-0.4,
+        lexical_top=3.2, lexical_body=4.33, definition=1.26, lone_definition=2.56, stem_match=3.24,
+        folder_match=2.96, gram_match=1.58, is_test=-3.69, is_prose=-2.87, is_aside=-1.99,
+        is_vendored=-0.6, is_foreign=-2.75, depth=-0.34,
     ),
 }  # fmt: skip
+"""As `tests/benchmarks/fit.py` gives them; `is_vendored`, of which its data cannot speak, is set by hand."""
 
 _REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
 """What a ranker's largest value adds to a region's place within its file."""
@@ -150,7 +150,7 @@ def order_sections(
         parts["colbert"] = row_rarities @ g.maxima[:, at]
     named = np.float32(weights.stem_match) * paths.stem_match
     named += np.float32(weights.folder_match) * paths.folder_match
-    scores = section_scores(parts, file_of[at], len(paths.size)) + named[file_of[at]]
+    scores = section_scores(parts, file_of[at], len(paths.depth)) + named[file_of[at]]
     order = ranked.order.copy()
     order[places] = at[np.lexsort((at, -scores))]
     return Ranked(order, ranked.scores, ranked.colbert)
@@ -158,7 +158,7 @@ def order_sections(
 
 def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSignals:
     """Every signal of every candidate file, on its own scale, largest value 1."""
-    n_files = len(paths.size)
+    n_files = len(paths.depth)
     best: Callable[[Float32Array], Float32Array] = lambda values: _largest(values, file_of, n_files)  # noqa: E731
     columns: dict[str, Float32Array] = {}
     colbert = np.zeros(len(g.region), np.float32)
@@ -186,7 +186,7 @@ def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSi
 
 def file_scores(signals: FileSignals, weights: Weights) -> Float32Array:
     """(F,) weighted sums."""
-    total = np.zeros(len(signals.columns["size"]), np.float32)
+    total = np.zeros(len(signals.columns["depth"]), np.float32)
     for field in fields(Weights):
         weight = getattr(weights, field.name)
         if weight and field.name in signals.columns:

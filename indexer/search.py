@@ -59,7 +59,7 @@ _OPEN_ATTEMPTS = 20
 _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
 _KNOWN_FILES = 20_000
-"""Files of which path, language and size are remembered: some 200 bytes each."""
+"""Files of which path and language are remembered: some 200 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class Searcher:
         for at in range(0, len(missing), 500):
             part = missing[at : at + 500]
             marks = ",".join("?" * len(part))
-            sql = f"SELECT file_id, path, language, n_bytes FROM files WHERE file_id IN ({marks})"
+            sql = f"SELECT file_id, path, language FROM files WHERE file_id IN ({marks})"
             known |= {row[0]: FileFacts(*row[1:]) for row in self._store.query(sql, part)}
         facts = [known[file_id] for file_id in file_ids]
         if len(known) > _KNOWN_FILES:

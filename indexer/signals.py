@@ -14,17 +14,18 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from indexer.path_roles import is_test, is_vendored
+from indexer.path_roles import PlatformVariant, is_test, is_vendored, native_systems, platform_variant
 from indexer.query_shape import QueryShape, stems_of
 from indexer.records import Float32Array
 from indexer.words import joined
 
 _ASIDE = re.compile(r"(^|/)_?(examples?|samples?|docs?|docs_src|benchmarks?|bench|demos?|scripts?|tools?)/")
-_BARRELS = frozenset("__init__.py index.ts index.js index.tsx mod.rs lib.rs package-info.java".split())
+_BARRELS = frozenset("__init__.py index.ts index.js index.tsx mod.rs".split())
 _PROSE = frozenset({"markdown", "rst", "text", "asciidoc", "html", "pdf", "docx", "epub"})
 _DOCUMENTS = _PROSE | {"notebook", "org", "latex"}
-_HEADERS = (".h", ".hpp", ".hh", ".hxx")
-_IMPLEMENTATIONS = frozenset({".c", ".cc", ".cpp", ".cxx", ".m", ".mm"})
+_MIN_ROOTED = 5
+"""Letters of a stem that loses its ending: `user` is not `us`."""
+_NATIVE = native_systems()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,6 @@ class FileFacts:
 
     path: str
     language: str
-    n_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,9 @@ class PathSignals:
     """1 for examples, benchmarks, scripts and tools."""
     is_barrel: Float32Array
     """1 for files that introduce a package or pass names on."""
-    is_header: Float32Array
-    """1 for a header whose implementation is a candidate too."""
     is_vendored: Float32Array
-    size: Float32Array
-    """log(1 + bytes) over that of the largest candidate."""
+    is_foreign: Float32Array
+    """1 for what another operating system has in place of a candidate for this one, unless asked for."""
     depth: Float32Array
     """Folders above the file."""
     is_lone: Float32Array
@@ -70,31 +68,38 @@ class PathSignals:
 def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequence[FileFacts]) -> PathSignals:
     """Signals of candidate files; `rarities` holds a weight for each of the query's stems."""
     paths = [_path_facts(file.path) for file in files]
-    total = sum(rarities.values()) or 1.0
-    usual = total / max(1, len(rarities))
+    weights: dict[str, float] = {}
+    for stem, rarity in rarities.items():
+        weights[_root(stem)] = max(rarity, weights.get(_root(stem), 0.0))
+    total = sum(weights.values()) or 1.0
+    usual = total / max(1, len(weights))
 
     def of_name(own: Sequence[str]) -> float:
-        matched = sum(rarities.get(word, 0.0) for word in own)
-        n_other = sum(word not in rarities for word in own)
+        matched = sum(weights.get(word, 0.0) for word in own)
+        n_other = sum(word not in weights for word in own)
         return matched / (matched + usual * n_other) if matched else 0.0
 
     def of_folder(own: Sequence[str]) -> float:
-        return sum(rarities.get(word, 0.0) for word in own) / total
+        return sum(weights.get(word, 0.0) for word in own) / total
 
-    implemented = {path.name for path in paths if path.is_implementation}
-    sizes = np.log1p([float(file.n_bytes) for file in files])
+    native = {v.pattern for path in paths if (v := path.variant) and v.system in _NATIVE}
+
+    def is_foreign(variant: PlatformVariant | None) -> bool:
+        if variant is None or variant.system in _NATIVE or variant.word in shape.words:
+            return False
+        return variant.pattern in native
+
     return PathSignals(
-        stem_match=_column(of_name(path.name_stems) for path in paths),
-        folder_match=_column(of_folder(path.folder_stems) for path in paths),
+        stem_match=_column(of_name(path.name_roots) for path in paths),
+        folder_match=_column(of_folder(path.folder_roots) for path in paths),
         gram_match=_column(path.joined in shape.grams for path in paths),
         is_test=_column(not shape.wants_tests and path.is_test for path in paths),
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
         is_document=_column(file.language in _DOCUMENTS for file in files),
         is_aside=_column(path.is_aside for path in paths),
         is_barrel=_column(path.is_barrel for path in paths),
-        is_header=_column(path.is_header and path.name in implemented for path in paths),
         is_vendored=_column(path.is_vendored for path in paths),
-        size=(sizes / max(float(sizes.max(initial=0.0)), 1e-6)).astype(np.float32),
+        is_foreign=_column(is_foreign(path.variant) for path in paths),
         depth=_column(path.depth for path in paths),
         is_lone=np.full(len(files), float(shape.is_identifier), np.float32),
     )
@@ -104,36 +109,49 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
 class _PathFacts:
     """What a path says whatever the query is."""
 
-    name: str
-    """Of the file, without its suffix."""
-    name_stems: tuple[str, ...]
-    folder_stems: tuple[str, ...]
+    name_roots: tuple[str, ...]
+    folder_roots: tuple[str, ...]
     joined: str
     depth: int
     is_test: bool
     is_aside: bool
     is_barrel: bool
-    is_header: bool
-    is_implementation: bool
     is_vendored: bool
+    variant: PlatformVariant | None
 
 
 @lru_cache(maxsize=32_768)
 def _path_facts(text: str) -> _PathFacts:
     path = PurePosixPath(text)
     return _PathFacts(
-        name=path.stem,
-        name_stems=tuple(stems_of(path.stem)),
-        folder_stems=tuple(stems_of(str(path.parent))),
+        name_roots=_roots_of(path.stem),
+        folder_roots=_roots_of(str(path.parent)),
         joined=joined(path.stem),
         depth=text.count("/"),
         is_test=is_test(text),
         is_aside=_ASIDE.search(text.lower()) is not None,
         is_barrel=path.name in _BARRELS,
-        is_header=path.suffix in _HEADERS,
-        is_implementation=path.suffix in _IMPLEMENTATIONS,
         is_vendored=is_vendored(text),
+        variant=platform_variant(text),
     )
+
+
+def _roots_of(text: str) -> tuple[str, ...]:
+    return tuple({_root(stem) for stem in stems_of(text)})
+
+
+def _root(stem: str) -> str:
+    """A stem without the ending that makes a doer of it: `logger` is `log`, as Porter makes of `logging`.
+
+    Porter leaves the ending to short words, and files are often named for what they do.
+    """
+    if len(stem) < _MIN_ROOTED:
+        return stem
+    if stem.endswith(("er", "or")):
+        bare = stem[:-2]
+        is_doubled = len(bare) > 3 and bare[-1] == bare[-2] and bare[-1] not in "aeiou"
+        return bare[:-1] if is_doubled else bare
+    return stem.removesuffix("e")
 
 
 def _column(values: Iterable[float]) -> Float32Array:

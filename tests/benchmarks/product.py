@@ -21,7 +21,10 @@ from bench_data import CACHE, PROJECT, Collection
 from metrics import Returned
 
 MODES = ("hybrid", "single", "colbert", "lexical")
-_READ_PATH = frozenset({"search.py", "ranking.py", "query_encoder.py", "filters.py"})
+_READ_PATH = frozenset(
+    """search.py candidates.py ranking.py signals.py sections.py groups.py evidence.py query_encoder.py
+    query_shape.py filters.py products.py status.py""".split()
+)
 """Changes to these need no new index."""
 
 

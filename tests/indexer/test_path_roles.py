@@ -101,3 +101,32 @@ def test_documents_are_those_that_their_readers_know() -> None:
     prose = {suffix for name in ("markdown", "rst", "org") for suffix in LANGUAGES[name].suffixes}
     assert path_roles.PROSE_SUFFIXES - {".tex"} == prose
     assert not path_roles.DOCUMENT_SUFFIXES & path_roles.BINARY_SUFFIXES
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "system"),
+    [
+        ("src/win/fs.c", "src/*/fs.c", "windows"),
+        ("src/Unix/fs.c", "src/*/fs.c", "posix"),
+        ("os/exec_windows.go", "os/exec_*.go", "windows"),
+        ("os/exec_linux.go", "os/exec_*.go", "linux"),
+        ("posix_io.h", "*_io.h", "posix"),
+        ("std/os/darwin.zig", "std/os/*.zig", "darwin"),
+        ("linux/exec_windows.go", "linux/exec_*.go", "windows"),
+    ],
+)
+def test_paths_that_name_a_system(path: str, pattern: str, system: str) -> None:
+    variant = path_roles.platform_variant(path)
+    assert variant is not None
+    assert (variant.pattern, variant.system) == (pattern, system)
+
+
+@pytest.mark.parametrize("path", ["window.py", "darwinism/a.py", "unix", "a/b.linux", "reunix_io.c", ".win"])
+def test_paths_that_name_none(path: str) -> None:
+    assert path_roles.platform_variant(path) is None
+
+
+def test_what_is_native() -> None:
+    assert path_roles.native_systems("linux") == {"posix", "linux"}
+    assert path_roles.native_systems("darwin") == {"posix", "darwin"}
+    assert path_roles.native_systems("win32") == {"windows"}

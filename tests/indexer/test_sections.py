@@ -37,7 +37,7 @@ def test_a_region_is_scored_with_its_document_by_hand() -> None:
 
 
 def test_a_document_that_the_query_names_comes_first_among_equals() -> None:
-    facts = [FileFacts(name, "markdown", 9) for name in ("other.md", "changelog.md")]
+    facts = [FileFacts(name, "markdown") for name in ("other.md", "changelog.md")]
     paths = path_signals(query_shape("changelog", "repository"), {"changelog": 1.0}, facts)
     nothing, at = np.zeros(2, np.float32), np.arange(2)
     gathered = Gathered(at, at, np.ones(2, np.float32), *[nothing] * 5, None, None)
