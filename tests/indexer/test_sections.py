@@ -50,7 +50,7 @@ def test_a_document_that_the_query_names_comes_first_among_equals() -> None:
 def test_code_keeps_its_places(files: list[tuple[bool, float]]) -> None:
     n = len(files)
     facts = [
-        FileFacts(f"{at}.x", "markdown" if is_document else "python", 9)
+        FileFacts(f"{at}.x", "markdown" if is_document else "python")
         for at, (is_document, _) in enumerate(files)
     ]
     paths = path_signals(query_shape("lamp", "repository"), {}, facts)
