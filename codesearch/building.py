@@ -25,14 +25,32 @@ def find_root(path: str | Path = ".") -> Path:
     start = Path(path).expanduser().resolve()
     if not start.exists():
         raise InputError(f"There is no such folder: {path}.")
-    for folder in (start, *start.parents):
-        if (folder / STATE_FOLDER / "manifest.json").is_file():
-            return folder
+    indexed = _nearest_indexed(start)
+    if indexed is not None:
+        return indexed
     target = start if start.is_dir() else start.parent
     shown = "." if target == Path.cwd() else str(path)
     raise IndexMissingError(
         f"There is no index in {target} or above it; build one with `codesearch index {shown}`."
     )
+
+
+def find_root_or_self(folder: Path) -> Path:
+    """As `find_root`, and the folder itself, absolute, where nothing above has an index yet.
+
+    Raises InputError for what is no folder.
+    """
+    start = folder.expanduser().resolve()
+    if not start.exists():
+        raise InputError(f"There is no such folder: {folder}.")
+    if not start.is_dir():
+        raise InputError(f"{folder} is a file; give the folder that holds it.")
+    return _nearest_indexed(start) or start
+
+
+def _nearest_indexed(start: Path) -> Path | None:
+    above = (start, *start.parents)
+    return next((folder for folder in above if (folder / STATE_FOLDER / "manifest.json").is_file()), None)
 
 
 def build_index(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codesearch.api import CodeIndex
-from codesearch.building import find_root
+from codesearch.building import find_root_or_self
 from codesearch.seen import Seen
 from indexer.errors import IndexMissingError, InputError
 
@@ -28,7 +28,7 @@ class Repositories:
             raise InputError("Name at least one folder.")
         self.roots: dict[str, Path] = {}
         for folder in folders:
-            root = _root_of(folder)
+            root = find_root_or_self(folder)
             if root not in self.roots.values():
                 self.roots[self._free_name(root)] = root
         self._indexes: dict[str, CodeIndex] = {}
@@ -98,14 +98,3 @@ class Repositories:
         while name in self.roots:
             name, number = f"{root.name}-{number}", number + 1
         return name
-
-
-def _root_of(folder: Path) -> Path:
-    """The nearest folder with an index, or the folder itself where there is none yet."""
-    try:
-        return find_root(folder)
-    except IndexMissingError:
-        resolved = folder.expanduser().resolve()
-        if not resolved.is_dir():
-            raise InputError(f"{folder} is a file; give the folder that holds it.") from None
-        return resolved

@@ -60,25 +60,9 @@ def folders(paths: tuple[Path, ...]) -> list[Path]:
 
     Raises InputError for what is no folder.
     """
-    from indexer.errors import InputError
-    from indexer.settings import STATE_FOLDER
+    from codesearch.building import find_root_or_self
 
-    roots: list[Path] = []
-    for path in paths:
-        folder = path.expanduser().resolve()
-        if not folder.exists():
-            raise InputError(f"There is no such folder: {path}.")
-        if not folder.is_dir():
-            raise InputError(f"{path} is a file; give the folder that holds it.")
-        above = (
-            parent
-            for parent in (folder, *folder.parents)
-            if (parent / STATE_FOLDER / "manifest.json").is_file()
-        )
-        root = next(above, folder)
-        if root not in roots:
-            roots.append(root)
-    return roots
+    return list(dict.fromkeys(find_root_or_self(path) for path in paths))
 
 
 def _is_served() -> bool:
