@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,6 +145,12 @@ def rarity(query: Query, stems: Iterable[str], n_regions: int) -> dict[str, floa
     """How telling each stemmed word is: log(1 + regions / (1 + regions that hold it))."""
     found = {}
     for stem in stems:
-        rows = query(f"SELECT doc FROM {REGIONS}_terms WHERE term = ?", (stem,))
+        rows = query(f"SELECT doc FROM {REGIONS}_terms WHERE term = ?", (_without_diacritics(stem),))
         found[stem] = math.log(1.0 + n_regions / (1.0 + (rows[0][0] if rows else 0)))
     return found
+
+
+def _without_diacritics(word: str) -> str:
+    """As `remove_diacritics` leaves a word in the tables."""
+    decomposed = unicodedata.normalize("NFD", word)
+    return "".join(character for character in decomposed if not unicodedata.combining(character))

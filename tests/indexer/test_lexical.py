@@ -108,6 +108,13 @@ def test_rare_words_tell_more(connection):
     assert rarities["rare"] == pytest.approx(math.log(1 + 8 / 2))
 
 
+def test_a_word_with_diacritics_is_as_rare_as_it_is(connection):
+    add_rows(connection, REGIONS, [LexicalRow(i, ("", "", "café" if i else "cafe über")) for i in range(8)])
+    rarities = rarity(reading(connection), [stem("café"), stem("über")], 8)
+    assert rarities[stem("café")] == pytest.approx(math.log(1 + 8 / 9))
+    assert rarities[stem("über")] == pytest.approx(math.log(1 + 8 / 2))
+
+
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=20))
 @example("s as IS ed ing")
 @example("walks" * 13)
