@@ -120,27 +120,43 @@ class CandidateGatherer:
             self._definitions(shape) if by_words else _no_places(),
         )
 
+    def look_near(
+        self, vectors: QueryVectors | None, mode: Mode, filters: Filters
+    ) -> list[Int64Array] | None:
+        """Chunks that a query's vectors name, best first, an array an index; None: all are to be scored.
+
+        `vectors` is None in lexical mode. Needs nothing of `look_up`, which may run beside it.
+        """
+        multi = _multi(vectors, mode)
+        by_rows = multi is not None and self._multis.is_built
+        if multi is not None and not by_rows and int(self._tables.n_rows.sum()) <= FULL_SCAN_ROWS:
+            return None
+        near = []
+        if multi is not None and by_rows:
+            near.append(self._multis.search(multi, MAX_CHUNKS, filters.chunks))
+        if vectors is not None and vectors.single is not None:
+            near.append(self._singles.search(vectors.single, _SINGLE_ROWS, filters.chunks).chunk)
+        return near
+
     def gather(
-        self, looked_up: LookedUp, vectors: QueryVectors | None, mode: Mode, filters: Filters
+        self,
+        looked_up: LookedUp,
+        near: Sequence[Int64Array] | None,
+        vectors: QueryVectors | None,
+        mode: Mode,
+        filters: Filters,
     ) -> Gathered:
-        """Candidates for a query; `vectors` is None in lexical mode."""
+        """Candidates for a query, from what `look_up` and `look_near` found."""
         tables = self._tables
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         single = vectors.single if vectors is not None else None
+        multi = _multi(vectors, mode)
         found, symbols, definitions = looked_up.regions, looked_up.symbols, looked_up.definitions
-        multi = vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
-
-        by_rows = multi is not None and self._multis.is_built
-        if multi is not None and not by_rows and int(tables.n_rows.sum()) <= FULL_SCAN_ROWS:
+        if near is None:
             chunks = np.arange(tables.n_chunks)
             if filters.chunks is not None:
                 chunks = chunks[filters.chunks]
         else:
-            near = []
-            if multi is not None and by_rows:
-                near.append(self._multis.search(multi, MAX_CHUNKS, filters.chunks))
-            if single is not None:
-                near.append(self._singles.search(single, _SINGLE_ROWS, filters.chunks).chunk)
             chunks = self._choose_chunks(looked_up, near, filters)
         counts = tables.n_regions[chunks]
         region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
@@ -306,6 +322,11 @@ class CandidateGatherer:
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
         maxima = run_maxima(query, pieces, codec, starts, ends)
         return maxima[:, ~is_header], np.repeat(maxima[:, is_header], counts, axis=1)
+
+
+def _multi(vectors: QueryVectors | None, mode: Mode) -> Float32Array | None:
+    """The token rows of a query, where the mode compares rows."""
+    return vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
 
 def _ramp(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,6 +5,8 @@ Composed by `search.py`, for the hits that become passages; ranks nothing and to
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from indexer.tables import Tables
     from indexer.vectors.codec import RowCodec
 
+_WORD = re.compile(r"\w+")
 _LEAST_SIMILARITY = 0.35
 """Cosine under which a query word is said to have found nothing."""
 
@@ -70,12 +73,9 @@ def match_words(
         return ()
     best_rows = similarities.argmax(axis=1).tolist()
     best: dict[tuple[int, int], tuple[float, int]] = {}
-    for q, (token, at) in enumerate(zip(tokens, best_rows, strict=True)):
-        if not any(map(_is_word, token.text)):
-            continue
-        word = _word_at(query, token.start_char)
+    for q, (word, at) in enumerate(zip(_words_of(query, tokens), best_rows, strict=True)):
         score = float(similarities[q, at])
-        if word not in best or score > best[word][0]:
+        if word is not None and (word not in best or score > best[word][0]):
             best[word] = (score, at)
     matches = []
     for (start, end), (score, at) in sorted(best.items()):
@@ -90,6 +90,12 @@ def match_words(
     return tuple(matches)
 
 
+@lru_cache(maxsize=16)
+def _words_of(query: str, tokens: tuple[QueryToken, ...]) -> tuple[tuple[int, int] | None, ...]:
+    """The characters of the word that each token of a query is in; None for a token of no word."""
+    return tuple(_word_at(query, token.start_char) if _WORD.search(token.text) else None for token in tokens)
+
+
 def _word_at(text: str, at: int) -> tuple[int, int]:
     """The identifier that holds the first character from `at` on that is no white space, or the sign there.
 
@@ -97,15 +103,10 @@ def _word_at(text: str, at: int) -> tuple[int, int]:
     """
     while at < len(text) and text[at].isspace():
         at += 1
-    start = end = at
-    if at < len(text) and not _is_word(text[at]):
-        return at, at + 1
-    while start > 0 and _is_word(text[start - 1]):
+    inside = _WORD.match(text, at)
+    if inside is None:
+        return at, min(at + 1, len(text))
+    start = at
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
         start -= 1
-    while end < len(text) and _is_word(text[end]):
-        end += 1
-    return start, end
-
-
-def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
+    return start, inside.end()
