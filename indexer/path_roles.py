@@ -95,6 +95,7 @@ _SYSTEMS = {
     for word in words.split()
 }
 """Words of paths, lower case, that name an operating system."""
+_VERSION_FOLDER = re.compile(r"(?:^|(?<=/))v(?P<number>\d{1,3})(?=/)")
 _NAME_PARTS = re.compile(r"([_.+-])")
 
 
@@ -130,6 +131,21 @@ def native_systems(platform: str = sys.platform) -> frozenset[str]:
     if platform in ("win32", "cygwin"):
         return frozenset({"windows"})
     return frozenset({"posix", "darwin" if platform == "darwin" else "linux"})
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFolder:
+    """A folder that holds one of several versions: `api/v2`."""
+
+    parent: str
+    """Where its siblings lie."""
+    number: int
+
+
+def version_folder(path: str) -> VersionFolder | None:
+    """The outermost folder of a path that is named for a version, `v3` say."""
+    found = _VERSION_FOLDER.search(path)
+    return None if found is None else VersionFolder(path[: found.start()], int(found["number"]))
 
 
 def is_hidden(name: str) -> bool:

@@ -58,24 +58,25 @@ class Weights:
     is_barrel: float = 0.0
     is_vendored: float = 0.0
     is_foreign: float = 0.0
+    is_older: float = 0.0
     depth: float = 0.0
     """See `signals.PathSignals`."""
 
 
 WEIGHTS: dict[Mode, Weights] = {
     Mode.HYBRID: Weights(
-        colbert_file=2.0, colbert_chunk=1.87, colbert_top=2.15, colbert_header=0.6, single_chunk=1.46,
-        single_region=0.86, single_top=0.63, lexical_top=1.24, lexical_body=2.26, symbol=0.47,
-        definition=0.7, lone_definition=1.16, stem_match=1.9, folder_match=1.02, gram_match=0.7,
-        is_test=-2.37, is_prose=-1.99, is_aside=-1.15, is_barrel=1.77, is_vendored=-0.6, is_foreign=-1.94,
-        depth=-0.43,
+        colbert_file=1.95, colbert_chunk=1.83, colbert_top=2.17, colbert_header=0.78, single_chunk=1.44,
+        single_region=0.84, single_top=0.61, lexical_top=1.28, lexical_body=2.23, symbol=0.47,
+        definition=0.65, lone_definition=1.17, stem_match=1.87, folder_match=1.06, gram_match=0.86,
+        is_test=-2.17, is_prose=-2.01, is_aside=-1.1, is_barrel=1.8, is_vendored=-0.6, is_foreign=-1.93,
+        is_older=-2.06, depth=-0.59,
     ),
     Mode.COLBERT: Weights(colbert_file=6.37, colbert_chunk=4.92, colbert_top=3.6, colbert_header=1.35),
     Mode.SINGLE: Weights(single_chunk=2.48, single_region=4.62, single_top=4.45),
     Mode.LEXICAL: Weights(
-        lexical_top=3.2, lexical_body=4.33, definition=1.26, lone_definition=2.56, stem_match=3.24,
-        folder_match=2.96, gram_match=1.58, is_test=-3.69, is_prose=-2.87, is_aside=-1.99,
-        is_vendored=-0.6, is_foreign=-2.75, depth=-0.34,
+        lexical_top=3.22, lexical_body=4.32, definition=1.27, lone_definition=2.52, stem_match=3.28,
+        folder_match=3.12, gram_match=1.7, is_test=-3.39, is_prose=-2.92, is_aside=-1.84,
+        is_vendored=-0.6, is_foreign=-2.75, is_older=-3.07, depth=-0.55,
     ),
 }  # fmt: skip
 """As `tests/benchmarks/fit.py` gives them; `is_vendored`, of which its data cannot speak, is set by hand."""

@@ -14,7 +14,15 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from indexer.path_roles import PlatformVariant, is_test, is_vendored, native_systems, platform_variant
+from indexer.path_roles import (
+    PlatformVariant,
+    VersionFolder,
+    is_test,
+    is_vendored,
+    native_systems,
+    platform_variant,
+    version_folder,
+)
 from indexer.query_shape import QueryShape, stems_of
 from indexer.records import Float32Array
 from indexer.words import joined
@@ -59,6 +67,8 @@ class PathSignals:
     is_vendored: Float32Array
     is_foreign: Float32Array
     """1 for what another operating system has in place of a candidate for this one, unless asked for."""
+    is_older: Float32Array
+    """1 below `v3` where a candidate lies below its sibling `v4`, unless the version is asked for."""
     depth: Float32Array
     """Folders above the file."""
     is_lone: Float32Array
@@ -89,6 +99,16 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
             return False
         return variant.pattern in native
 
+    newest: dict[str, int] = {}
+    for path in paths:
+        if path.version is not None:
+            newest[path.version.parent] = max(path.version.number, newest.get(path.version.parent, 0))
+
+    def is_older(version: VersionFolder | None) -> bool:
+        if version is None or f"v{version.number}" in shape.words:
+            return False
+        return version.number < newest[version.parent]
+
     return PathSignals(
         stem_match=_column(of_name(path.name_roots) for path in paths),
         folder_match=_column(of_folder(path.folder_roots) for path in paths),
@@ -100,6 +120,7 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         is_barrel=_column(path.is_barrel for path in paths),
         is_vendored=_column(path.is_vendored for path in paths),
         is_foreign=_column(is_foreign(path.variant) for path in paths),
+        is_older=_column(is_older(path.version) for path in paths),
         depth=_column(path.depth for path in paths),
         is_lone=np.full(len(files), float(shape.is_identifier), np.float32),
     )
@@ -118,6 +139,7 @@ class _PathFacts:
     is_barrel: bool
     is_vendored: bool
     variant: PlatformVariant | None
+    version: VersionFolder | None
 
 
 @lru_cache(maxsize=32_768)
@@ -133,6 +155,7 @@ def _path_facts(text: str) -> _PathFacts:
         is_barrel=path.name in _BARRELS,
         is_vendored=is_vendored(text),
         variant=platform_variant(text),
+        version=version_folder(text),
     )
 
 

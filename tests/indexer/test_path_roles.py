@@ -130,3 +130,16 @@ def test_what_is_native() -> None:
     assert path_roles.native_systems("linux") == {"posix", "linux"}
     assert path_roles.native_systems("darwin") == {"posix", "darwin"}
     assert path_roles.native_systems("win32") == {"windows"}
+
+
+@pytest.mark.parametrize(
+    ("path", "parent", "number"),
+    [("v3/types.ts", "", 3), ("src/v12/a.py", "src/", 12), ("api/v1/v2/a.go", "api/", 1)],
+)
+def test_folders_of_versions(path: str, parent: str, number: int) -> None:
+    assert path_roles.version_folder(path) == path_roles.VersionFolder(parent, number)
+
+
+@pytest.mark.parametrize("path", ["v3.ts", "a/v1beta1/b.go", "rev3/a.py", "v/a.py", "a/v2024/b.py"])
+def test_folders_of_no_version(path: str) -> None:
+    assert path_roles.version_folder(path) is None

@@ -70,3 +70,11 @@ def test_the_other_system_is_found_by_its_name():
 @pytest.mark.usefixtures("on_linux")
 def test_without_one_for_this_system_none_is_another_s():
     assert signals_of("read a file", "windows/fs.c", "darwin/fs.c").is_foreign.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [("parse a value", [1, 0, 0, 0, 1]), ("parse a value in v3", [0, 0, 0, 0, 1])]
+)
+def test_of_several_versions_the_newest_is_meant(query, expected):
+    paths = ("src/v3/types.ts", "src/v4/core/types.ts", "src/index.ts", "lib/v1/a.ts", "src/v2/types.ts")
+    assert signals_of(query, *paths).is_older.tolist() == expected
