@@ -56,8 +56,8 @@ def batch_tokens_within(
     if left < per_token * checkpoint.window_tokens:
         needed = max_memory_bytes - left + per_token * checkpoint.window_tokens
         raise InputError(
-            f"{checkpoint.name} needs {needed / 1e9:.1f} GB of memory to read {checkpoint.window_tokens}"
-            f" tokens at once, and the limit is {max_memory_bytes / 1e9:.1f} GB; raise --max-memory."
+            f"{checkpoint.name} needs {needed / 1e6:,.0f} MB of memory to read {checkpoint.window_tokens}"
+            f" tokens at once, and the limit is {max_memory_bytes / 1e6:,.0f} MB; raise --max-memory."
         )
     return max(checkpoint.window_tokens, min(left // per_token, _CPU_BATCH_TOKENS))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -105,8 +106,6 @@ class PlatformVariant:
 
     pattern: str
     """The path in lower case with `*` for the system: equal for all that take each other's place."""
-    word: str
-    """How the path names the system."""
     system: str
     """`windows`, `darwin`, `linux` or `posix`."""
 
@@ -118,12 +117,17 @@ def platform_variant(path: str) -> PlatformVariant | None:
     for at in dict.fromkeys((len(parts) - 3, 0)):
         if 0 <= at < len(parts) - 1 and parts[at] in _SYSTEMS:
             renamed = "".join([*parts[:at], "*", *parts[at + 1 :]])
-            return PlatformVariant("/".join([*folders, renamed]), parts[at], _SYSTEMS[parts[at]])
+            return PlatformVariant("/".join([*folders, renamed]), _SYSTEMS[parts[at]])
     for at in range(len(folders) - 1, -1, -1):
         if folders[at] in _SYSTEMS:
             pattern = "/".join([*folders[:at], "*", *folders[at + 1 :], name])
-            return PlatformVariant(pattern, folders[at], _SYSTEMS[folders[at]])
+            return PlatformVariant(pattern, _SYSTEMS[folders[at]])
     return None
+
+
+def systems_named(words: Iterable[str]) -> frozenset[str]:
+    """The systems that words, lower case, speak of."""
+    return frozenset(_SYSTEMS[word] for word in words if word in _SYSTEMS)
 
 
 def native_systems(platform: str = sys.platform) -> frozenset[str]:

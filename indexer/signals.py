@@ -7,7 +7,7 @@ are `ranking.py`'s.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -21,6 +21,7 @@ from indexer.path_roles import (
     is_vendored,
     native_systems,
     platform_variant,
+    systems_named,
     version_folder,
 )
 from indexer.query_shape import QueryShape, stems_of
@@ -92,23 +93,6 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
     def of_folder(own: Sequence[str]) -> float:
         return sum(weights.get(word, 0.0) for word in own) / total
 
-    native = {v.pattern for path in paths if (v := path.variant) and v.system in _NATIVE}
-
-    def is_foreign(variant: PlatformVariant | None) -> bool:
-        if variant is None or variant.system in _NATIVE or variant.word in shape.words:
-            return False
-        return variant.pattern in native
-
-    newest: dict[str, int] = {}
-    for path in paths:
-        if path.version is not None:
-            newest[path.version.parent] = max(path.version.number, newest.get(path.version.parent, 0))
-
-    def is_older(version: VersionFolder | None) -> bool:
-        if version is None or f"v{version.number}" in shape.words:
-            return False
-        return version.number < newest[version.parent]
-
     return PathSignals(
         stem_match=_column(of_name(path.name_roots) for path in paths),
         folder_match=_column(of_folder(path.folder_roots) for path in paths),
@@ -119,10 +103,31 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         is_aside=_column(path.is_aside for path in paths),
         is_barrel=_column(path.is_barrel for path in paths),
         is_vendored=_column(path.is_vendored for path in paths),
-        is_foreign=_column(is_foreign(path.variant) for path in paths),
-        is_older=_column(is_older(path.version) for path in paths),
+        is_foreign=_foreign([path.variant for path in paths], _NATIVE, systems_named(shape.words)),
+        is_older=_older([path.version for path in paths], shape.words),
         depth=_column(path.depth for path in paths),
         is_lone=np.full(len(files), float(shape.is_identifier), np.float32),
+    )
+
+
+def _foreign(variants: Sequence[PlatformVariant | None], native: Set[str], wanted: Set[str]) -> Float32Array:
+    """1 for files of a system neither native nor wanted, where a candidate is the native one's."""
+    own = {variant.pattern for variant in variants if variant and variant.system in native}
+    return _column(
+        variant is not None and variant.system not in native | wanted and variant.pattern in own
+        for variant in variants
+    )
+
+
+def _older(versions: Sequence[VersionFolder | None], words: Sequence[str]) -> Float32Array:
+    """1 for files of a version that no word names, where a candidate has a later one."""
+    newest: dict[str, int] = {}
+    for version in versions:
+        if version is not None:
+            newest[version.parent] = max(version.number, newest.get(version.parent, 0))
+    return _column(
+        version is not None and f"v{version.number}" not in words and version.number < newest[version.parent]
+        for version in versions
     )
 
 
@@ -160,7 +165,7 @@ def _path_facts(text: str) -> _PathFacts:
 
 
 def _roots_of(text: str) -> tuple[str, ...]:
-    return tuple({_root(stem) for stem in stems_of(text)})
+    return tuple(sorted({_root(stem) for stem in stems_of(text)}))
 
 
 def _root(stem: str) -> str:

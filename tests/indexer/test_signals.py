@@ -64,7 +64,8 @@ def test_the_other_system_has_the_second_place():
 
 @pytest.mark.usefixtures("on_linux")
 def test_the_other_system_is_found_by_its_name():
-    assert signals_of("read a file on windows", "unix/fs.c", "windows/fs.c").is_foreign.tolist() == [0, 0]
+    assert signals_of("read a file on windows", "unix/fs.c", "win/fs.c").is_foreign.tolist() == [0, 0]
+    assert signals_of("read a file on macOS", "unix/fs.c", "win/fs.c").is_foreign.tolist() == [0, 1]
 
 
 @pytest.mark.usefixtures("on_linux")
