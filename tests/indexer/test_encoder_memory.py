@@ -69,7 +69,7 @@ def test_more_memory_makes_larger_batches_up_to_a_limit(monkeypatch: pytest.Monk
     assert sizes == sorted(sizes)
     assert sizes[0] >= checkpoint.window_tokens
     assert sizes[2] == sizes[3] == 4096
-    with pytest.raises(InputError, match=r"codesearch-edge needs [1-9][0-9]* MB of memory to read 1024 tokens"):
+    with pytest.raises(InputError, match=r"codesearch-edge needs [1-9][0-9]* MB of memory to read 1024"):
         batch_tokens_within(checkpoint, CPU, torch.float32, 500_000_000)
 
 
