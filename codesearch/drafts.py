@@ -35,20 +35,33 @@ class PassageLimits:
     """Short drafts of one file are joined to one passage where they lie within so many lines; 0: never."""
     widening_share: float = 0.0
     """A hit widens the passage that it touches if it scores at least this share of the passage's own."""
+    n_full: int = 400
+    """Passages after so many are brief: a long list is looked through, not read."""
+    brief_lines: int = 8
+    """Lines of a brief passage."""
     max_gap_lines: int = 2
     """A gap this short is shown: a mark would cost as much."""
     duplicate_share: float = 0.9
     """Two passages are one when this share of their distinct lines is common."""
 
 
-DEFAULT_LIMITS = PassageLimits(widening_share=0.8)
+    def brief(self) -> PassageLimits:
+        """The limits of passages after the first `n_full`."""
+        return replace(
+            self,
+            max_lines=min(self.max_lines, self.brief_lines),
+            window_lines=min(self.window_lines, self.brief_lines),
+        )
+
+
+_SCREENFUL = 10
+DEFAULT_LIMITS = PassageLimits(widening_share=0.8, n_full=_SCREENFUL)
 """Of ten search results: short, so that several fit a screen or a few hundred tokens."""
 CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30)
 """Of context blocks: whole functions, as a reader without the file needs them."""
 
 
 _PAGE_LINES = 180
-_SCREENFUL = 10
 _TOKENS_A_LINE = 10
 
 

@@ -159,6 +159,15 @@ def test_a_much_lower_hit_does_not_widen_a_passage(fake, make_hit):
     assert shown("line 54\n", 7.9) == [(49, 52), (53, 56)]
 
 
+def test_the_tail_of_a_long_list_is_brief(fake, make_hit):
+    text = {n: "".join(f"line {n} {i}\n" for i in range(40)) for n in range(4)}
+    searcher = fake({f"{n}.txt": text[n] for n in text})
+    hits = [make_hit(searcher, f"{n}.txt", f"line {n} 20", score=9.0 - n) for n in text]
+    limits = PassageLimits(window_lines=16, n_full=2, brief_lines=5)
+    shown = [passage.text.count("\n") for passage in passages(searcher, hits, limits=limits)]
+    assert shown == [16, 16, 5, 5]
+
+
 def test_copies_are_dropped_and_named(fake, make_hit):
     text = "def f(a):\n    b = a + 1\n    c = b * 2\n    return c\n"
     searcher = fake({"a.py": text, "vendor/a.py": text.replace("    ", "\t"), "b.py": text.replace("c", "d")})
