@@ -44,7 +44,6 @@ class PassageLimits:
     duplicate_share: float = 0.9
     """Two passages are one when this share of their distinct lines is common."""
 
-
     def brief(self) -> PassageLimits:
         """The limits of passages after the first `n_full`."""
         return replace(
