@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from codesearch import CodeIndex
+from codesearch.counting import counter_for
 
 QUESTIONS = (
     "where are keyboard events handled", "parse command line options", "cache results of expensive calls",
@@ -32,7 +33,11 @@ def main() -> None:
     flags.add_argument("folder", type=Path, help="a folder that is indexed")
     with CodeIndex.open(flags.parse_args().folder) as index:
         status = index.status()
-        print(f"{status.n_files:,} files, {status.n_tokens:,} tokens, {status.n_rows:,} token rows")
+        counter = counter_for().name
+        print(
+            f"{status.n_files:,} files, {status.n_tokens:,} tokens, {status.n_rows:,} token rows;"
+            f" passages counted by {counter}"
+        )
         for question in QUESTIONS:
             index.search(f"{question} please")
         for k in (3, 10, 20):
