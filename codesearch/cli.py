@@ -92,7 +92,8 @@ class Commands(click.Group):
 def _usage_error(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx else "codesearch"
     message = error.format_message().rstrip(".?")
-    is_unquoted = message.startswith("Got unexpected extra argument")
+    takes_query = error.ctx is not None and any(p.name == "query" for p in error.ctx.command.params)
+    is_unquoted = takes_query and message.startswith("Got unexpected extra argument")
     advice = (
         "A query of several words stands in quotes"
         if is_unquoted

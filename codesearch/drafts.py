@@ -35,8 +35,8 @@ class PassageLimits:
     """Short drafts of one file are joined to one passage where they lie within so many lines; 0: never."""
     widening_share: float = 0.0
     """A hit widens the passage that it touches if it scores at least this share of the passage's own."""
-    n_full: int = 400
-    """Passages after so many are brief: a long list is looked through, not read."""
+    n_full: int = 0
+    """Passages after so many are brief: a long list is looked through, not read; 0: none is."""
     brief_lines: int = 8
     """Lines of a brief passage."""
     max_gap_lines: int = 2

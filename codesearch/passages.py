@@ -109,8 +109,8 @@ def draft_passages(
         view = _view(chunk, source, views)
         if view is None or not view.n_lines:
             continue
-        own = limits if len(kept) < limits.n_full else limits.brief()
-        draft = cut(hit if explain is None else explain(hit), view, own)
+        is_brief = 0 < limits.n_full <= len(kept)
+        draft = cut(hit if explain is None else explain(hit), view, limits.brief() if is_brief else limits)
         if skip is not None and skip(draft):
             dropped.append(draft.omitted("seen"))
             continue

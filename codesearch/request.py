@@ -105,7 +105,7 @@ def check_glob(glob: str) -> str:
 
 
 def check_regex(regex: str | None) -> str | None:
-    """A pattern that the package `regex` compiles; it takes what `re` takes, and bounds a match in time."""
+    """A pattern that can be served; see `indexer.expressions`."""
     problem = "" if regex is None else regex_problem(regex)
     if problem:
         shown = repr(regex) if len(regex or "") <= _SHOWN_REGEX_CHARS else "given"
@@ -114,16 +114,10 @@ def check_regex(regex: str | None) -> str | None:
 
 
 def regex_problem(regex: str) -> str:
-    """Why a pattern does not compile, without a full stop; empty where it does."""
-    import regex as engine
+    """Why a pattern cannot be served, without a full stop; empty where it can."""
+    from indexer.expressions import expression_problem
 
-    try:
-        engine.compile(regex)
-    except engine.error as error:
-        return str(error)
-    except (RecursionError, OverflowError):
-        return "too deeply nested, or repeated too often"
-    return ""
+    return expression_problem(regex)
 
 
 def check_budget(budget_tokens: int | None) -> int | None:

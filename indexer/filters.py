@@ -13,6 +13,7 @@ import regex
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
+from indexer.expressions import expression_problem
 from indexer.globs import PathGlobs
 from indexer.languages import canonical, is_code, knows
 from indexer.records import Int64Array, Mode, SearchRequest
@@ -24,11 +25,6 @@ SPAN_KINDS = frozenset(
     " section page cell table code".split()
 )
 _REGEX_SECONDS = 2.0
-_MAX_REGEX_PARTS = 50_000
-_REGEX_TOKEN = regex.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<least>\d{1,9})?(?:,(?P<most>\d{1,9})?)?\}|.", regex.DOTALL
-)
-"""An escape, a set, a counted repeat, or one character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +55,9 @@ def check_request(request: SearchRequest) -> None:
         if kind not in SPAN_KINDS | {"docs"}:
             raise InputError(f"Unknown kind {kind!r}; known: {', '.join(sorted(SPAN_KINDS | {'docs'}))}.")
     if request.regex is not None:
-        if n_compiled_parts(request.regex) > _MAX_REGEX_PARTS:
-            raise InputError(
-                f"The regular expression {request.regex!r} has more than {_MAX_REGEX_PARTS:,} parts with its"
-                " repeats written out; use smaller counts, or `*`."
-            )
-        try:
-            regex.compile(request.regex)
-        except regex.error as error:
-            raise InputError(f"The regular expression {request.regex!r} is broken: {error}.") from None
-
-
-def n_compiled_parts(pattern: str) -> int:
-    """About how many parts a pattern has once its counted repeats are written out.
-
-    Compiling writes them out, half a kilobyte each, before any time limit: `((a{999}){999}){999}` would
-    take the machine. A broken pattern gets some number; compiling it says what is wrong.
-    """
-    n_before: list[int] = []  # parts before each open group, in the group around it
-    n_parts = n_last = 0
-    for token in _REGEX_TOKEN.finditer(pattern):
-        text, count = token.group(), token.group("most") or token.group("least")
-        if text == "(":
-            n_before.append(n_parts)
-            n_parts = n_last = 0
-        elif text == ")" and n_before:
-            n_last = n_parts
-            n_parts += n_before.pop()
-        elif count:
-            n_parts += n_last * (int(count) - 1)
-            n_last *= int(count)
-        else:
-            n_parts, n_last = n_parts + 1, 1
-    return n_parts + sum(n_before)
+        problem = expression_problem(request.regex)
+        if problem:
+            raise InputError(f"The regular expression {request.regex!r} is broken: {problem}.")
 
 
 def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> Filters:

@@ -1,7 +1,8 @@
-"""What a file's name alone says of it: hidden, secret, vendored, generated, minified, lock, binary, test.
+"""What a file's name alone says of it: hidden, secret, vendored, generated, minified, lock, binary, test,
+of one system or version among several.
 
 Pure functions over names; nothing here touches the disk. The walk skips by these, ranking weighs
-by `is_vendored`, `is_test` and `platform_variant`.
+by `is_vendored`, `is_test`, `platform_variant` and `version_folder`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import regex
 
+from codesearch.request import check_regex
 from indexer.errors import NothingToIndexError
 from indexer.globs import PathGlobs
 from indexer.records import (
@@ -64,7 +65,7 @@ class PlainText:
         lowered = [f"{file.path}\n{file.text}".lower() for file in files]
         n_with = {word: sum(word in text for text in lowered) for word in words}
         weights = {word: math.log(1 + len(files) / n) for word, n in n_with.items() if n}
-        pattern = regex.compile(request.regex or "", regex.MULTILINE)
+        pattern = regex.compile(check_regex(request.regex) or "", regex.MULTILINE)
         deadline = time.monotonic() + REGEX_SECONDS
         is_slow = False
         passages = []

@@ -46,6 +46,7 @@ def test_undecodable_arguments_are_replaced():
         ({"paths": ["a/../../b"]}, "leaves the indexed folder"),
         ({"regex": "["}, "is broken"),
         ({"regex": "(" * 5000}, "regular expression"),
+        ({"regex": "((a{999}){999}){999}"}, "more than 50,000 parts"),
         ({"kinds": ["nonsense"]}, "Unknown kind 'nonsense'"),
     ],
 )

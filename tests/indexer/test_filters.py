@@ -10,7 +10,8 @@ import pytest
 from indexer import filters
 from indexer.embedding_store import StoredEmbedding
 from indexer.errors import InputError
-from indexer.filters import check_request, make_filters, n_compiled_parts
+from indexer.expressions import n_compiled_parts
+from indexer.filters import check_request, make_filters
 from indexer.records import Chunk, SearchRequest, Span
 from indexer.store import ChunkKey, StoreReader, StoreWriter
 from indexer.tables import make_tables
