@@ -99,8 +99,11 @@ class Draft:
         """The finished passage, its tokens counted."""
         text, omitted = _lines_and_marks(self)
         inner = self.symbol.span if self.symbol else None
-        lined = (replace(match, line=self.file.line_of(match.start_char)) for match in self.hit.matches)
-        matches = tuple(match for match in lined if self._shows(match.line))
+        matches = tuple(
+            replace(match, line=line)
+            for match in self.hit.matches
+            if self._shows(line := self.file.line_of(match.start_char))
+        )
         chain = self.file.enclosing(self.symbol.first, self.symbol.last) if self.symbol else []
         return Passage(
             path=self.file.path,

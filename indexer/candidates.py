@@ -220,13 +220,17 @@ class CandidateGatherer:
     def _places(self, rows: list[tuple[int, int, float]]) -> _Places:
         """Regions in which spans begin, from (chunk_id, start_char in the chunk, score)."""
         tables = self._tables
-        regions = []
-        for chunk_id, start, _ in rows:
-            position = int(tables.position(np.array([chunk_id]))[0])
-            low, high = int(tables.region_start[position]), int(tables.region_start[position + 1])
-            inside = int(np.searchsorted(tables.regions[low:high, 0], start, "right")) - 1
-            regions.append(low + max(inside, 0))
-        return _Places(np.array(regions, np.int64), np.array([score for _, _, score in rows], np.float32))
+        if not rows:
+            return _no_places()
+        columns = np.array(rows, np.float64)
+        chunks, at = np.unique(tables.position(columns[:, 0].astype(np.int64)), return_inverse=True)
+        counts = tables.n_regions[chunks]
+        first = np.cumsum(counts) - counts
+        regions = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        begins = (np.repeat(np.arange(len(chunks)), counts) << _CHAR_BITS) + tables.regions[regions, 0]
+        starts = (at << _CHAR_BITS) + columns[:, 1].astype(np.int64)
+        inside = np.maximum(np.searchsorted(begins, starts, "right") - 1, first[at])
+        return _Places(regions[inside], columns[:, 2].astype(np.float32))
 
     def _region_positions(self, row_ids: Int64Array) -> Int64Array:
         """Positions in the region table of full-text row ids."""

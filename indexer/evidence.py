@@ -6,6 +6,7 @@ Composed by `search.py`, for the hits that become passages; ranks nothing and to
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,14 @@ _LEAST_SIMILARITY = 0.35
 """Cosine under which a query word is said to have found nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class _RotatedRows:
+    """A query and its rows in the space of the stored ones."""
+
+    vectors: QueryVectors
+    rows: Float32Array
+
+
 class EvidenceFinder:
     """Compares queries with the rows of single regions of one open generation."""
 
@@ -31,6 +40,7 @@ class EvidenceFinder:
         self._tables = tables
         self._segments = segments
         self._codec = codec
+        self._last: _RotatedRows | None = None
 
     def find(
         self, query: str, vectors: QueryVectors | None, chunk: Chunk, position: int, region: int
@@ -49,11 +59,19 @@ class EvidenceFinder:
         row_starts = self._segments.row_starts(*rows)
         in_text = row_starts < NOWHERE
         decoded = self._codec.decode_rotated(self._segments.codes(*rows)[in_text])
-        similarities = self._codec.rotate(vectors.rows) @ decoded.T
+        similarities = self._rotated(vectors, self._codec) @ decoded.T
         starts = row_starts[in_text].astype(np.int64)
         return match_words(
             query, vectors.tokens, similarities, chunk.text[start:end], starts, start + chunk.start_char
         )
+
+    def _rotated(self, vectors: QueryVectors, codec: RowCodec) -> Float32Array:
+        """A query's rows in the codec's space, remembered for the other hits of the answer."""
+        last = self._last
+        if last is None or last.vectors is not vectors:
+            assert vectors.rows is not None
+            last = self._last = _RotatedRows(vectors, codec.rotate(vectors.rows))
+        return last.rows
 
 
 def match_words(

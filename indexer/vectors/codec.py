@@ -200,7 +200,7 @@ class Int4Codec:
     def decode_unscaled(self, codes: UInt8Array, out: Float32Array | None = None) -> Float32Array:
         """Codes (n, D / 2 + 2) as levels of the quantiser, (n, D) float32, in rotated space."""
         out = _buffer(out, len(codes), self.dim)
-        words = np.ascontiguousarray(codes[:, : self.dim // 2]).view("<u2")  # (n, D / 4)
+        words = codes[:, : self.dim // 2].view("<u2")  # (n, D / 4)
         # One gather moves four floats: NumPy has no 16-byte type but this one.
         np.take(_four_levels(), words, out=out.view(np.complex128), mode="clip")
         return out
@@ -249,7 +249,7 @@ def _scale_bytes(scale: NDArray[np.float16]) -> UInt8Array:
 
 def _read_scale(codes: UInt8Array, column: int) -> Float32Array:
     """The (n,) scales that stand in two bytes from `column` on."""
-    return np.ascontiguousarray(codes[:, column : column + 2]).view("<f2").ravel().astype(np.float32)
+    return codes[:, column : column + 2].view("<f2")[:, 0].astype(np.float32)
 
 
 def _nearest_levels(numbers: Float32Array) -> UInt8Array:

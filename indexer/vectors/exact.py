@@ -29,6 +29,9 @@ threads wait for the interpreter: on two cores 98,000 rows took 6.5, 5.4, 4.7 ms
 SHARE_BYTES = 4 << 20
 """Decoded rows that make it worth while to give another core its share: half a millisecond's and more."""
 
+KEPT_BYTES = 32 << 20
+"""Single vectors that fit in so much as float32 stay decoded from the second search on."""
+
 NOTHING = -1.0
 """The maximum over no rows: the least that a cosine can be."""
 
@@ -112,6 +115,7 @@ class ExactIndex:
         """Rows (n, D) float16 or float32 and their ids, ascending; without ids, a row's position."""
         self._rows = rows
         self._ids = ids
+        self._is_used = False
 
     @property
     def n_rows(self) -> int:
@@ -121,12 +125,22 @@ class ExactIndex:
     def search(self, query: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
         """The k nearest to a query (D,), among the ids in `allowed` where that is given."""
         scores = inner_products(self._rows, query)
+        self._keep_decoded()
         ids = self._ids if self._ids is not None else np.arange(len(scores), dtype=np.int64)
         if allowed is not None:
             kept = np.flatnonzero(np.isin(ids, allowed))
             ids, scores = ids[kept], scores[kept]
         best = top_k(scores, k)
         return Neighbours(ids[best], scores[best])
+
+    def _keep_decoded(self) -> None:
+        """Decode all rows for good once a second search shows that the process asks more than once.
+
+        Decoding takes three quarters of a search: 15,000 rows of 256 numbers 1.3 ms, without it 0.35.
+        """
+        if self._is_used and self._rows.dtype == np.float16 and 4 * self._rows.size <= KEPT_BYTES:
+            self._rows = float16_to_float32(np.ascontiguousarray(self._rows))
+        self._is_used = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,3 +115,15 @@ def test_exact_index_ranks_ties_by_id_and_obeys_the_filter() -> None:
     assert index.search(query, 2, np.array([], np.int64)).ids.tolist() == []
     assert ExactIndex(rows).search(query, 2).ids.tolist() == [0, 2]
     np.testing.assert_allclose(index.search(query, 4).scores, [1, 1, 0.6, 0])
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1 << 20])
+def test_rows_that_stay_decoded_answer_as_before(kept_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "KEPT_BYTES", kept_bytes)
+    rows, query = unit_rows(300, 24).astype(np.float16), unit_rows(1, 24, 3)[0]
+    index = ExactIndex(rows)
+    first = index.search(query, 9)
+    for _ in range(3):
+        again = index.search(query, 9)
+        assert again.ids.tolist() == first.ids.tolist()
+        np.testing.assert_allclose(again.scores, first.scores, atol=1e-6)
