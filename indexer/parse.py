@@ -170,20 +170,24 @@ def _run_query(content: bytes, grammar: str, deadline: float) -> _Found:
                 elif capture == "replaces":
                     found.replaced[nodes[0].start_byte, nodes[0].end_byte] = pattern
                 elif capture[0] != "_" and capture not in _NAMES:
-                    symbol = _symbol(content, pattern, capture, captures)
+                    symbol = _symbol(content, grammar, pattern, capture, captures)
                     if symbol.name not in ("", "_"):
                         found.symbols.append(symbol)
     return found
 
 
-def _symbol(content: bytes, pattern: int, capture: str, captures: dict[str, list[Node]]) -> _Symbol:
+def _symbol(
+    content: bytes, grammar: str, pattern: int, capture: str, captures: dict[str, list[Node]]
+) -> _Symbol:
     node = captures[capture][0]
     if "title" in captures:
         name_node = captures["title"][0]
         name = " ".join(_text(content, name_node).strip("\"'`").split())
     else:
         name_node = captures["name"][0]
-        parts = [_plain_name(_text(content, part)) for part in (*captures.get("scope", ())[:1], name_node)]
+        parts = [
+            _plain_name(_text(content, part), grammar) for part in (*captures.get("scope", ())[:1], name_node)
+        ]
         name = ".".join(part for part in parts if part)
     return _Symbol(
         kind=capture.removesuffix(_CLAUSE),
@@ -210,18 +214,21 @@ def _text(content: bytes, node: Node) -> str:
     )
 
 
-_SEPARATOR = re.compile(r"\s*(?:::|->|:|\$|\\|@)\s*")
+_SEPARATOR = re.compile(r"\s*(?:::|->|:|\\|@)\s*")
+_R_SEPARATOR = re.compile(r"\s*(?:::|->|:|\$|\\|@)\s*")
+"""With the `$` that is a letter of names elsewhere."""
 _ARGUMENTS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
 
 
-def _plain_name(written: str) -> str:
+def _plain_name(written: str, grammar: str) -> str:
     """Write a name with dots, without quotes, type arguments and line breaks: `Foo<T>::bar` → `Foo.bar`."""
     name = written.strip("\"'`")
     if name.isidentifier():
         return name
     if (name[:1].isalpha() or name[:1] == "_") and not name.startswith("operator"):
         name = _ARGUMENTS.sub("", name)
-    return " ".join(_SEPARATOR.sub(".", name).strip(".").split())
+    separator = _R_SEPARATOR if grammar == "r" else _SEPARATOR
+    return " ".join(separator.sub(".", name).strip(".").split())
 
 
 def _deduplicate(found: _Found) -> list[_Symbol]:

@@ -121,8 +121,12 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def leaf_of(name: str) -> str:
-    """The key a symbol is looked up by: `Router.add_route` gives `addroute`; a heading its own words."""
-    return joined(last_name(name))
+    """The key a symbol is looked up by: `Router.add_route` gives `addroute`; a heading its own words.
+
+    `$type` is found by `type` as well, for a query's words have no signs.
+    """
+    leaf = joined(last_name(name))
+    return leaf.replace("$", "") or leaf
 
 
 class StoreWriter:

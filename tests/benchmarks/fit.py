@@ -4,6 +4,7 @@
     python tests/benchmarks/fit.py --mode lexical         # those of another mode
     python tests/benchmarks/fit.py --l2 0.001,0.003,0.01  # how strongly they are held back
     python tests/benchmarks/fit.py --worth                # what each signal is worth, left out by itself
+    python tests/benchmarks/fit.py --components           # each ranker by itself beside the sum, by language
 
 The model is a softmax over a question's candidate files, the loss the negative logarithm of the share that
 the right files get, and an L2 penalty. CoSQA's questions count a third. `left out` is NDCG@10 over
@@ -33,6 +34,11 @@ if str(PROJECT) not in sys.path:
     sys.path.insert(0, str(PROJECT))
 
 COSQA_WEIGHT = 0.35
+COMPONENTS = (
+    "lexical_top", "lexical_body", "symbol", "colbert_file", "colbert_chunk", "colbert_top",
+    "single_chunk", "single_region", "single_top",
+)  # fmt: skip
+"""What the rankers say of a file: BM25, MaxSim and single vectors, each in the forms that the sum holds."""
 Floats = NDArray[np.float64]
 
 
@@ -82,6 +88,10 @@ def main() -> int:
     for collection in collections:
         by_set[collection.set_name] += _ask(collection, spec, arguments.mode, [*names, *held])
     now = np.array([getattr(code, name) for name in [*names, *held]])
+    if arguments.components:
+        languages = {collection.name: collection.language for collection in collections}
+        _print_components(by_set["repo"], languages, [*names, *held], now)
+        return 0
     print(f"as in the code: {_figures(by_set, now)}")
     for l2 in strengths:
         fitted = _figures(by_set, _fit(by_set, l2, len(held), now))
@@ -180,6 +190,23 @@ def _left_out(by_set: dict[str, list[Asked]], l2: float, held: dict[str, float],
     return f"left out {np.mean(scores):.4f}"
 
 
+def _print_components(
+    questions: Sequence[Asked], languages: dict[str, str], names: Sequence[str], now: Floats
+) -> None:
+    """A line a language: NDCG@10 of the sum, and of the best ranker by itself."""
+    alone = {
+        name: np.where([name == other for other in names], 1.0, 0.0) for name in COMPONENTS if name in names
+    }
+    n_above = 0
+    for language in dict.fromkeys(languages[asked.repository] for asked in questions):
+        own = [asked for asked in questions if languages[asked.repository] == language]
+        total = np.mean([_ndcg(asked, now) for asked in own])
+        best, name = max((np.mean([_ndcg(asked, alone[name]) for asked in own]), name) for name in alone)
+        n_above += total > best
+        print(f"{language:<12} {total:.3f}  {name:<14} {best:.3f}")
+    print(f"above the best ranker by itself in {n_above} languages")
+
+
 def _figures(by_set: dict[str, list[Asked]], weights: Floats) -> str:
     ndcg = np.mean([_ndcg(asked, weights) for asked in by_set["repo"]])
     ranks = [
@@ -219,6 +246,7 @@ def _parser() -> argparse.ArgumentParser:
         default=["is_vendored"],
         help="signals whose weight stays as it is; default is_vendored, of which the data cannot speak",
     )
+    parser.add_argument("--components", action="store_true", help="each ranker by itself, by language")
     parser.add_argument("--worth", action="store_true", help="each signal left out by itself")
     return parser
 

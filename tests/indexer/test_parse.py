@@ -42,6 +42,12 @@ def names(text: str, language: str = "python") -> list[str]:
     return [span.name for span in spans(text, language)]
 
 
+def test_a_dollar_is_a_letter_where_the_language_says_so() -> None:
+    text = "interface $ZodType { _zod: any }\nconst user$ = () => 1\nfunction $() {}\n"
+    assert names(text, "typescript") == ["$ZodType", "user$", "$"]
+    assert names("a$f <- function(x) 1\n", "r") == ["a.f"]
+
+
 def assert_sound(text: str, found: tuple[Span, ...]) -> None:
     """Spans lie in the text, nest, are sorted, and count lines right."""
     open_ends: list[int] = []

@@ -130,6 +130,8 @@ def test_many_threads_share_one_reader(reader):
         ("Guide > Setting up > First steps", "first steps"),
         ("Guide > Release 2.1", "release 2.1"),
         ("3.2 The model", "3.2 the model"),
+        ("core.$ZodType", "zodtype"),
+        ("$", "$"),
     ],
 )
 def test_symbols_are_looked_up_by_their_last_part(name, leaf):
