@@ -15,7 +15,7 @@ from codesearch.budget import fill
 from codesearch.context import Context, build_context
 from codesearch.counting import NamedCounter, remembering
 from codesearch.drafts import CONTEXT_LIMITS, DEFAULT_LIMITS, Draft, PassageLimits, search_limits
-from codesearch.explain import explain_empty, stale_note
+from codesearch.explain import NO_WORDS, explain_empty, stale_note
 from codesearch.findings import Filters, Findings, IndexState
 from codesearch.passages import Drafts, draft_passages
 from codesearch.seen import Seen
@@ -44,6 +44,8 @@ class Question:
     seen: Seen | None = None
     truncated: bool = field(default=False, init=False)
     """The engine ran out of time on an answer."""
+    has_words: bool = field(default=True, init=False)
+    """An indexed text holds a word of the query."""
 
     def drafts(
         self,
@@ -57,7 +59,7 @@ class Question:
         while True:
             n_hits = min(n_hits, MOST_HITS)
             result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
-            self.truncated = result.truncated
+            self.truncated, self.has_words = result.truncated, result.has_words
             skip = self.seen.covers if self.seen is not None else None
             explain = partial(self.searcher.explain, result)
             drafts = draft_passages(
@@ -68,13 +70,15 @@ class Question:
             n_hits *= 4
 
     def notes(self, drafts: Drafts) -> tuple[str, ...]:
-        """Sentences for a person: why nothing was found, what is stale, what was cut."""
+        """Sentences for a person: why nothing was found or little fits, what is stale, what was cut."""
         notes = []
         if not drafts.kept:
             if any(omitted.reason == "seen" for omitted in drafts.dropped):
                 notes.append("Everything that answers was shown before; leave --seen out to see it again.")
             else:
                 notes.extend(explain_empty(self.request, self.state, self.searcher.paths()))
+        elif not self.has_words:
+            notes.append(NO_WORDS)
         if self.truncated:
             notes.append("The regular expression took too long; files after its time limit were left out.")
         return (*notes, *stale_note(self.state))

@@ -1,4 +1,4 @@
-"""Why an answer is empty, and what is stale: sentences for a person, from facts alone.
+"""Why an answer is empty or weak, and what is stale: sentences for a person, from facts alone.
 
 An empty answer is never just empty. Called by `api.py`.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from codesearch.findings import IndexState
 from indexer.globs import PathGlobs
 from indexer.records import Mode, SearchRequest
+
+NO_WORDS = "No indexed text has a word of the query; these passages are only the nearest to it."
 
 
 def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iterable[str]) -> list[str]:

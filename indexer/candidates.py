@@ -87,6 +87,11 @@ class LookedUp:
     symbols: _Places
     definitions: _Places
 
+    @property
+    def finds_words(self) -> bool:
+        """Whether any region holds one of the words."""
+        return len(self.regions.row_ids) > 0
+
 
 class CandidateGatherer:
     """The rankers over one open generation."""

@@ -32,6 +32,8 @@ class QueryShape:
 
     words: tuple[str, ...]
     """Distinct lower-case words for full-text search, in order."""
+    drops_words: bool
+    """There are more that tell: the name of the repository searched, or beyond the first forty-eight."""
     stems: frozenset[str]
     """Stemmed parts of its telling words, without the name of the repository searched."""
     identifiers: frozenset[str]
@@ -68,7 +70,8 @@ def query_shape(query: str, repository: str) -> QueryShape:
         named |= {joined(name) for name in identifiers(query)}
     else:
         named |= {joined(token) for token in tokens[1:] if _CAPITALISED.fullmatch(token)}
-    words = [word for word in query_words(query) if stem(word) not in own] or query_words(query)
+    every = query_words(query)
+    words = [word for word in every if stem(word) not in own] or every
     grams = {
         "".join(parts[start : start + n])
         for n in range(2, _MAX_GRAM + 1)
@@ -76,6 +79,7 @@ def query_shape(query: str, repository: str) -> QueryShape:
     }
     return QueryShape(
         words=tuple(words[:_MAX_WORDS]),
+        drops_words=len(every) > min(len(words), _MAX_WORDS),
         stems=frozenset(telling - own or telling),
         identifiers=frozenset(named - {joined(repository)}),
         grams=frozenset(grams),

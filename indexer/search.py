@@ -75,6 +75,8 @@ class SearchResult:
     query: str = ""
     vectors: QueryVectors | None = None
     """What the query became, for `explain`; None in lexical mode."""
+    has_words: bool = True
+    """False: its words were looked for, and no indexed text holds any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ class Searcher:
             truncated=filters.timed_out,
             query=request.query,
             vectors=vectors,
+            has_words=mode in (Mode.COLBERT, Mode.SINGLE) or looked_up.finds_words or shape.drops_words,
         )
 
     def explain(self, result: SearchResult, hit: Hit) -> Hit:

@@ -23,6 +23,7 @@ from textual.worker import get_current_worker
 from codesearch.api import CodeIndex
 from codesearch.building import build_index
 from codesearch.counting import counter_for
+from codesearch.explain import stale_note
 from indexer.errors import (
     BuildInterruptedError,
     IndexCorruptError,
@@ -100,7 +101,8 @@ class IndexedRepository:
         self._follow()
         r = request
         found = self._index.find(r.query, r.k, r.mode, r.languages, r.paths, r.regex, r.kinds)
-        return Found(found.passages, found.notes if not found.passages else ())
+        known = stale_note(found.index) if found.passages else ()  # the title says it beside the results
+        return Found(found.passages, tuple(note for note in found.notes if note not in known))
 
     def similar(self, passage: Passage, k: int) -> Found:
         """Passages like this one."""

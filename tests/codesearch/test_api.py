@@ -41,6 +41,20 @@ def test_a_budget_that_fits_nothing_says_so(index, words):
     assert findings.notes == ("No passage fits into 1 tokens; raise the budget.",)
 
 
+def test_an_answer_that_shares_no_word_with_the_query_says_so(fake, tmp_path):
+    searcher = fake({"notes.txt": "alpha\n"})
+    search = searcher.search
+    searcher.search = lambda request: replace(search(request), has_words=False)
+    found = CodeIndex(tmp_path, searcher).find("alpha")
+    assert [p.path for p in found.passages] == ["notes.txt"]
+    assert found.notes == (
+        "No indexed text has a word of the query; these passages are only the nearest to it.",
+    )
+    assert CodeIndex(tmp_path, searcher).files("alpha").notes == found.notes
+    nothing = CodeIndex(tmp_path, searcher).find("beta")
+    assert nothing.notes == ("Nothing in the index answers the query.",)
+
+
 def test_similar_needs_an_indexed_file(index):
     assert index.similar("shapes.py", 12, k=2).query == "shapes.py:12"
     with pytest.raises(InputError):

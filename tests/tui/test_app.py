@@ -184,6 +184,8 @@ def test_a_newer_build_is_followed_and_a_deleted_index_said(tmp_path, task_queue
     repository = IndexedRepository(root)
     (root / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
     assert "tides.py  new" in repository.status(looks_at_disk=True).stale
+    assert repository.search(SearchRequest("retry")).notes == ()  # the screen says it of the whole repository
+    assert "has a word of the query" in " ".join(repository.search(SearchRequest("zzqx")).notes)
     CodeIndexEngine().build(root, lambda progress: None)
     assert repository.definitions("high_water", 1).passages[0].path == "tides.py"
     shutil.rmtree(root / ".codesearch")
