@@ -230,7 +230,7 @@ def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:
 
     Raises what `examine` and `indexer.build.build` raise.
     """
-    from indexer.build import build  # brings torch, which an examination does without
+    from indexer.build import build  # brings what only a build needs
 
     root = root.resolve()
     state = state_folder(root)

@@ -1,7 +1,7 @@
 """A packed batch to token vectors: which device, which number type, how large a batch, and the row head.
 
 Loads any ModernBERT from its safetensors; transformers is not involved. Importing this module
-imports torch, so that it is imported where a build begins and by nothing that answers a query.
+imports torch, so that it is imported where a build first encodes and by nothing that answers a query.
 The arithmetic is in `cpu_backbone.py` and `gpu_backbone.py`.
 """
 

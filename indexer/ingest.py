@@ -15,14 +15,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indexer.checkpoint import Checkpoint
 from indexer.chunks import cut_chunks
 from indexer.embedding_store import NOWHERE, ROW_FORMAT, EmbeddingStore, NewEmbedding, stored_rows
-from indexer.encoder import Encoder
-from indexer.encoder_memory import release_memory
 from indexer.lexical import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
 from indexer.manifest import Manifest
 from indexer.pack import pack, split_vectors
@@ -47,6 +46,9 @@ from indexer.tables import REGION_BITS
 from indexer.tokens import ChunkTokenizer
 from indexer.vectors.codec import RowCodec
 from indexer.windows import cut_section_windows, cut_windows, join_windows
+
+if TYPE_CHECKING:
+    from indexer.encoder import Encoder
 
 _BLOCK_TOKENS = 65_536
 """Chunks are encoded in blocks of about this many tokens: enough to pack well, little to lose."""
@@ -156,8 +158,8 @@ class Ingest:
                 self._report = partial(on_file, n_done, len(files), file.found.path, self)
                 self._report()
         self._encode_queue()
-        self._encoder, self._report = None, _nothing
-        release_memory()
+        self._report = _nothing
+        self._release_encoder()
         return skips
 
     def _prepare_all(self, files: Sequence[FoundFile], known: dict[str, FileRow]) -> Iterator[_PreparedFile]:
@@ -233,6 +235,10 @@ class Ingest:
             return
         checkpoint = self._checkpoint
         if self._encoder is None:
+            from indexer.encoder import (
+                Encoder,
+            )  # brings torch, which a build with nothing to encode does without
+
             self._encoder = Encoder(checkpoint, max_memory_bytes=self._settings.max_memory_bytes)
             self._recipe = pool_recipe(
                 checkpoint, self._tokenizer.skip_ids(), self._tokenizer.n_document_prompt
@@ -265,6 +271,13 @@ class Ingest:
         self._queue.clear()
         self._queued.clear()
         self._n_queued_tokens = 0
+
+    def _release_encoder(self) -> None:
+        if self._encoder is not None:
+            from indexer.encoder_memory import release_memory
+
+            self._encoder = None
+            release_memory()
 
     def _finish(self, prepared: _PreparedChunk, group: list[Window], parts: list[SequenceVectors]) -> None:
         """Hand a chunk's vectors over, once its last window has been encoded."""

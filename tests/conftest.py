@@ -27,10 +27,10 @@ def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(scope="session")
 def one_encoder() -> Iterator[None]:
     """Builds of this run share one encoder a model: loading the weights costs more than a tiny tree."""
-    from indexer import ingest
+    from indexer import encoder
 
-    loaded: dict[str, ingest.Encoder] = {}
-    make = ingest.Encoder
+    loaded: dict[str, encoder.Encoder] = {}
+    make = encoder.Encoder
 
     def shared(checkpoint, **options):
         if checkpoint.fingerprint not in loaded:
@@ -38,7 +38,7 @@ def one_encoder() -> Iterator[None]:
         return loaded[checkpoint.fingerprint]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "Encoder", shared)
+        patch.setattr(encoder, "Encoder", shared)
         yield
 
 

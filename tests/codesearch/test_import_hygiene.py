@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,14 @@ def test_help_loads_no_engine(arguments):
 
 def test_the_api_loads_no_torch():
     assert not modules_after("from codesearch import CodeIndex") & (HEAVY | {"tree_sitter"})
+
+
+def test_a_build_with_nothing_to_encode_loads_no_torch(tmp_path, task_queue):
+    root = tmp_path / "task_queue"
+    shutil.copytree(task_queue, root)
+    build = f"from codesearch.building import build_index\nbuild_index({str(root)!r})"
+    assert not modules_after(build) & HEAVY
+    (root / "README.md").unlink()  # as after a switch to another branch
+    assert not modules_after(build) & HEAVY
+    shutil.copy(task_queue / "README.md", root)
+    assert not modules_after(build) & HEAVY
