@@ -48,13 +48,13 @@ class CodesearchRetriever(BaseRetriever):
     ) -> list[Document]:
         passages = self.index.search(
             query,
-            self.k,
-            self.mode,
-            self.languages,
-            self.paths,
-            self.regex,
-            self.kinds,
-            self.budget_tokens,
+            k=self.k,
+            mode=self.mode,
+            languages=self.languages,
+            paths=self.paths,
+            regex=self.regex,
+            kinds=self.kinds,
+            budget_tokens=self.budget_tokens,
             tokenizer=self.tokenizer,
         )
         return [_document(passage) for passage in passages]
