@@ -77,6 +77,11 @@ class _Cutter:
         return max(int(self.starts[first + n_tokens]), start_char + 1)
 
 
+def first_header(path: str, max_tokens: int, n_header_tokens: Callable[[str], int]) -> str:
+    """The header that `cut_chunks` gives the first chunk of a file."""
+    return _fitting_header(path, "", max_tokens, n_header_tokens)
+
+
 def cut_chunks(
     source: SourceFile,
     spans: Sequence[Span],
@@ -196,15 +201,15 @@ def _parents(spans: Sequence[Span]) -> list[int]:
 
 
 def _header(cutter: _Cutter, start_char: int) -> str:
-    """Return the path and, for a later chunk, the symbol that goes on across the cut before it.
-
-    What does not fit a fair share of the chunk is left out: first the symbol, then folders.
-    """
-    path = cutter.source.path
+    """Return the path and, for a later chunk, the symbol that goes on across the cut before it."""
     enclosing = _enclosing(cutter, start_char) if start_char else ""
-    fitting = cutter.max_tokens // _MAX_HEADER_SHARE
-    for header in (f"{path} {enclosing}".strip(), path, path.rpartition("/")[2]):
-        if cutter.n_header_tokens(header) <= fitting:
+    return _fitting_header(cutter.source.path, enclosing, cutter.max_tokens, cutter.n_header_tokens)
+
+
+def _fitting_header(path: str, symbol: str, max_tokens: int, n_header_tokens: Callable[[str], int]) -> str:
+    """What does not fit a fair share of the chunk is left out: first the symbol, then folders."""
+    for header in (f"{path} {symbol}".strip(), path, path.rpartition("/")[2]):
+        if n_header_tokens(header) <= max_tokens // _MAX_HEADER_SHARE:
             return header
     return ""
 

@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indexer.checkpoint import Checkpoint
-from indexer.chunks import cut_chunks
+from indexer.chunks import cut_chunks, first_header
 from indexer.embedding_store import NOWHERE, ROW_FORMAT, EmbeddingStore, NewEmbedding, stored_rows
 from indexer.lexical import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
 from indexer.manifest import Manifest
@@ -66,6 +66,13 @@ and each batch."""
 
 def _nothing() -> None:
     """Nobody is told yet."""
+
+
+def load_encoder(checkpoint: Checkpoint, max_memory_bytes: int) -> Encoder:
+    """The model. It brings torch, which is why a build that has nothing to encode does not come here."""
+    from indexer.encoder import Encoder
+
+    return Encoder(checkpoint, max_memory_bytes=max_memory_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +181,28 @@ class Ingest:
         source, parsed = read.source, read.parsed
         if old is not None and old.sha256 == source.sha256:
             return _PreparedFile(found, same_content=True)
-        (token_chars,) = self._tokenizer.file_offsets([source.text])
-        max_tokens = min(settings.max_tokens, self._checkpoint.max_tokens)
-        chunks = cut_chunks(source, parsed.spans, token_chars, max_tokens, self._tokenizer.count_header, 0)
         prepared = []
-        for chunk, tokenized in zip(chunks, self._tokenizer.tokenize(chunks), strict=True):
+        for chunk, tokenized in self._tokenized_chunks(source, parsed.spans):
             regions = cut_regions(chunk, tokenized)
             prepared.append(_PreparedChunk(chunk, tokenized, regions, self._key(chunk, regions)))
         return _PreparedFile(found, source, parsed.problem, read.n_redacted, tuple(prepared))
+
+    def _tokenized_chunks(
+        self, source: SourceFile, spans: Sequence[Span]
+    ) -> list[tuple[Chunk, TokenizedChunk]]:
+        tokenizer = self._tokenizer
+        max_tokens = min(self._settings.max_tokens, self._checkpoint.max_tokens)
+        n_header_tokens = cache(tokenizer.count_header)
+        header = first_header(source.path, max_tokens, n_header_tokens)
+        whole = tokenizer.tokenize_whole(source.text, header)
+        if whole is None:
+            (token_chars,) = tokenizer.file_offsets([source.text])
+        else:
+            token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
+        chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
+        if whole is not None and len(chunks) == 1:
+            return [(chunks[0], whole)]
+        return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
 
     def _key(self, chunk: Chunk, regions: Regions) -> str:
         """Everything the vectors depend on but the path: a renamed file keeps its vectors."""
@@ -235,11 +256,7 @@ class Ingest:
             return
         checkpoint = self._checkpoint
         if self._encoder is None:
-            from indexer.encoder import (
-                Encoder,
-            )  # brings torch, which a build with nothing to encode does without
-
-            self._encoder = Encoder(checkpoint, max_memory_bytes=self._settings.max_memory_bytes)
+            self._encoder = load_encoder(checkpoint, self._settings.max_memory_bytes)
             self._recipe = pool_recipe(
                 checkpoint, self._tokenizer.skip_ids(), self._tokenizer.n_document_prompt
             )

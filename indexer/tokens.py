@@ -134,6 +134,17 @@ class ChunkTokenizer:
             flush()
         return [np.concatenate(part) if part else np.empty((0, 2), np.int32) for part in parts]
 
+    def tokenize_whole(self, text: str, header: str) -> TokenizedChunk | None:
+        """A file as `tokenize` gives it if it is one chunk, which most are, so that it is read only once.
+
+        Else the characters of its tokens are what the file is cut by. None for a text too long to be read
+        in one piece: `file_offsets` reads those.
+        """
+        if len(text) > _SEGMENT_CHARS:
+            return None
+        (tokenized,) = self._tokenize_batch([Chunk(0, "", "", "", text, 0, len(text), 1, 1, 0, (), header)])
+        return tokenized
+
     def tokenize(self, chunks: Sequence[Chunk]) -> list[TokenizedChunk]:
         """Chunks as the model reads them: specials, prefix, prompt, header line, text, specials."""
         found: list[TokenizedChunk] = []

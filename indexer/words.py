@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 
 _IDENTIFIER = re.compile(r"[^\W_]+(?:_+[^\W_]+)*", re.UNICODE)
 # Acronyms before a hump (HTTPServer), camel humps, digit runs.
@@ -54,15 +56,16 @@ def last_name(name: str) -> str:
 
 def words(text: str) -> list[str]:
     """Split words of the text in order; an identifier of several parts is followed by its whole."""
-    found: list[str] = []
-    for identifier in identifiers(text):
-        if len(identifier) > MAX_WORD_CHARS:
-            continue
-        parts = split_identifier(identifier)
-        found += parts
-        if len(parts) > 1:
-            found.append(joined(identifier))
-    return found
+    return list(chain.from_iterable(map(_words_of, _IDENTIFIER.findall(text))))
+
+
+@lru_cache(maxsize=32_768)
+def _words_of(identifier: str) -> tuple[str, ...]:
+    """Remembered, because code repeats its names: 300 bytes each."""
+    if len(identifier) > MAX_WORD_CHARS:
+        return ()
+    parts = split_identifier(identifier)
+    return (*parts, joined(identifier)) if len(parts) > 1 else tuple(parts)
 
 
 STOP_WORDS = frozenset(

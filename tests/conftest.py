@@ -27,18 +27,18 @@ def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(scope="session")
 def one_encoder() -> Iterator[None]:
     """Builds of this run share one encoder a model: loading the weights costs more than a tiny tree."""
-    from indexer import encoder
+    from indexer import ingest
 
-    loaded: dict[str, encoder.Encoder] = {}
-    make = encoder.Encoder
+    loaded: dict[str, object] = {}
+    load = ingest.load_encoder
 
-    def shared(checkpoint, **options):
+    def shared(checkpoint, max_memory_bytes):
         if checkpoint.fingerprint not in loaded:
-            loaded[checkpoint.fingerprint] = make(checkpoint, **options)
+            loaded[checkpoint.fingerprint] = load(checkpoint, max_memory_bytes)
         return loaded[checkpoint.fingerprint]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder, "Encoder", shared)
+        patch.setattr(ingest, "load_encoder", shared)
         yield
 
 

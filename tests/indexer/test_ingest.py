@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from indexer.build import build
+from indexer.checkpoint import open_checkpoint
+from indexer.chunks import cut_chunks
 from indexer.errors import InputError
 from indexer.hub import BUNDLED_FOLDER
 from indexer.ingest import Ingest
 from indexer.manifest import FORMAT_VERSION, Manifest
-from indexer.records import Chunk, Mode, SearchRequest, Span
+from indexer.parse import parse
+from indexer.records import Chunk, Mode, SearchRequest, SourceFile, Span
 from indexer.regions import Regions
 from indexer.search import Searcher
 from indexer.settings import BuildSettings
+from indexer.tokens import ChunkTokenizer
 
+SAMPLES = Path(__file__).parents[2] / "sample_repos"
 FILES = {
     "lamp.py": "class Lamp:\n    def ignite(self):\n        return 'the lamp burns'\n",
     "clock.py": "def strike(hour):\n    return ['dong'] * hour\n",
@@ -148,3 +154,24 @@ def test_a_file_of_many_chunks_is_encoded_and_reported_in_blocks(tmp_path, monke
     assert len(set(counts)) > report.n_encoded_tokens / 256 / 2  # one step a block, or nearly
     with Searcher.open(tmp_path) as searcher:
         assert searcher.file_text("keepers.log") == "".join(lines)
+
+
+@pytest.mark.parametrize("max_tokens", [64, 256, 8192])
+@pytest.mark.parametrize("folder", ["", "a_folder_with_a_long_name/" * 12])
+def test_files_read_once_are_cut_and_tokenised_as_if_read_twice(tmp_path, max_tokens, folder):
+    settings, checkpoint = BuildSettings(max_tokens=max_tokens), open_checkpoint("codesearch-edge")
+    ingest = Ingest(tmp_path, settings, checkpoint, MANIFEST, None, None, None)
+    tokenizer = ChunkTokenizer(checkpoint)
+    for path in sorted((SAMPLES / "task_queue").rglob("*.py"))[:8]:
+        text = path.read_text()
+        source = SourceFile(folder + path.name, text, "python", "0" * 64, len(text))
+        spans = parse(source, 5.0).spans
+        (token_chars,) = tokenizer.file_offsets([text])
+        chunks = cut_chunks(source, spans, token_chars, max_tokens, tokenizer.count_header, 0)
+        prepared = ingest._tokenized_chunks(source, spans)
+        assert [chunk for chunk, _ in prepared] == chunks
+        for (_, tokenized), expected in zip(prepared, tokenizer.tokenize(chunks), strict=True):
+            assert tokenized.chunk_id == expected.chunk_id
+            assert tokenized.input_ids.tolist() == expected.input_ids.tolist()
+            assert tokenized.token_chars.tolist() == expected.token_chars.tolist()
+            assert (tokenized.n_header, tokenized.n_tail) == (expected.n_header, expected.n_tail)

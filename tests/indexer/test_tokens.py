@@ -102,6 +102,23 @@ def test_a_chunks_tokens_are_the_files_tokens(tokenizer: ChunkTokenizer, texts: 
         assert tokenized.token_chars[tokenized.n_header : -1].tolist() == offsets.tolist()
 
 
+def test_a_whole_file_is_read_once_as_its_chunk_and_its_offsets_would_be(
+    tokenizer: ChunkTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("def getName():\n    pass\n\n\n", "\n  lead\n", "é…\n\tx", " \n", "", "one"):
+        for header in ("a/b.py", "a/b.py Some.name", ""):
+            found = tokenizer.tokenize_whole(text, header)
+            (expected,) = tokenizer.tokenize([chunk(text, header=header)])
+            assert found is not None
+            assert found.input_ids.tolist() == expected.input_ids.tolist()
+            assert found.token_chars.tolist() == expected.token_chars.tolist()
+            assert (found.n_header, found.n_tail) == (expected.n_header, expected.n_tail)
+            of_text = found.token_chars[found.n_header : len(found.token_chars) - found.n_tail]
+            assert of_text.tolist() == tokenizer.file_offsets([text])[0].tolist()
+    monkeypatch.setattr("indexer.tokens._SEGMENT_CHARS", 3)
+    assert tokenizer.tokenize_whole("four", "a/b.py") is None
+
+
 def test_long_texts_are_tokenised_in_pieces_with_the_same_result(
     tokenizer: ChunkTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
