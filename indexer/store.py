@@ -121,12 +121,8 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def leaf_of(name: str) -> str:
-    """The key a symbol is looked up by: `Router.add_route` gives `addroute`; a heading its own words.
-
-    `$type` is found by `type` as well, for a query's words have no signs.
-    """
-    leaf = joined(last_name(name))
-    return leaf.replace("$", "") or leaf
+    """The key of a symbol: `addroute` of `Router.add_route`, `type` of `$type`, of a heading its words."""
+    return joined(last_name(name)).replace("$", "") or name
 
 
 class StoreWriter:

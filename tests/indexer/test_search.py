@@ -106,14 +106,6 @@ def test_each_mode_shows_the_scores_of_its_rankers(searcher):
     assert shown(Mode.LEXICAL) == {"lexical"}
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_an_answer_tells_whether_its_words_are_known(searcher, mode):
-    looked_for = mode in (Mode.HYBRID, Mode.LEXICAL)
-    for query, known in (("zzqx", False), ("zzqx vvkw", False), ("zzqx queue", True), ("how do I", True)):
-        result = searcher.search(SearchRequest(query=query, mode=mode))
-        assert result.has_words == (known or not looked_for), query
-
-
 def test_an_identifier_leads_to_its_definition(searcher):
     for mode in (Mode.HYBRID, Mode.LEXICAL):
         best = ask(searcher, "BackoffPolicy", k=1, mode=mode)[0]

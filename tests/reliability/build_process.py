@@ -105,6 +105,8 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     if order.get("kill_in"):
         faiss_index.MAX_FLAT_ROWS, faiss_index.lists_for = 0, lambda n_rows: 2  # a small tree has lists too
         kill_in(order["kill_in"])
+    if order.get("interrupt"):  # what a shell starts in the background ignores the signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     switch = KillSwitch(order.get("kill_at", 0), signal.SIGINT if order.get("interrupt") else signal.SIGKILL)
     if order.get("count", True):
         switch.install()
