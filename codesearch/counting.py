@@ -27,8 +27,8 @@ _BUNDLED_FILE = Path("models") / "codesearch-edge" / "tokenizer.json"
 
 _PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]{1,3}|[^\s\w]{1,8}", re.ASCII)
 """What the bundled tokenizer cuts ASCII text into before it looks for tokens, none of which crosses a cut."""
-_MAX_PIECES = 20_000
-"""Pieces whose tokens are remembered in a process: 150 bytes each."""
+_MAX_PIECES, _MAX_PIECE_CHARS = 20_000, 1_000_000
+"""Pieces whose tokens are remembered in a process, and their characters together: a few megabytes."""
 
 _TIKTOKEN_SHA256 = {
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
@@ -132,19 +132,22 @@ def _by_pieces(count_whole: Callable[[str], int]) -> Callable[[str], int]:
     Ten passages that it has not seen take half the time. A line that is not ASCII is a piece.
     """
     known: dict[str, int] = {}
+    n_chars = 0
 
     def count(text: str) -> int:
-        nonlocal known
+        nonlocal known, n_chars
         if text.isascii():
             pieces = _PIECE.findall(text)
         else:
             lines = text.split("\n")
             pieces = [line for line in lines if not line.isascii()]
             pieces += _PIECE.findall("\n".join(line for line in lines if line.isascii()))
-        if len(known) > _MAX_PIECES:
-            known = {}
+        if len(known) > _MAX_PIECES or n_chars > _MAX_PIECE_CHARS:
+            known, n_chars = {}, 0
         counts = known  # of this call, whatever another thread does
-        counts.update((piece, count_whole(piece)) for piece in set(pieces).difference(counts))
+        missing = set(pieces).difference(counts)
+        counts.update((piece, count_whole(piece)) for piece in missing)
+        n_chars += sum(map(len, missing))
         return sum(map(counts.__getitem__, pieces))
 
     return count

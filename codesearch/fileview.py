@@ -148,7 +148,10 @@ class FileView:
 
 
 def _line_starts(text: str) -> list[int]:
-    # Characters as fixed-width numbers: a file of 1,000 lines in 60 us rather than the 100 of `split`.
-    characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    # Characters as fixed-width numbers: a file of 1,000 lines takes half the time of `split`.
+    if text.isascii():
+        characters = np.frombuffer(text.encode("ascii"), np.uint8)
+    else:
+        characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     starts = [0, *(np.flatnonzero(characters == ord("\n")) + 1).tolist()]
     return starts if starts[-1] < len(text) else starts[:-1]

@@ -56,14 +56,13 @@ def last_name(name: str) -> str:
 
 def words(text: str) -> list[str]:
     """Split words of the text in order; an identifier of several parts is followed by its whole."""
-    return list(chain.from_iterable(map(_words_of, _IDENTIFIER.findall(text))))
+    short = (found for found in _IDENTIFIER.findall(text) if len(found) <= MAX_WORD_CHARS)
+    return list(chain.from_iterable(map(_words_of, short)))
 
 
 @lru_cache(maxsize=32_768)
 def _words_of(identifier: str) -> tuple[str, ...]:
     """Remembered, because code repeats its names: 300 bytes each."""
-    if len(identifier) > MAX_WORD_CHARS:
-        return ()
     parts = split_identifier(identifier)
     return (*parts, joined(identifier)) if len(parts) > 1 else tuple(parts)
 

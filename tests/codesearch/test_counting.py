@@ -60,6 +60,10 @@ def test_pieces_are_forgotten_when_they_are_too_many(monkeypatch):
     assert count("one four") == 2
     assert count("one") == 1
     assert sorted(texts) == ["four", "one", "one", "three", "two"]
+    monkeypatch.setattr(counting, "_MAX_PIECE_CHARS", 10)
+    count = counting._by_pieces(lambda text: texts.append(text) or 1)
+    assert [count("é" * 20), count("two"), count("two"), count("é" * 20)] == [1, 1, 1, 1]
+    assert texts[5:] == ["é" * 20, "two", "é" * 20]
 
 
 def test_a_function_an_object_and_a_tokenizer_are_counters():

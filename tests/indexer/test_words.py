@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer import words as module
 from indexer.words import (
     MAX_WORD_CHARS,
     STOP_WORDS,
@@ -64,6 +65,12 @@ def test_hashes_are_no_words():
     long = "a" * (MAX_WORD_CHARS + 1)
     assert words(f"key {long} value") == ["key", "value"]
     assert words("b" * MAX_WORD_CHARS) == ["b" * MAX_WORD_CHARS]
+
+
+def test_what_is_no_word_is_not_remembered():
+    before = module._words_of.cache_info().misses
+    assert module.words("y" * 100_000) == []
+    assert module._words_of.cache_info().misses == before
 
 
 def test_questions_lose_the_words_that_only_ask():
