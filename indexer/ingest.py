@@ -55,9 +55,9 @@ _BLOCK_TOKENS = 65_536
 _COMMIT_SECONDS = 5.0
 """Vectors are made durable at least this often, as far as batches end: a kill loses no more."""
 _FILES_AHEAD = 32
-TEXT_RULES = "3"
-"""Changed when the same bytes are to be read as another text or in other windows: an older index is then
-read anew."""
+TEXT_RULES = "4"
+"""Changed when the same bytes are to be read as another text, with other symbols or in other windows: an
+older index is then read anew."""
 
 OnFile = Callable[[int, int, str, "Ingest"], None]
 """Called with files done, files in all, the last path, and the ingest with its counts; after each file
