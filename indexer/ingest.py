@@ -41,6 +41,7 @@ from indexer.records import (
 )
 from indexer.regions import Regions, cut_regions
 from indexer.settings import BuildSettings
+from indexer.staleness import digest_on_disk
 from indexer.store import FileRow, SkippedRow, StoreWriter
 from indexer.tables import REGION_BITS
 from indexer.tokens import ChunkTokenizer
@@ -175,12 +176,12 @@ class Ingest:
 
     def _prepare(self, found: FoundFile, old: FileRow | None) -> _PreparedFile:
         settings = self._settings
+        if old is not None and digest_on_disk(self._root, found.path) == old.sha256:
+            return _PreparedFile(found, same_content=True)
         read = read_file(self._root, found, settings)
         if isinstance(read, SkippedFile):
             return _PreparedFile(found, skipped=read)
         source, parsed = read.source, read.parsed
-        if old is not None and old.sha256 == source.sha256:
-            return _PreparedFile(found, same_content=True)
         prepared = []
         for chunk, tokenized in self._tokenized_chunks(source, parsed.spans):
             regions = cut_regions(chunk, tokenized)

@@ -53,7 +53,7 @@ def find_stale(
         elif time.monotonic() > deadline:
             complete = False
             changed.append(file.path)
-        elif _digest(root, file.path) != row.sha256:
+        elif digest_on_disk(root, file.path) != row.sha256:
             changed.append(file.path)
     return StaleFiles(tuple(changed), tuple(file.path for file in changes.added), changes.deleted, complete)
 
@@ -81,7 +81,7 @@ def _find_among_known(
             deleted.append(path)
             continue
         same = status.st_size == row.n_bytes and status.st_mtime_ns == row.mtime_ns < racy_after
-        if not same and (status.st_size != row.n_bytes or _digest(root, path) != row.sha256):
+        if not same and (status.st_size != row.n_bytes or digest_on_disk(root, path) != row.sha256):
             changed.append(path)
     return StaleFiles(tuple(changed), (), tuple(deleted), complete=False)
 
@@ -95,10 +95,10 @@ def _is_stale(root: Path, row: FileRow, built_at_ns: int) -> bool:
         return True
     if status.st_mtime_ns == row.mtime_ns < built_at_ns - RACY_NS:
         return False
-    return _digest(root, row.path) != row.sha256
+    return digest_on_disk(root, row.path) != row.sha256
 
 
-def _digest(root: Path, path: str) -> str:
+def digest_on_disk(root: Path, path: str) -> str:
     """SHA-256 of a file of the tree; empty where it cannot be read, or is no file any more."""
     try:
         with os.fdopen(open_regular(root, path), "rb") as file:

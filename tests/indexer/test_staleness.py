@@ -135,5 +135,5 @@ def test_thousands_of_unchanged_files_take_little(tmp_path):
 def test_a_file_that_cannot_be_read_counts_as_changed(tree, monkeypatch):
     rows = known(tree)
     os.utime(tree / "a.py", ns=(BUILT, BUILT))
-    monkeypatch.setattr(staleness, "_digest", lambda root, path: "")
+    monkeypatch.setattr(staleness, "digest_on_disk", lambda root, path: "")
     assert stale(tree, rows).changed == ("a.py",)

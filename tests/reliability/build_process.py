@@ -56,6 +56,9 @@ def use_table_encoder() -> None:
     module = types.ModuleType("indexer.encoder")
     module.Encoder = TableEncoder  # type: ignore[attr-defined]
     sys.modules["indexer.encoder"] = module
+    memory = types.ModuleType("indexer.encoder_memory")  # the real one brings torch
+    memory.release_memory = lambda: None  # type: ignore[attr-defined]
+    sys.modules["indexer.encoder_memory"] = memory
 
 
 class KillSwitch:

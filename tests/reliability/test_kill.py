@@ -200,9 +200,10 @@ def test_a_kill_while_a_vector_index_is_trained_leaves_the_old_index(
 
 
 def test_doctor_takes_away_what_a_kill_left(tmp_path: Path, indexed: Path, builder: Builder) -> None:
-    root = tmp_path / "tree"
-    shutil.copytree(indexed, root)
-    change_tree(root, seed=5)
-    assert builder(root, kill_at=1500)["killed"]
+    root, calm = tmp_path / "tree", tmp_path / "calm"
+    for each in (root, calm):
+        shutil.copytree(indexed, each)
+        change_tree(each, seed=5)
+    assert builder(root, kill_at=int(0.8 * builder(calm)["n_calls"]))["killed"]
     assert {finding.kind for finding in examine(root).findings} == {"leftover"}
     assert repair(root).findings == ()
