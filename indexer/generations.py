@@ -46,8 +46,8 @@ def prepare_state(root: Path) -> Path:
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             folder.chmod(FOLDER_MODE)
         if not (state / ".gitignore").exists():
-            with os.fdopen(create_file(state / ".gitignore"), "wb") as file:
-                file.write(b"*\n")
+            with suppress(FileExistsError), os.fdopen(create_file(state / ".gitignore"), "wb") as file:
+                file.write(b"*\n")  # unless a build that began at the same moment was first
     except OSError as error:
         raise StorageError(
             f"The index cannot be written to {state} ({error.strerror});"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 
@@ -170,3 +171,12 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(generations, "refuse_links", refuse)
     with pytest.raises(StorageError, match=r"Permission denied\); check the permissions"):
         prepare_state(tmp_path)
+
+
+def test_two_builds_may_prepare_the_folder_at_the_same_moment(tmp_path, monkeypatch):
+    def lose(path):
+        path.write_bytes(b"*\n")  # by the other build, after this one looked
+        raise FileExistsError(errno.EEXIST, "File exists", str(path))
+
+    monkeypatch.setattr(generations, "create_file", lose)
+    assert (prepare_state(tmp_path) / ".gitignore").read_bytes() == b"*\n"

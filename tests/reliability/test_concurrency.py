@@ -67,7 +67,7 @@ def test_two_builds_of_one_tree(tmp_path: Path, new_builder: Callable[[], Builde
         for builder in (first, second):
             builder.start(tmp_path, count=False)
         results = [first.wait(), second.wait()]
-        assert [r["error"] for r in results if "error" in r] in ([], ["IndexBusyError"])
+        assert [r["error"] for r in results if "error" in r] in ([], ["IndexBusyError"]), results
         assert texts_in_index(tmp_path) == texts_on_disk(tmp_path)
     assert examine(tmp_path).findings == ()
 
