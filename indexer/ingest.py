@@ -176,7 +176,7 @@ class Ingest:
 
     def _prepare(self, found: FoundFile, old: FileRow | None) -> _PreparedFile:
         settings = self._settings
-        if old is not None and digest_on_disk(self._root, found.path) == old.sha256:
+        if old is not None and self._has_same_content(found, old):
             return _PreparedFile(found, same_content=True)
         read = read_file(self._root, found, settings)
         if isinstance(read, SkippedFile):
@@ -187,6 +187,9 @@ class Ingest:
             regions = cut_regions(chunk, tokenized)
             prepared.append(_PreparedChunk(chunk, tokenized, regions, self._key(chunk, regions)))
         return _PreparedFile(found, source, parsed.problem, read.n_redacted, tuple(prepared))
+
+    def _has_same_content(self, found: FoundFile, old: FileRow) -> bool:
+        return found.n_bytes == old.n_bytes and digest_on_disk(self._root, found.path) == old.sha256
 
     def _tokenized_chunks(
         self, source: SourceFile, spans: Sequence[Span]

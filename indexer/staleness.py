@@ -99,7 +99,10 @@ def _is_stale(root: Path, row: FileRow, built_at_ns: int) -> bool:
 
 
 def digest_on_disk(root: Path, path: str) -> str:
-    """SHA-256 of a file of the tree; empty where it cannot be read, or is no file any more."""
+    """The SHA-256 of a file's bytes, in hex; empty where it cannot be read, or is no file any more.
+
+    `path` is repo-relative, and a link on it is not followed.
+    """
     try:
         with os.fdopen(open_regular(root, path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
