@@ -91,7 +91,8 @@ class Commands(click.Group):
 
 def _usage_error(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx else "codesearch"
-    message = error.format_message().rstrip(".?")
+    message = error.format_message().removesuffix(".")
+    message += "" if message.endswith("?") else "."
     takes_query = error.ctx is not None and any(p.name == "query" for p in error.ctx.command.params)
     is_unquoted = takes_query and message.startswith("Got unexpected extra argument")
     advice = (
@@ -99,7 +100,7 @@ def _usage_error(error: click.UsageError) -> int:
         if is_unquoted
         else f"`{command} --help` lists what is possible"
     )
-    say(f"codesearch: {message}. {advice}.")
+    say(f"codesearch: {message} {advice}.")
     return FAILED
 
 

@@ -16,6 +16,7 @@ def test_a_query_without_quotes(run, one_sentence):
 
 def test_an_unknown_command(run, one_sentence):
     assert one_sentence(run("serch", "x")).startswith("No such command 'serch'")
+    assert "Did you mean 'search'? `" in one_sentence(run("serch", "x"))
 
 
 def test_output_on_a_full_device(python, repository):
