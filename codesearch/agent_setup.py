@@ -1,7 +1,7 @@
 """What a coding agent needs to know of an indexed repository: a section of its instructions, an MCP entry.
 
 Both are planned as changes of whole files first, so that a person sees them before anything is written.
-Planning twice plans nothing, and removing leaves the files as they were. Called by `commands/agents.py`.
+Planning twice plans nothing, and removing leaves the files as they were.
 """
 
 from __future__ import annotations

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Self
 from codesearch import answering
 from codesearch.answering import MOST_HITS, ContextDrafts, Question, index_state
 from codesearch.building import build_index, find_root, settings_of
-from codesearch.context import Context, render_context
+from codesearch.context import Context
+from codesearch.context_blocks import render_context
 from codesearch.counting import Tokenizer, counter_for
 from codesearch.drafts import Draft
 from codesearch.findings import Findings, IndexState, RankedFile, RankedFiles
-from codesearch.passages import split_lines
+from codesearch.lines import split_lines
 from codesearch.request import check_budget, check_k, check_offset, make_request
 from codesearch.seen import Seen
 from indexer.errors import CodesearchError, InputError

@@ -17,7 +17,8 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from codesearch.context import Context, build_context, citation, text_block
+from codesearch.context import Context, build_context
+from codesearch.context_blocks import citation, text_block
 from codesearch.counting import Tokenizer, counter_for
 from codesearch.drafts import Draft
 from codesearch.repositories import Repositories

@@ -1,6 +1,6 @@
 """Finding and building indexes, and the settings that an index remembers.
 
-Not the write path: that is `indexer.build`. Called by `api.py` and the commands.
+Not the write path: that is `indexer.build`.
 """
 
 from __future__ import annotations

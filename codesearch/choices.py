@@ -1,7 +1,6 @@
 """The words that a person may choose among: modes, kinds of symbols, formats. Values only.
 
-Imports nothing, so that `--help` can list them without the engine. Used by the commands, the configuration,
-and the modules that check or render.
+Imports nothing, so that `--help` can list them without the engine.
 """
 
 from __future__ import annotations

@@ -29,10 +29,8 @@ from codesearch.commands.status import status_command
 from codesearch.console import ReaderGoneError, encode_safely, say
 from indexer.errors import BuildInterruptedError, CodesearchError
 
-NOTHING_FOUND = 1
 FAILED = 2
 INTERRUPTED = 130
-
 
 _OPTIONAL_COMMANDS = {"tui": "tui.command:command"}
 """Commands of the packages above this one, loaded by name when they are called for."""

@@ -1,4 +1,4 @@
-"""Writing to the two streams of a terminal: results to stdout, talk to stderr. Used by the commands alone.
+"""Writing to the two streams of a terminal: results to stdout, talk to stderr.
 
 Colour, highlights and progress bars appear only where the stream is a terminal.
 """

@@ -1,6 +1,6 @@
 """Why an answer is empty or weak, and what is stale: sentences for a person, from facts alone.
 
-An empty answer is never just empty. Called by `api.py`.
+An empty answer is never just empty.
 """
 
 from __future__ import annotations

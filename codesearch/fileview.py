@@ -1,7 +1,7 @@
 """One indexed file as lines and symbols: where a line starts, which symbols hold a line.
 
 A line ends with LF, as git and tree-sitter count; a lone CR is part of its line. Lines are 1-based and
-inclusive. Used by `passages.py`; knows nothing of hits, ranking or output.
+inclusive.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, ParamSpec
 from codesearch import __version__
 from codesearch.counting import Tokenizer
 from codesearch.findings import Findings
-from codesearch.passages import split_lines
+from codesearch.lines import split_lines
 from codesearch.render import place, render
 from codesearch.render_lists import outline_text
 from codesearch.render_status import status_text

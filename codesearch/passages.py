@@ -6,12 +6,12 @@ around the match. Where there is no symbol, a window of lines around the match i
 file that overlap or touch are merged, short ones that lie near each other are joined, near-duplicates are
 dropped, and no line is ever shown twice.
 
-Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.py`'s. Called by `api.py`.
+Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.py`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +30,7 @@ from codesearch.drafts import (
 )
 from codesearch.fileview import FileView, LineRange, SpanLines
 from codesearch.findings import Omitted
-from indexer.records import Chunk, Hit, Passage, Span
+from indexer.records import Chunk, Hit, Span
 
 
 class OutlineEntry(Protocol):
@@ -164,25 +164,6 @@ def cut(hit: Hit, view: FileView, limits: PassageLimits = DEFAULT_LIMITS) -> Dra
     if container is not None and window[0] == container.first:
         window = _with_first_part(view, container, window, limits)
     return Draft(view, (window,), *window, focus, container, hit, limits)
-
-
-def numbered_lines(passage: Passage) -> Iterator[tuple[int | None, str]]:
-    """Each line of a passage's text, line end included, with its number; None for a mark."""
-    number, marks = passage.start_line, dict(passage.omitted_lines)
-    for line in split_lines(passage.text):
-        if number in marks:
-            yield None, line
-            number = marks[number] + 1
-        else:
-            yield number, line
-            number += 1
-
-
-def split_lines(text: str) -> list[str]:
-    """Lines with their ends; LF alone ends a line."""
-    parts = [line + "\n" for line in text.split("\n")]
-    parts[-1] = parts[-1][:-1]
-    return parts if parts[-1] else parts[:-1]
 
 
 # --- cutting ---------------------------------------------------------------------------------

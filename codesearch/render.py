@@ -27,7 +27,7 @@ from typing import Any
 
 from codesearch.choices import SEARCH_FORMATS
 from codesearch.findings import Findings, Omitted
-from codesearch.passages import numbered_lines
+from codesearch.lines import numbered_lines
 from codesearch.sanitize import code_span, fence_for, json_text, label, visible, xml_attribute, xml_text
 from indexer.errors import InputError
 from indexer.records import Passage

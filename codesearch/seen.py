@@ -1,7 +1,7 @@
 """What an agent has been shown already, so that the next answer brings something new.
 
 A memory of lines by file content: where a file's indexed text has changed, its lines are new again. Kept in
-a small JSON file between commands, or in memory by a server's session. Used by `api.py`.
+a small JSON file between commands, or in memory by a server's session.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from codesearch.drafts import Draft, ranges_of
-from codesearch.passages import numbered_lines
+from codesearch.lines import numbered_lines
 from indexer.errors import InputError, StorageError
 from indexer.records import Passage
 

@@ -22,7 +22,6 @@ from typing import Self
 
 import numpy as np
 
-from indexer.changes import Changes, compare
 from indexer.checkpoint import Checkpoint, open_checkpoint
 from indexer.compaction import move_live, segments_read
 from indexer.embedding_check import repair_embeddings
@@ -38,6 +37,7 @@ from indexer.errors import (
     StorageError,
 )
 from indexer.facts import TOTALS, number, settings_facts
+from indexer.freshness import Changes, compare
 from indexer.generations import (
     DATABASE,
     EMBEDDINGS,
@@ -54,11 +54,19 @@ from indexer.lexical import create_tables
 from indexer.lock import write_lock
 from indexer.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
 from indexer.multi_vectors import build_multi_index
-from indexer.records import BuildProgress, BuildReport, FoundFile, ProgressCallback, SkippedFile
+from indexer.records import (
+    BuildProgress,
+    BuildReport,
+    FileRow,
+    FoundFile,
+    ProgressCallback,
+    SkippedFile,
+    SkippedRow,
+)
 from indexer.seals import Seal, seal_segment
 from indexer.settings import BuildSettings
 from indexer.single_vectors import build_single_index
-from indexer.store import FileRow, SkippedRow, StoreReader, StoreWriter
+from indexer.store import StoreReader, StoreWriter
 from indexer.tables import Tables, make_tables, save_tables
 from indexer.vectors.codec import DEFAULT_CODEC
 from indexer.walk import walk
@@ -143,7 +151,7 @@ class _Build:
             remove_others(self.state, live.generation)
             return self._report_of(before.totals, len(walk_skips) + len(changes.still_skipped))
 
-        layout = row_layout(self.checkpoint, wanted.codec)
+        layout = row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
             if len(embeddings.known(before.keys)) < len(before.keys):  # some were damaged: encode these again
                 before = _Before.nothing()

@@ -78,6 +78,16 @@ class Checkpoint:
             return "both"
         return "multi-vector" if self.rows is not None else "single-vector"
 
+    @property
+    def single_dim(self) -> int:
+        """Values of a single vector; 0 where it makes none."""
+        return self.single.dim if self.single is not None else 0
+
+    @property
+    def row_dim(self) -> int:
+        """Values of a token row; 0 where it makes none."""
+        return self.rows.dim if self.rows is not None else 0
+
 
 def open_checkpoint(name_or_folder: str, *, truncate_dim: int | None = None) -> Checkpoint:
     """Find a model and read what it is: shapes are checked each time, values once for a large file.

@@ -7,6 +7,7 @@ leads nowhere; what is not a regular file is closed unread. Not a sandbox: `root
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -66,3 +67,15 @@ def read_regular(root: Path, path: str, max_bytes: int) -> bytes:
         return b"".join(parts)
     finally:
         os.close(file)
+
+
+def digest_on_disk(root: Path, path: str) -> str:
+    """The SHA-256 of a file's bytes, in hex; empty where it cannot be read, or is no file any more.
+
+    `path` is repo-relative, and a link on it is not followed.
+    """
+    try:
+        with os.fdopen(open_regular(root, path), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return ""

@@ -2,7 +2,7 @@
 
 What makes it fast: weights laid out once for oneDNN, GeGLU's activation and product done inside the
 matrix products, rotary positions as one complex product. Norms and the residual stream stay in
-float32 whatever the type of the products. Called by `encoder.py`.
+float32 whatever the type of the products.
 """
 
 from __future__ import annotations

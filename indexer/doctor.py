@@ -2,7 +2,7 @@
 
 `examine` changes nothing but the order of things it has to open; `repair` keeps every vector that is
 whole, computes the others again, and removes what killed builds left behind. The text of an index is
-never mended: it is read from the tree again. Called by `codesearch doctor`.
+never mended: it is read from the tree again.
 """
 
 from __future__ import annotations
@@ -248,9 +248,9 @@ def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:
         for path in _everything(state):
             if path.name.endswith(".new") and path.is_file():
                 path.unlink()
-        with EmbeddingStore(
-            state / EMBEDDINGS, row_layout(open_checkpoint(live.model), live.codec)
-        ) as embeddings:
+        checkpoint = open_checkpoint(live.model)
+        layout = row_layout(checkpoint.single_dim, checkpoint.row_dim, live.codec)
+        with EmbeddingStore(state / EMBEDDINGS, layout) as embeddings:
             embeddings.drop([], segments_read(state))
     return examine(root)
 

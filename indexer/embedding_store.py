@@ -23,7 +23,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.checkpoint import Checkpoint
 from indexer.embedding_files import (
     COLUMNS,
     KINDS,
@@ -93,12 +92,9 @@ class RowLayout:
         return self.codec.bytes_per_row + _START_BYTES if self.codec is not None else 0
 
 
-def row_layout(checkpoint: Checkpoint, codec: str) -> RowLayout:
-    """The layout for a checkpoint's vectors."""
-    return RowLayout(
-        checkpoint.single.dim if checkpoint.single else 0,
-        row_codec(codec, checkpoint.rows.dim) if checkpoint.rows else None,
-    )
+def row_layout(single_dim: int, row_dim: int, codec: str) -> RowLayout:
+    """The layout for vectors of these lengths; 0 for a kind that a checkpoint does not make."""
+    return RowLayout(single_dim, row_codec(codec, row_dim) if row_dim else None)
 
 
 def stored_rows(codes: NDArray[np.uint8], starts: NDArray[np.integer]) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
-"""Regular expressions of requests: why one cannot be served. The one place that compiles what was just typed.
+"""Regular expressions of requests: why one cannot be served.
 
-Called by `filters.py` and by what checks a request ahead of it; a match's time limit is its user's to set.
+The one place that compiles what was just typed; a match's time limit is for whoever runs it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which chunks and regions may answer: languages, path globs, a regular expression, span kinds.
 
-Not ranking: a filter lets pass or does not. Used by `search.py` alone.
+Not ranking: a filter lets pass or does not.
 """
 
 from __future__ import annotations

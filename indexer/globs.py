@@ -1,7 +1,6 @@
 """Path patterns as in .gitignore, given by whoever asks: a path passes or does not.
 
-Not ignore files of a tree, which nest and are read on a walk (`ignore_rules.py`). Used by `filters.py`, and
-by front ends that say why nothing was found or that search without an index.
+Not ignore files of a tree, which nest and are read on a walk (`ignore_rules.py`).
 """
 
 from __future__ import annotations

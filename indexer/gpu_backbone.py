@@ -2,7 +2,7 @@
 
 The same numbers as `cpu_backbone.py` and written apart from it, since what is fast differs: here the
 residual stream has the products' type, and `torch.compile` fuses what lies between two matrix products.
-Runs on any device, which is how its arithmetic is tested without a GPU. Called by `encoder.py`.
+Runs on any device, which is how its arithmetic is tested without a GPU.
 """
 
 from __future__ import annotations

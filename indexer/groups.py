@@ -1,7 +1,4 @@
-"""Small arithmetic on values that belong to groups: regions of a file, of a document. Reads no index.
-
-Used by `ranking.py` and `sections.py`.
-"""
+"""Small arithmetic on values that belong to groups: regions of a file, of a document. Reads no index."""
 
 from __future__ import annotations
 

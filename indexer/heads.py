@@ -1,7 +1,6 @@
 """What lies behind a backbone, as PyLate and sentence-transformers list it in `modules.json`.
 
 Facts only: `dense.py` loads the weights; `pool.py`, the encoder and the query encoder apply them.
-Called by `checkpoint.py`.
 """
 
 from __future__ import annotations

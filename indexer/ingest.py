@@ -21,6 +21,7 @@ import numpy as np
 
 from indexer.checkpoint import Checkpoint
 from indexer.chunks import cut_chunks, first_header
+from indexer.contained import digest_on_disk
 from indexer.embedding_store import NOWHERE, ROW_FORMAT, EmbeddingStore, NewEmbedding, stored_rows
 from indexer.lexical import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
 from indexer.manifest import Manifest
@@ -30,10 +31,12 @@ from indexer.prefetch import prefetch
 from indexer.read_file import read_file
 from indexer.records import (
     Chunk,
+    FileRow,
     FoundFile,
     Int32Array,
     SequenceVectors,
     SkippedFile,
+    SkippedRow,
     SourceFile,
     Span,
     TokenizedChunk,
@@ -41,8 +44,7 @@ from indexer.records import (
 )
 from indexer.regions import Regions, cut_regions
 from indexer.settings import BuildSettings
-from indexer.staleness import digest_on_disk
-from indexer.store import FileRow, SkippedRow, StoreWriter
+from indexer.store import StoreWriter
 from indexer.tables import REGION_BITS
 from indexer.tokens import ChunkTokenizer
 from indexer.vectors.codec import RowCodec

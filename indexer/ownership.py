@@ -11,7 +11,8 @@ import hmac
 import os
 import secrets
 from contextlib import suppress
-from pathlib import Path
+
+from indexer.user_folders import key_file
 
 _KEY_BYTES = 32
 
@@ -24,13 +25,6 @@ def sign(content: bytes) -> str:
 def is_signed(content: bytes, signature: str) -> bool:
     """Whether the signature is this user's."""
     return hmac.compare_digest(sign(content).encode(), signature.encode("utf-8", "replace"))
-
-
-def key_file() -> Path:
-    """Where the key lies."""
-    import platformdirs
-
-    return Path(platformdirs.user_state_dir("codesearch", appauthor=False)) / "key"
 
 
 def _key() -> bytes:

@@ -1,7 +1,7 @@
 """The one-time check that bfloat16 ranks as float32 does, for one checkpoint on one machine.
 
-It ranks this package's own modules by their opening sentences, in both types. The verdict is
-remembered in the user's cache folder, so that a build pays for it once. Called by `encoder.py`.
+It ranks twenty pieces of code by sentences about them, in both types. The verdict is
+remembered in the user's cache folder, so that a build pays for it once.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from indexer.pool import finish_single, normalize_rows
 from indexer.query_encoder import QueryEncoder
 from indexer.records import Chunk, Float32Array, Int32Array, QueryVectors
 from indexer.tokens import ChunkTokenizer
-from indexer.weight_check import cache_folder
+from indexer.user_folders import cache_folder
 
-_N_PASSAGES = 20
-_PASSAGE_CHARS = 400
+_TEXTS = Path(__file__).with_name("precision_texts.json")
 SAME_SCORE = 0.004
 """Passages whose float32 scores differ by less may change places: the difference carries no meaning."""
 
@@ -53,7 +52,7 @@ def ranks_alike(checkpoint: Checkpoint) -> bool:
 
 @torch.inference_mode()
 def compare_types(checkpoint: Checkpoint) -> bool:
-    """The check itself: passages of this package ranked for questions about it, in both types."""
+    """The check itself: twenty passages ranked for the questions they answer, in both types."""
     texts = _texts()
     queries = QueryEncoder(checkpoint)
     tokenizer = ChunkTokenizer(checkpoint)
@@ -109,12 +108,6 @@ class _Text:
 
 
 def _texts() -> list[_Text]:
-    """Opening sentences of this package's modules, and code from behind them."""
-    texts = []
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        source = file.read_text(encoding="utf-8")
-        question, _, rest = source.removeprefix('"""').partition("\n")
-        code = rest.partition('"""')[2][:_PASSAGE_CHARS]
-        if question and len(code) == _PASSAGE_CHARS:
-            texts.append(_Text(question, code))
-    return texts[:_N_PASSAGES]
+    """Twenty sentences about code, and the code that each is about."""
+    pairs = json.loads(_TEXTS.read_text(encoding="utf-8"))
+    return [_Text(pair["question"], pair["passage"]) for pair in pairs]

@@ -1,7 +1,4 @@
-"""What a query is made of: its words, the identifiers in it, and what it asks to see.
-
-Used by `search.py` to find and by `signals.py` to weigh; knows nothing of an index.
-"""
+"""What a query is made of: its words, the identifiers in it, and what it asks to see."""
 
 from __future__ import annotations
 

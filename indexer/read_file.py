@@ -17,7 +17,7 @@ from indexer.parse import parse
 from indexer.records import FoundFile, ParsedFile, SkippedFile, SourceFile
 from indexer.redact import cover, redact
 from indexer.settings import BuildSettings, DocumentLimits
-from indexer.walk import read_source
+from indexer.source_file import read_source
 
 
 @dataclass(frozen=True, slots=True)

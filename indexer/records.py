@@ -372,3 +372,44 @@ class BuildReport:
     n_skipped: int
     elapsed_seconds: float
     peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file as the index knows it."""
+
+    file_id: int
+    path: str
+    language: str
+    sha256: str
+    n_bytes: int
+    mtime_ns: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """A skipped file with the stat figures it had; (-1, -1) where the walk itself skipped it."""
+
+    file: SkippedFile
+    n_bytes: int = -1
+    mtime_ns: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class StaleFiles:
+    """Files whose indexed text is not what is on disk."""
+
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    complete: bool = True
+    """False where the time budget ended the comparison early."""
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.added or self.deleted)
+
+    @property
+    def count(self) -> int:
+        """How many files are stale."""
+        return len(self.changed) + len(self.added) + len(self.deleted)

@@ -5,8 +5,7 @@
 A covered text has the same characters in the same lines, so that every position in it is still a
 position in the file. What is covered is neither embedded nor stored, so that nothing can return it.
 Precision comes first: hashes, identifiers and placeholders are code that people search for. Nothing
-is ever sent anywhere to see whether a credential is valid. Called by `ingest.py`; the table of shapes
-is `secret_rules.py`.
+is ever sent anywhere to see whether a credential is valid.
 """
 
 from __future__ import annotations

@@ -19,13 +19,13 @@ from typing import Self
 import numpy as np
 
 from indexer.candidates import CandidateGatherer, Gathered
-from indexer.changes import StaleFiles
 from indexer.checkpoint import Checkpoint, open_checkpoint
 from indexer.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
 from indexer.evidence import EvidenceFinder
 from indexer.facts import number, walk_settings
 from indexer.filters import check_request, make_filters
+from indexer.freshness import find_stale, stale_among
 from indexer.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.lexical import rarity
 from indexer.manifest import Manifest, read_manifest, state_folder
@@ -42,11 +42,11 @@ from indexer.records import (
     QueryVectors,
     SearchRequest,
     Span,
+    StaleFiles,
 )
 from indexer.sections import row_rarities
 from indexer.signals import FileFacts, PathSignals, path_signals
 from indexer.single_vectors import SingleVectors
-from indexer.staleness import find_stale, stale_among
 from indexer.status import IndexStatus, read_status
 from indexer.store import StoreReader
 from indexer.tables import load_tables
@@ -144,7 +144,7 @@ class Searcher:
 
     @cached_property
     def _layout(self) -> RowLayout:
-        return row_layout(self._checkpoint, self.manifest.codec)
+        return row_layout(self._checkpoint.single_dim, self._checkpoint.row_dim, self.manifest.codec)
 
     @cached_property
     def _segments(self) -> SegmentReader:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.changes import StaleFiles
 from indexer.facts import WALK_FACTS
 from indexer.manifest import Manifest
-from indexer.records import SkippedFile
+from indexer.records import SkippedFile, StaleFiles
 from indexer.store import StoreReader
 
 

@@ -16,24 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.errors import IndexCorruptError, IndexMismatchError
-from indexer.records import Chunk, SkippedFile, Span
+from indexer.records import Chunk, FileRow, SkippedFile, SkippedRow, Span
 from indexer.words import joined, last_name
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A file as the index knows it."""
-
-    file_id: int
-    path: str
-    language: str
-    sha256: str
-    n_bytes: int
-    mtime_ns: int
-    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +30,6 @@ class ChunkKey:
     chunk_id: int
     file_id: int
     embedding_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedRow:
-    """A skipped file with the stat figures it had; (-1, -1) where the walk itself skipped it."""
-
-    file: SkippedFile
-    n_bytes: int = -1
-    mtime_ns: int = -1
 
 
 def m001_create_tables(db: Database) -> None:

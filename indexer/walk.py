@@ -1,12 +1,11 @@
-"""Which files of a tree are offered for indexing, which are not, and why; and reading them.
+"""Which files of a tree are offered for indexing, which are not, and why.
 
 In a repository the files are exactly git's: tracked, and untracked but not ignored. Elsewhere, or
 without git, the folders are walked and .gitignore files obeyed. `.codesearchignore` works in both;
 a `!` line of it brings back what is hidden, vendored, generated or a lock file. Links are never
 followed, nothing but regular files is opened, `.git` and `.codesearch` are never entered.
 
-Not here: what the text means (`parse.py`), formats that need a reader of their own (`documents/`).
-`build.py` calls `walk`, then `read_source` for the files that changed.
+Not here: what is in a file; nothing is read but ignore files.
 """
 
 from __future__ import annotations
@@ -16,20 +15,17 @@ import posixpath
 import stat
 import unicodedata
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 from indexer import path_roles
-from indexer.contained import NotRegularError, read_regular
-from indexer.decode import UndecodableError, decode, generated_sign
+from indexer.contained import read_regular
 from indexer.git_files import GitError, GitFile, find_repository, is_ignored, list_files, worktree_owner
 from indexer.ignore_rules import IgnoreRules
-from indexer.languages import language_of
-from indexer.records import FoundFile, SkippedFile, SourceFile
-from indexer.settings import STATE_FOLDER, DocumentLimits, WalkSettings
+from indexer.records import FoundFile, SkippedFile
+from indexer.settings import STATE_FOLDER, WalkSettings
+from indexer.skips import max_bytes, too_large
 
 IGNORE_FILE = ".codesearchignore"
-_HEAD_CHARS = 2048
 _MAX_NESTED = 20
 """Repositories inside repositories, counted downwards; deeper ones are not entered."""
 _NEVER = frozenset({".git", STATE_FOLDER})
@@ -46,33 +42,6 @@ def walk(root: Path, settings: WalkSettings) -> Iterator[FoundFile | SkippedFile
     vanishes meanwhile is left out.
     """
     yield from sorted(_Walk(root, settings).run(), key=lambda entry: entry.path)
-
-
-def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | SkippedFile:
-    """Read and decode a file that `walk` found, or say why it is not indexed after all."""
-    path = found.path
-    is_prose = path_roles.is_prose_name(posixpath.basename(path))
-    max_bytes = DocumentLimits().max_bytes if is_prose else settings.max_file_bytes
-    try:
-        content = read_regular(root, path, max_bytes)
-    except NotRegularError:
-        return SkippedFile(path, "special", "not a regular file")
-    except OSError as error:
-        return SkippedFile(path, "unreadable", f"cannot be read: {error.strerror or error}")
-    if len(content) > max_bytes:
-        return _too_large(path, len(content), max_bytes)
-    try:
-        text = decode(content)
-    except UndecodableError as problem:
-        return SkippedFile(path, problem.reason, str(problem))
-    if not text or text.isspace():
-        return SkippedFile(path, "empty", "nothing but white space")
-    language = language_of(path, text[:_HEAD_CHARS])
-    if not settings.include_generated:
-        sign = generated_sign(text, language)
-        if sign is not None:
-            return SkippedFile(path, sign.reason, sign.detail)
-    return SourceFile(path, text, language, sha256(content).hexdigest(), len(content))
 
 
 # --- the walk --------------------------------------------------------------------------------
@@ -208,9 +177,9 @@ class _Walk:
         reason = "ignored" if verdict else _name_reason(name, self.settings, is_forced or verdict is False)
         if reason is not None:
             return SkippedFile(path, reason, _DETAILS[reason])
-        limit = _max_bytes(name, self.settings)
+        limit = max_bytes(name, self.settings)
         if status.st_size > limit:
-            return _too_large(path, status.st_size, limit)
+            return too_large(path, status.st_size, limit)
         if status.st_size == 0:
             return SkippedFile(path, "empty", "0 bytes")
         return FoundFile(path, status.st_size, status.st_mtime_ns)
@@ -318,16 +287,6 @@ def _not_regular(root: Path, path: str, mode: int) -> SkippedFile:
     if target.startswith("/") or inside == ".." or inside.startswith("../"):
         return SkippedFile(path, "link-outside", "a link that leads out of the tree")
     return SkippedFile(path, "link", f"a link; the target counts by its own path: {_printable(inside)}")
-
-
-def _max_bytes(name: str, settings: WalkSettings) -> int:
-    """Source and data have one limit, documents another: a long document is no generated file."""
-    return DocumentLimits().max_bytes if path_roles.is_document_name(name) else settings.max_file_bytes
-
-
-def _too_large(path: str, n_bytes: int, limit: int) -> SkippedFile:
-    knob = " for documents" if limit == DocumentLimits().max_bytes else " (--max-file-size)"
-    return SkippedFile(path, "too-large", f"{n_bytes:,} bytes are more than the limit of {limit:,}{knob}")
 
 
 # --- names -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """One pass over a checkpoint's files: a fingerprint, and the promise that no weight is NaN or infinite.
 
 The pass over large files is remembered in the user's cache folder by path, size and time, so that
-opening a large model costs it once. Called by `checkpoint.py` alone.
+opening a large model costs it once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from indexer.errors import CheckpointError
+from indexer.user_folders import cache_folder
 from indexer.weights import TensorFiles
 
 _REMEMBERED_BYTES = 8_000_000
@@ -64,9 +65,3 @@ def _check_and_hash(file: Path, name: str) -> str:
             )
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def cache_folder() -> Path:
-    """The user's cache folder for facts about models; it may not exist yet."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "codesearch"

@@ -1,7 +1,7 @@
 """A file on disk → text to look at, or one sentence why not. Opens nothing but regular files in the tree.
 
 Not the indexer's reading: a viewer shows the beginning of a huge file where the indexer skips it, and
-says what changed since indexing. Called by the app's workers.
+says what changed since indexing.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ from indexer.records import (
     WordMatch,
 )
 from indexer.settings import WalkSettings
-from indexer.walk import read_source, walk
+from indexer.source_file import read_source
+from indexer.walk import walk
 from indexer.words import split_identifier
 from tui.evidence import STOP_WORDS
 from tui.session import Found, RepositoryStatus

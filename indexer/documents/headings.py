@@ -1,6 +1,6 @@
 """Headings → section spans, and headings of plain text, where no markup says what is one.
 
-Not a Markdown or reStructuredText parser (`indexer/parse.py` has those). Called by the readers beside.
+Not a Markdown or reStructuredText parser (`indexer/parse.py` has those).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which files are documents, and reading one: the door to the readers beside this module.
 
-Called by the write path in place of reading and parsing a source file. Markdown and reStructuredText
+Markdown and reStructuredText
 are not here: their text is the file's own and `indexer/parse.py` finds their headings.
 """
 

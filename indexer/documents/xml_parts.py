@@ -1,6 +1,6 @@
 """XML parts of archives, parsed as events: no entity is expanded, no DTD read, nothing fetched.
 
-Not for HTML (`markup.py`). Called by the DOCX and EPUB readers.
+Not for HTML (`markup.py`).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 BLAS shares out each multiplication, and its threads wait for each other by spinning. Between the small
 multiplications of a tiled scan that is all waiting as soon as anything else runs on the machine:
 300,000 rows took 2,800 ms beside other work, 220 ms with two threads of our own and BLAS on one
-(CPU time 560 and 39 ms). Used by `exact.py` and `faiss_index.py`; not for work that is one big product.
+(CPU time 560 and 39 ms).
 """
 
 from __future__ import annotations

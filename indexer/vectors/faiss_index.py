@@ -4,7 +4,6 @@ A `SingleIndex` on disk, opened by mapping it: the lists stay in the file until 
 Ids are the caller's, kept inside the lists or beside a flat index as .npy; nothing is pickled. Flat
 rows are float16, as they come from the embedding store, so a flat search is an exact one. Builds write
 a folder of their own and never touch another's files; a killed build leaves the index in use as it was.
-Called by `build.py` and `search.py`.
 
 FAISS's CPU and GPU wheels install the same package over each other: either will do, both are refused.
 With a GPU build and a GPU, k-means runs there; lists are searched on the CPU, for they

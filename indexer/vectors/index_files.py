@@ -1,7 +1,6 @@
 """What every vector index keeps beside its library's own files: its facts as JSON, its ids as .npy.
 
-Nothing is pickled, and whatever does not fit its facts is refused. Used by `faiss_index.py` and
-`plaid_index.py` alone.
+Nothing is pickled, and whatever does not fit its facts is refused.
 """
 
 from __future__ import annotations

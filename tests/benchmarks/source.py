@@ -26,7 +26,8 @@ from indexer.chunks import cut_chunks
 from indexer.parse import parse
 from indexer.records import FoundFile, SourceFile
 from indexer.settings import BuildSettings, WalkSettings
-from indexer.walk import read_source, walk
+from indexer.source_file import read_source
+from indexer.walk import walk
 
 N_FILES = 20_000
 N_LINES = 1_250_000

@@ -18,9 +18,17 @@ from click.testing import CliRunner, Result
 
 from codesearch.api import CodeIndex
 from codesearch.cli import cli
-from indexer.changes import StaleFiles
 from indexer.errors import InputError
-from indexer.records import Chunk, ComponentScores, Hit, SearchRequest, SkippedFile, Span, WordMatch
+from indexer.records import (
+    Chunk,
+    ComponentScores,
+    Hit,
+    SearchRequest,
+    SkippedFile,
+    Span,
+    StaleFiles,
+    WordMatch,
+)
 from indexer.search import OutlineEntry, SearchResult
 from indexer.status import IndexStatus
 

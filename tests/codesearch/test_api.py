@@ -8,8 +8,8 @@ import pytest
 import codesearch
 from codesearch.api import CodeIndex
 from codesearch.building import find_root
-from indexer.changes import StaleFiles
 from indexer.errors import IndexMissingError, InputError
+from indexer.records import StaleFiles
 
 
 def test_the_public_names():

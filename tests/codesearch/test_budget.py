@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from codesearch.budget import fill
 from codesearch.counting import counter_for
 from codesearch.drafts import PassageLimits
-from codesearch.passages import draft_passages, numbered_lines
+from codesearch.lines import numbered_lines
+from codesearch.passages import draft_passages
 
 WORDS = counter_for(lambda text: len(text.split()) + text.count("\n"))
 

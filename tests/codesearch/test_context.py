@@ -10,11 +10,12 @@ import pytest
 
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS
-from codesearch.context import build_context, render_context
+from codesearch.context import build_context
+from codesearch.context_blocks import render_context
 from codesearch.counting import counter_for
 from codesearch.passages import draft_passages
-from indexer.changes import StaleFiles
 from indexer.errors import InputError
+from indexer.records import StaleFiles
 
 GOLDEN = Path(__file__).parent / "golden"
 WORDS = counter_for(lambda text: len(text.split()) + text.count("\n"))

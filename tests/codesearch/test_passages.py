@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codesearch.drafts import CONTEXT_LIMITS, PassageLimits, ranges_of, search_limits
-from codesearch.passages import draft_passages, numbered_lines, split_lines
+from codesearch.lines import numbered_lines, split_lines
+from codesearch.passages import draft_passages
 from indexer.records import Chunk, ComponentScores, Hit, Span, WordMatch
 from indexer.search import OutlineEntry
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from codesearch.render_status import size_words, skipped_text, status_json, status_text
-from indexer.changes import StaleFiles
+from indexer.records import StaleFiles
 
 
 def test_text(shapes):

@@ -3,9 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.changes import Changes, StaleFiles, compare
-from indexer.records import FoundFile, SkippedFile
-from indexer.store import FileRow, SkippedRow
+from indexer.freshness import Changes, compare
+from indexer.records import FileRow, FoundFile, SkippedFile, SkippedRow, StaleFiles
 
 LONG_AGO = 1_000_000_000
 BUILT = 100 * LONG_AGO

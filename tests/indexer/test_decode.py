@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.decode import UndecodableError, decode, generated_sign
+from indexer.decode import UndecodableError, decode
+from indexer.generated import generated_sign
 
 seeded = settings(derandomize=True, database=None, deadline=None)
 

@@ -8,12 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from indexer import staleness
-from indexer.changes import StaleFiles
-from indexer.records import SkippedFile
+from indexer import freshness as staleness
+from indexer.freshness import find_stale, stale_among
+from indexer.records import FileRow, SkippedFile, SkippedRow, StaleFiles
 from indexer.settings import WalkSettings
-from indexer.staleness import find_stale, stale_among
-from indexer.store import FileRow, SkippedRow
 
 BUILT = 1_700_000_000_000_000_000
 OLD = BUILT - 60_000_000_000

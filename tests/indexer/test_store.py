@@ -8,8 +8,8 @@ import pytest
 
 from indexer import store as store_module
 from indexer.errors import IndexCorruptError, IndexMismatchError
-from indexer.records import Chunk, SkippedFile, Span
-from indexer.store import FileRow, SkippedRow, StoreReader, StoreWriter, leaf_of
+from indexer.records import Chunk, FileRow, SkippedFile, SkippedRow, Span
+from indexer.store import StoreReader, StoreWriter, leaf_of
 
 TEXT = "α = 1\n\n\nclass A:\n    def b(self):\n        return '😀'\n"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from indexer.records import FoundFile, SkippedFile
-from indexer.walk import read_source, walk
+from indexer.source_file import read_source
+from indexer.walk import walk
 from tests.indexer.walking import DEFAULT, found, git, put, read, skipped
 
 

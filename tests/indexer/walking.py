@@ -7,7 +7,8 @@ from pathlib import Path
 
 from indexer.records import FoundFile, SkippedFile, SourceFile
 from indexer.settings import WalkSettings
-from indexer.walk import read_source, walk
+from indexer.source_file import read_source
+from indexer.walk import walk
 
 DEFAULT = WalkSettings()
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from codesearch.passages import draft_passages, numbered_lines, split_lines
+from codesearch.lines import numbered_lines, split_lines
+from codesearch.passages import draft_passages
 from indexer.checkpoint import open_checkpoint
 from indexer.chunks import cut_chunks
 from indexer.errors import InputError

@@ -1,26 +1,76 @@
-"""Which indexed files are no longer what is on disk, within a time budget.
+"""What changed in a tree since it was indexed, by stat figures first and by content where those differ.
 
-find_stale   the whole tree: changed, added, deleted
+compare      a walked tree against what is indexed: what a build has to read
+find_stale   the whole tree within a time budget: changed, added, deleted
 stale_among  a few files, now: those that an answer is about to show
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.changes import RACY_NS, StaleFiles, compare
-from indexer.contained import open_regular
-from indexer.records import FoundFile
+from indexer.contained import digest_on_disk
+from indexer.records import FileRow, FoundFile, SkippedRow, StaleFiles
 from indexer.settings import WalkSettings
-from indexer.store import FileRow, SkippedRow
 from indexer.walk import walk
 
+RACY_NS = 2_000_000_000
+"""A file modified within this time before a build may have been written again without a new time."""
 _WALK_SECONDS = 12e-6
 """A file's share of a walk; a tree that cannot be walked within the budget is not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Files of a tree against an index."""
+
+    unchanged: tuple[str, ...]
+    suspect: tuple[FoundFile, ...]
+    """Known, with other stat figures: only the content can tell."""
+    added: tuple[FoundFile, ...]
+    deleted: tuple[str, ...]
+    still_skipped: tuple[str, ...]
+    """Skipped for their content at indexing, and untouched since."""
+
+
+def compare(
+    found: Sequence[FoundFile],
+    known: Mapping[str, FileRow],
+    skipped: Mapping[str, SkippedRow],
+    built_at_ns: int,
+) -> Changes:
+    """Sort a walk's files by what the index says of them.
+
+    A file modified within two seconds before the build is suspect even with equal figures: a later
+    write within the clock's grain would not show (git calls such an entry "racily clean").
+    """
+    racy_after = built_at_ns - RACY_NS
+    unchanged, suspect, added, still_skipped = [], [], [], []
+    for file in found:
+        row = known.get(file.path)
+        if row is not None:
+            same = (
+                row.n_bytes == file.n_bytes and row.mtime_ns == file.mtime_ns and file.mtime_ns < racy_after
+            )
+            (unchanged.append(file.path) if same else suspect.append(file))
+            continue
+        skip = skipped.get(file.path)
+        if skip is not None and (skip.n_bytes, skip.mtime_ns) == (file.n_bytes, file.mtime_ns):
+            still_skipped.append(file.path)
+        else:
+            added.append(file)
+    present = {file.path for file in found}
+    return Changes(
+        tuple(unchanged),
+        tuple(suspect),
+        tuple(added),
+        tuple(path for path in known if path not in present),
+        tuple(still_skipped),
+    )
 
 
 def find_stale(
@@ -96,15 +146,3 @@ def _is_stale(root: Path, row: FileRow, built_at_ns: int) -> bool:
     if status.st_mtime_ns == row.mtime_ns < built_at_ns - RACY_NS:
         return False
     return digest_on_disk(root, row.path) != row.sha256
-
-
-def digest_on_disk(root: Path, path: str) -> str:
-    """The SHA-256 of a file's bytes, in hex; empty where it cannot be read, or is no file any more.
-
-    `path` is repo-relative, and a link on it is not followed.
-    """
-    try:
-        with os.fdopen(open_regular(root, path), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError):
-        return ""
