@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from codesearch.answers.findings import Findings, Omitted, RankedFile, RankedFiles
+    from codesearch.answers.seen import Seen
     from codesearch.api import CodeIndex
     from codesearch.context import Context
-    from codesearch.findings import Findings, Omitted, RankedFile, RankedFiles
-    from codesearch.seen import Seen
     from indexer.errors import (
         BuildInterruptedError,
         CheckpointError,
@@ -39,11 +39,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "CodeIndex": "codesearch.api",
     "Context": "codesearch.context",
-    "Findings": "codesearch.findings",
-    "Omitted": "codesearch.findings",
-    "RankedFile": "codesearch.findings",
-    "RankedFiles": "codesearch.findings",
-    "Seen": "codesearch.seen",
+    "Findings": "codesearch.answers.findings",
+    "Omitted": "codesearch.answers.findings",
+    "RankedFile": "codesearch.answers.findings",
+    "RankedFiles": "codesearch.answers.findings",
+    "Seen": "codesearch.answers.seen",
     "BuildProgress": "indexer.records",
     "BuildReport": "indexer.records",
     "Evidence": "indexer.records",

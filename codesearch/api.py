@@ -17,24 +17,24 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from codesearch import answering
-from codesearch.answering import MOST_HITS, ContextDrafts, Question, index_state
-from codesearch.building import build_index, find_root, settings_of
-from codesearch.context import Context
-from codesearch.context_blocks import render_context
-from codesearch.counting import Tokenizer, counter_for
-from codesearch.drafts import Draft
-from codesearch.findings import Findings, IndexState, RankedFile, RankedFiles
-from codesearch.lines import split_lines
+from codesearch.answers import answering
+from codesearch.answers.answering import MOST_HITS, Question, index_state
+from codesearch.answers.counting import Tokenizer, counter_for
+from codesearch.answers.drafts import Draft
+from codesearch.answers.findings import Findings, IndexState, RankedFile, RankedFiles
+from codesearch.answers.lines import split_lines
+from codesearch.answers.seen import Seen
+from codesearch.context import Context, ContextDrafts, context_drafts, make_context
+from codesearch.locate import build_index, find_root, settings_of
+from codesearch.render.context_blocks import render_context
 from codesearch.request import check_budget, check_k, check_offset, make_request
-from codesearch.seen import Seen
 from indexer.errors import CodesearchError, InputError
 from indexer.records import BuildReport, Mode, Passage, ProgressCallback, SearchRequest
 from indexer.settings import STATE_FOLDER, BuildSettings
 
 if TYPE_CHECKING:
     from indexer.search import OutlineEntry, Searcher
-    from indexer.status import IndexStatus
+    from indexer.storage.status import IndexStatus
 
 _FRESHNESS_SECONDS = 0.2
 """How long one look at the disk for stale files may take."""
@@ -163,9 +163,9 @@ class CodeIndex:
         """The best passages for a question, best first; `find` gives the same with all that surrounds it.
 
         At most `k` passages, of at most `budget_tokens` tokens together as `tokenizer` counts them (see
-        `codesearch.counting`). `paths` are globs in .gitignore syntax, a leading `!` excludes. Filters are
-        conjunctive. `seen` leaves out what it has been shown, and remembers this answer. Raises InputError
-        for a request that cannot be served.
+        `codesearch.answers.counting`). `paths` are globs in .gitignore syntax, a leading `!` excludes.
+        Filters are conjunctive. `seen` leaves out what it has been shown, and remembers this answer.
+        Raises InputError for a request that cannot be served.
         """
         findings = self.find(
             query, k, mode, languages, paths, regex, kinds, budget_tokens, tokenizer=tokenizer, seen=seen
@@ -252,7 +252,7 @@ class CodeIndex:
         counter = counter_for(tokenizer)
         with self._lock:
             question = Question(request, self.engine, self.state(), seen=seen)
-            return answering.make_context(question, counter, budget_tokens, format)
+            return make_context(question, counter, budget_tokens, format)
 
     def drafts(
         self,
@@ -266,7 +266,7 @@ class CodeIndex:
         request = make_request(query, k=1, mode=mode)
         with self._lock:
             question = Question(request, self.engine, self.state())
-            drafts = answering.context_drafts(question, counter_for(tokenizer), budget_tokens)
+            drafts = context_drafts(question, counter_for(tokenizer), budget_tokens)
             return ContextDrafts(drafts.kept, question.stale(drafts.kept), question.notes(drafts))
 
     def files(

@@ -8,15 +8,19 @@ numbered in it.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from codesearch.budget import Filled, fill
-from codesearch.context_blocks import chat_messages, writers
-from codesearch.counting import NamedCounter
-from codesearch.drafts import Draft
-from codesearch.findings import Omitted
+from codesearch.answers.answering import MOST_HITS, Question
+from codesearch.answers.budget import Filled, fill
+from codesearch.answers.counting import NamedCounter, remembering
+from codesearch.answers.drafts import CONTEXT_LIMITS, Draft
+from codesearch.answers.findings import Omitted
+from codesearch.answers.passages import Drafts
+from codesearch.render.context_blocks import chat_messages, writers
 from indexer.records import Passage
 
+_CONTEXT_HITS = 60
+"""Hits that a context block starts from; more are asked for while its budget is not full."""
 _ROUNDS = 5
 """Fillings tried; each starts from how far the last text was from the budget."""
 _GOOD_SHARE = 0.98
@@ -46,6 +50,16 @@ class Context:
     def messages(self) -> list[dict[str, str]]:
         """The block as chat messages, whatever `format` is: a system rule, then excerpts and question."""
         return chat_messages(self.query, self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextDrafts:
+    """What a context block is made from."""
+
+    drafts: tuple[Draft, ...]
+    stale: frozenset[str]
+    """Files whose indexed text is not what is on disk."""
+    notes: tuple[str, ...]
 
 
 def build_context(
@@ -99,6 +113,33 @@ def build_context(
         return Context("", (), 0, omitted, query, budget_tokens, counter.name, form, notes)
     text, passages, n_tokens, filled = best
     return Context(text, passages, n_tokens, filled.omitted, query, budget_tokens, counter.name, form, notes)
+
+
+def context_drafts(question: Question, counter: NamedCounter, budget_tokens: int) -> Drafts:
+    """Drafts enough to fill a context block."""
+
+    def wants_more(kept: Sequence[Draft]) -> bool:
+        return sum(draft.passage(counter).n_tokens for draft in kept) < budget_tokens
+
+    return question.drafts(MOST_HITS, wants_more, first=_CONTEXT_HITS, limits=CONTEXT_LIMITS)
+
+
+def make_context(question: Question, counter: NamedCounter, budget_tokens: int, form: str) -> Context:
+    """The fullest context block within the budget."""
+    counter = remembering(counter)
+    drafts = context_drafts(question, counter, budget_tokens)
+    context = build_context(
+        question.request.query,
+        drafts.kept,
+        counter,
+        budget_tokens,
+        form=form,
+        stale=question.stale(drafts.kept),
+        notes=question.notes(drafts),
+    )
+    if question.seen is not None:
+        question.seen.add(context.passages, drafts.kept)
+    return replace(context, omitted=(*context.omitted, *drafts.dropped))
 
 
 # --- order and measure -----------------------------------------------------------------------

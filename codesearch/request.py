@@ -105,7 +105,7 @@ def check_glob(glob: str) -> str:
 
 
 def check_regex(regex: str | None) -> str | None:
-    """A pattern that can be served; see `indexer.expressions`."""
+    """A pattern that can be served; see `indexer.retrieve.expressions`."""
     problem = "" if regex is None else regex_problem(regex)
     if problem:
         shown = repr(regex) if len(regex or "") <= _SHOWN_REGEX_CHARS else "given"
@@ -115,7 +115,7 @@ def check_regex(regex: str | None) -> str | None:
 
 def regex_problem(regex: str) -> str:
     """Why a pattern cannot be served, without a full stop; empty where it can."""
-    from indexer.expressions import expression_problem
+    from indexer.retrieve.expressions import expression_problem
 
     return expression_problem(regex)
 

@@ -22,11 +22,10 @@ from typing import Self
 
 import numpy as np
 
-from indexer.checkpoint import Checkpoint, open_checkpoint
-from indexer.compaction import move_live, segments_read
-from indexer.embedding_check import repair_embeddings
-from indexer.embedding_files import segment_path
-from indexer.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
+from indexer.disk.write_lock import write_lock
+from indexer.embeddings.embedding_check import repair_embeddings
+from indexer.embeddings.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
+from indexer.embeddings.segment_files import segment_path
 from indexer.errors import (
     BuildInterruptedError,
     IndexCorruptError,
@@ -36,24 +35,8 @@ from indexer.errors import (
     NothingToIndexError,
     StorageError,
 )
-from indexer.facts import TOTALS, number, settings_facts
-from indexer.freshness import Changes, compare
-from indexer.generations import (
-    DATABASE,
-    EMBEDDINGS,
-    Pin,
-    generation_folder,
-    new_generation,
-    prepare_state,
-    publish,
-    remove_others,
-)
-from indexer.git_info import git_state
-from indexer.ingest import TEXT_RULES, Ingest
-from indexer.lexical import create_tables
-from indexer.lock import write_lock
-from indexer.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
-from indexer.multi_vectors import build_multi_index
+from indexer.ingest.ingest import TEXT_RULES, Ingest
+from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.records import (
     BuildProgress,
     BuildReport,
@@ -63,13 +46,30 @@ from indexer.records import (
     SkippedFile,
     SkippedRow,
 )
-from indexer.seals import Seal, seal_segment
 from indexer.settings import BuildSettings
-from indexer.single_vectors import build_single_index
-from indexer.store import StoreReader, StoreWriter
-from indexer.tables import Tables, make_tables, save_tables
+from indexer.storage.compaction import move_live, segments_read
+from indexer.storage.database import StoreReader, StoreWriter
+from indexer.storage.facts import TOTALS, number, settings_facts
+from indexer.storage.full_text import create_tables
+from indexer.storage.generations import (
+    DATABASE,
+    EMBEDDINGS,
+    Pin,
+    generation_folder,
+    new_generation,
+    prepare_state,
+    publish,
+    remove_others,
+)
+from indexer.storage.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
+from indexer.storage.seals import Seal, seal_segment
+from indexer.storage.single_rows import build_single_index
+from indexer.storage.tables import Tables, make_tables, save_tables
+from indexer.storage.token_rows import build_multi_index
+from indexer.tree.freshness import Changes, compare
+from indexer.tree.git_state import git_state
+from indexer.tree.walk import walk
 from indexer.vectors.codec import DEFAULT_CODEC
-from indexer.walk import walk
 
 
 def build(

@@ -17,14 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.checkpoint import open_checkpoint
-from indexer.compaction import segments_read
-from indexer.embedding_check import check_embeddings
-from indexer.embedding_files import KINDS, segment_numbers, segment_path
-from indexer.embedding_store import EmbeddingStore, row_layout
+from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, find_link, refuse_links
+from indexer.disk.write_lock import write_lock
+from indexer.embeddings.embedding_check import check_embeddings
+from indexer.embeddings.embedding_store import EmbeddingStore, row_layout
+from indexer.embeddings.segment_files import KINDS, segment_numbers, segment_path
 from indexer.errors import CheckpointError, CodesearchError, IndexCorruptError, IndexMissingError
-from indexer.facts import TOTALS, walk_settings
-from indexer.generations import (
+from indexer.models.checkpoint import open_checkpoint
+from indexer.records import ProgressCallback
+from indexer.settings import BuildSettings
+from indexer.storage.compaction import segments_read
+from indexer.storage.database import StoreReader
+from indexer.storage.facts import TOTALS, walk_settings
+from indexer.storage.generations import (
     DATABASE,
     EMBEDDINGS,
     generation_folder,
@@ -32,14 +37,9 @@ from indexer.generations import (
     is_pinned,
     remove_others,
 )
-from indexer.lock import write_lock
-from indexer.manifest import Manifest, read_manifest, state_folder, write_manifest
-from indexer.records import ProgressCallback
-from indexer.seals import find_broken, find_broken_segment
-from indexer.settings import BuildSettings
-from indexer.state_files import FILE_MODE, FOLDER_MODE, find_link, refuse_links
-from indexer.store import StoreReader
-from indexer.tables import load_tables
+from indexer.storage.manifest import Manifest, read_manifest, state_folder, write_manifest
+from indexer.storage.seals import find_broken, find_broken_segment
+from indexer.storage.tables import load_tables
 
 DAMAGE, MODEL, ACCESS, LEFTOVER = "damage", "model", "access", "leftover"
 

@@ -325,7 +325,7 @@ class Passage:
     """That span's kind, or empty."""
     score: float
     n_tokens: int
-    """By the counter in use (see `codesearch.passages`)."""
+    """By the counter in use (see `codesearch.answers.passages`)."""
     evidence: Evidence
     omitted_lines: tuple[tuple[int, int], ...] = ()
     """Line ranges inside start_line..end_line left out of `text`, each marked there by one line."""

@@ -18,21 +18,11 @@ from typing import Self
 
 import numpy as np
 
-from indexer.candidates import CandidateGatherer, Gathered
-from indexer.checkpoint import Checkpoint, open_checkpoint
-from indexer.embedding_store import RowLayout, SegmentReader, row_layout
+from indexer.embeddings.embedding_store import RowLayout, SegmentReader, row_layout
+from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
-from indexer.evidence import EvidenceFinder
-from indexer.facts import number, walk_settings
-from indexer.filters import check_request, make_filters
-from indexer.freshness import find_stale, stale_among
-from indexer.generations import DATABASE, EMBEDDINGS, Pin
-from indexer.lexical import rarity
-from indexer.manifest import Manifest, read_manifest, state_folder
-from indexer.multi_vectors import MultiVectors
-from indexer.query_encoder import QueryEncoder
-from indexer.query_shape import QueryShape, query_shape
-from indexer.ranking import Ranked, rank
+from indexer.models.checkpoint import Checkpoint, open_checkpoint
+from indexer.models.tokens import ChunkTokenizer
 from indexer.records import (
     Chunk,
     ComponentScores,
@@ -44,13 +34,23 @@ from indexer.records import (
     Span,
     StaleFiles,
 )
-from indexer.sections import row_rarities
-from indexer.signals import FileFacts, PathSignals, path_signals
-from indexer.single_vectors import SingleVectors
-from indexer.status import IndexStatus, read_status
-from indexer.store import StoreReader
-from indexer.tables import load_tables
-from indexer.tokens import ChunkTokenizer
+from indexer.retrieve.candidates import CandidateGatherer, Gathered
+from indexer.retrieve.evidence import EvidenceFinder
+from indexer.retrieve.filters import check_request, make_filters
+from indexer.retrieve.query_shape import QueryShape, query_shape
+from indexer.retrieve.ranking import Ranked, rank
+from indexer.retrieve.section_ranking import row_rarities
+from indexer.retrieve.signals import FileFacts, PathSignals, path_signals
+from indexer.storage.database import StoreReader
+from indexer.storage.facts import number, walk_settings
+from indexer.storage.full_text import rarity
+from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
+from indexer.storage.manifest import Manifest, read_manifest, state_folder
+from indexer.storage.single_rows import SingleVectors
+from indexer.storage.status import IndexStatus, read_status
+from indexer.storage.tables import load_tables
+from indexer.storage.token_rows import MultiVectors
+from indexer.tree.freshness import find_stale, stale_among
 from indexer.vectors.cores import beside, one_blas_thread
 
 _OPEN_ATTEMPTS = 20

@@ -27,7 +27,7 @@ def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(scope="session")
 def one_encoder() -> Iterator[None]:
     """Builds of this run share one encoder a model: loading the weights costs more than a tiny tree."""
-    from indexer import ingest
+    from indexer.ingest import ingest
 
     loaded: dict[str, object] = {}
     load = ingest.load_encoder

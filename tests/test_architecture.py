@@ -17,7 +17,7 @@ import codesearch
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("codesearch", "indexer", "tui")
-MAX_LINES = 400
+MAX_LINES = 500
 
 PUBLIC = """
     BuildInterruptedError BuildProgress BuildReport BuildSettings CheckpointError CodeIndex CodesearchError
@@ -67,12 +67,12 @@ def test_tests_are_no_packages_and_names_say_what_is_inside():
 
 def test_tests_mirror_modules():
     """A test file of the engine is named after a module of it, or after what it is about in that module."""
-    modules = {path.stem for path in (ROOT / "indexer").glob("*.py")}
-    unknown = [
-        path.name
-        for path in (ROOT / "tests" / "indexer").glob("test_*.py")
-        if not any(path.stem.removeprefix("test_").startswith(module) for module in modules)
-    ]
+    unknown = []
+    for path in (ROOT / "tests" / "indexer").rglob("test_*.py"):
+        folder = ROOT / path.parent.relative_to(ROOT / "tests")
+        modules = {module.stem for module in folder.glob("*.py")}
+        if not any(path.stem.removeprefix("test_").startswith(module) for module in modules):
+            unknown.append(path.relative_to(ROOT).as_posix())
     assert not unknown
 
 
@@ -175,7 +175,7 @@ def loaded_by(code: str, *arguments: str) -> set[str]:
 
 COMMAND = """
 import sys
-from codesearch.cli import cli
+from codesearch.cli.main import cli
 try:
     cli(sys.argv[1:], prog_name="codesearch")
 except SystemExit as end:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from codesearch import CodeIndex
-from codesearch.lines import numbered_lines
+from codesearch.answers.lines import numbered_lines
 
 ROOT = Path(__file__).parent.parent / "sample_repos"
 QUESTIONS = json.loads((ROOT / "queries.json").read_text(encoding="utf-8"))["queries"]

@@ -1,7 +1,7 @@
 """The sample repositories are what their README says: questions with true answers, and honest traps.
 
 Definitions are found here with tree-sitter alone, and sections with a few lines of their own, so that
-a mistake in `indexer.parse` cannot make a wrong answer look right.
+a mistake in `indexer.reading.parse` cannot make a wrong answer look right.
 """
 
 from __future__ import annotations

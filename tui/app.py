@@ -20,10 +20,12 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.worker import get_current_worker
 
+from codesearch.answers.counting import counter_for
+from codesearch.answers.explain import stale_note
+from codesearch.answers.findings import Found, RepositoryStatus
 from codesearch.api import CodeIndex
-from codesearch.building import build_index
-from codesearch.counting import counter_for
-from codesearch.explain import stale_note
+from codesearch.locate import build_index
+from codesearch.unindexed import PlainText
 from indexer.errors import (
     BuildInterruptedError,
     IndexCorruptError,
@@ -43,10 +45,7 @@ from indexer.records import (
     Span,
 )
 from indexer.settings import STATE_FOLDER
-from tui.document import file_document
 from tui.errands import Errands
-from tui.files import read_file
-from tui.index_screen import IndexScreen, outcome_of
 from tui.keys import bindings
 from tui.messages import (
     BuildAdvanced,
@@ -66,19 +65,12 @@ from tui.messages import (
     StatusRequested,
 )
 from tui.pace import Limiter
-from tui.plain_text import PlainText
-from tui.search_screen import N_RESULTS, SearchScreen
-from tui.session import (
-    Answer,
-    Engine,
-    Found,
-    Repository,
-    RepositoryState,
-    RepositoryStatus,
-    Workspace,
-    sentence_of,
-)
+from tui.screens.building import IndexScreen, outcome_of
+from tui.screens.search import N_RESULTS, SearchScreen
+from tui.session import Answer, Engine, Repository, RepositoryState, Workspace, sentence_of
 from tui.state import default_state_file, load_state
+from tui.text.document import file_document
+from tui.text.shown_file import read_file
 from tui.theme import DARK, LIGHT
 
 PAUSE_SECONDS = 0.06

@@ -26,7 +26,7 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
     PATHS are folders with or without an index; the current one where none is given. A folder inside an
     indexed one stands for that. Press F1 in the application for all keys.
     """
-    from codesearch.console import say
+    from codesearch.cli.console import say
     from indexer.errors import CodesearchError, MissingExtraError
 
     try:
@@ -60,7 +60,7 @@ def folders(paths: tuple[Path, ...]) -> list[Path]:
 
     Raises InputError for what is no folder.
     """
-    from codesearch.building import find_root_or_self
+    from codesearch.locate import find_root_or_self
 
     return list(dict.fromkeys(find_root_or_self(path) for path in paths))
 

@@ -15,9 +15,9 @@ from textual.screen import Screen
 
 from indexer.errors import CodesearchError
 from tui.handoff import copy_with_tool, editor_command, export
-from tui.help_screen import HelpScreen
 from tui.keys import KEYS, Key, written
 from tui.messages import CopyRequested, EditorRequested, ExportRequested, StateChanged
+from tui.screens.help import HelpScreen
 from tui.state import save_state
 from tui.theme import DARK, LIGHT
 

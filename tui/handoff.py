@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesearch.counting import counter_for
-from codesearch.render import place
-from codesearch.sanitize import fence_for, label, visible
+from codesearch.answers.counting import counter_for
+from codesearch.render.passages import place
+from codesearch.render.sanitize import fence_for, label, visible
 from indexer.errors import InputError, StorageError
 from tui.session import Result
 

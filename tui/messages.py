@@ -12,9 +12,9 @@ from pathlib import Path
 from textual.message import Message
 
 from indexer.records import BuildProgress, BuildReport, SearchRequest
-from tui.document import Document
 from tui.session import RepositoryState, Result
 from tui.state import RememberedState
+from tui.text.document import Document
 
 
 class Fact(Message):

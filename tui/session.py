@@ -14,8 +14,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
+from codesearch.answers.findings import Found, RepositoryStatus
 from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError, InputError
-from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest, SkippedFile
+from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +35,6 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryStatus:
-    """What an index holds and how it stands to the files on disk."""
-
-    n_files: int
-    n_chunks: int
-    n_tokens: int = 0
-    commit: str = ""
-    model: str = ""
-    languages: tuple[str, ...] = ()
-    stale: tuple[str, ...] = ()
-    """Paths that changed, appeared or went since indexing, each followed by what happened to it."""
-    skipped: tuple[SkippedFile, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RepositoryState:
     """One folder as the screens see it."""
 
@@ -59,15 +45,6 @@ class RepositoryState:
     problem: str = ""
     is_searchable: bool = True
     """Without an index too, where its files can be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one repository answers."""
-
-    passages: Sequence[Passage]
-    notes: tuple[str, ...] = ()
-    """Sentences for a person: why nothing was found, what is stale."""
 
 
 class Repository(Protocol):

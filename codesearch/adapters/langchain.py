@@ -9,7 +9,7 @@ documents = retriever.invoke("how are routes registered")
 from __future__ import annotations
 
 from codesearch.api import CodeIndex
-from codesearch.render import passage_dict
+from codesearch.render.passages import passage_dict
 from indexer.errors import MissingExtraError
 from indexer.records import Passage
 
@@ -28,7 +28,7 @@ class CodesearchRetriever(BaseRetriever):
     """The passages of `CodeIndex.search` as LangChain documents, best first.
 
     A document's text is the passage's; its metadata is the passage of the JSON schema without the text
-    (see `codesearch.render`), and `source` is `path:start-end`.
+    (see `codesearch.render.passages`), and `source` is `path:start-end`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codesearch.api import CodeIndex
-from codesearch.render import passage_dict
+from codesearch.render.passages import passage_dict
 from indexer.errors import MissingExtraError
 from indexer.records import Mode, Passage
 
@@ -28,7 +28,7 @@ class CodesearchRetriever(BaseRetriever):
     """The passages of `CodeIndex.search` as LlamaIndex nodes, best first.
 
     A node's text is the passage's; its metadata is the passage of the JSON schema without text, score and
-    evidence (see `codesearch.render`). Embedding and language model see the path, lines and symbol of it.
+    evidence (see `codesearch.render.passages`). Embedding and language model see its path, lines and symbol.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from indexer.arrays import map_array
+from indexer.disk.mapped_arrays import map_array
 from indexer.errors import IndexCorruptError, InputError
 from indexer.records import Int64Array
 

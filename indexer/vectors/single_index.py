@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.arrays import map_array
+from indexer.disk.mapped_arrays import map_array
 from indexer.errors import InputError
 from indexer.records import Int64Array
 from indexer.vectors.base import SingleIndex, VectorKind

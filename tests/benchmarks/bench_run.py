@@ -102,7 +102,7 @@ def _tasks(collections: Sequence[Collection], settings: RunSettings) -> list[_Ta
 
 
 def _run_task(task: _Task) -> list[_Scored]:
-    from codesearch.counting import counter_for
+    from codesearch.answers.counting import counter_for
 
     settings, collection = task.settings, task.collection
     if task.systems[0] in BASELINES:
@@ -191,7 +191,7 @@ def _gather(
 
 
 def apply_override(override: str) -> str:
-    """Set one constant of the product for this process, `indexer.ranking.WEIGHTS.single=0`.
+    """Set one constant of the product for this process, `indexer.retrieve.ranking.WEIGHTS.single=0`.
 
     Returns the override that takes it back.
     """

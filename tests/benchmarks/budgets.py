@@ -30,13 +30,13 @@ from mcp import Client
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from codesearch.agents.ask import Conversation, question_with_excerpts
+from codesearch.agents.mcp_server import make_server
+from codesearch.answers.counting import NamedCounter, counter_for
 from codesearch.api import CodeIndex
-from codesearch.ask import Conversation, question_with_excerpts
 from codesearch.choices import CONTEXT_FORMATS
-from codesearch.cli import cli
-from codesearch.counting import NamedCounter, counter_for
-from codesearch.mcp_server import make_server
-from codesearch.repositories import Repositories
+from codesearch.cli.main import cli
+from codesearch.workspace import Repositories
 from indexer.search import Searcher
 
 SEARCHED = 100

@@ -188,9 +188,9 @@ def _roofline(folder: Path, size: str, dtype: str, threads: int) -> dict[str, An
     import numpy as np
     import torch
 
-    from indexer.checkpoint import open_checkpoint
-    from indexer.encoder import DTYPES, Encoder
-    from indexer.pack import pack
+    from indexer.chunking.pack import pack
+    from indexer.encoders.encoder import DTYPES, Encoder
+    from indexer.models.checkpoint import open_checkpoint
     from indexer.records import Window
 
     torch.set_num_threads(threads)
@@ -235,8 +235,8 @@ def _layer_costs(dtype: str, threads: int) -> dict[str, Any]:
     """Microseconds a token of attention in one local and one global layer, edge size, 1k to 8k tokens."""
     import torch
 
-    from indexer.attention import Borders, make_attention
-    from indexer.encoder import DTYPES
+    from indexer.encoders.attention import Borders, make_attention
+    from indexer.encoders.encoder import DTYPES
 
     torch.set_num_threads(threads)
     attention = make_attention(torch.device("cpu"), DTYPES[dtype], 64)
@@ -256,8 +256,8 @@ def _query_times() -> dict[str, Any]:
     program = """
 import json, time
 start = time.perf_counter()
-from indexer.checkpoint import open_checkpoint
-from indexer.query_encoder import QueryEncoder
+from indexer.models.checkpoint import open_checkpoint
+from indexer.encoders.query_encoder import QueryEncoder
 imported = time.perf_counter()
 queries = QueryEncoder(open_checkpoint("codesearch-edge"))
 loaded = time.perf_counter()

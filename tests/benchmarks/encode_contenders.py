@@ -152,13 +152,13 @@ def _pylate(folder: Path, dtype: Any) -> Callable[[int], Run]:
 
 
 def _ours(folder: Path, dtype: str, *, forward_only: bool) -> Run:
-    from indexer.checkpoint import open_checkpoint
-    from indexer.encoder import Encoder
-    from indexer.pack import pack, split_vectors
-    from indexer.pool import pool_chunk, pool_recipe
+    from indexer.chunking.pack import pack, split_vectors
+    from indexer.chunking.windows import cut_windows, join_windows
+    from indexer.encoders.encoder import Encoder
+    from indexer.encoders.pool import pool_chunk, pool_recipe
+    from indexer.models.checkpoint import open_checkpoint
+    from indexer.models.tokens import ChunkTokenizer
     from indexer.records import Chunk, SequenceVectors
-    from indexer.tokens import ChunkTokenizer
-    from indexer.windows import cut_windows, join_windows
 
     checkpoint = open_checkpoint(str(folder))
     tokenizer = ChunkTokenizer(checkpoint)

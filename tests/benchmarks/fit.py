@@ -77,8 +77,8 @@ def main() -> int:
         return 2
     spec = IndexSpec("codesearch-edge")
     prepare_all(collections, spec, refresh=False)
-    from indexer.ranking import WEIGHTS, Weights
     from indexer.records import Mode
+    from indexer.retrieve.ranking import WEIGHTS, Weights
 
     strengths = arguments.l2 or [0.003 if arguments.mode == "hybrid" else 0.001]
     code = WEIGHTS[Mode(arguments.mode)]
@@ -110,7 +110,7 @@ def _ask(collection: Collection, spec: IndexSpec, mode: str, names: Sequence[str
     import indexer.search as search
     from codesearch import CodeIndex
     from codesearch.request import make_request
-    from indexer.ranking import file_signals
+    from indexer.retrieve.ranking import file_signals
 
     noted: dict[str, Any] = {}
 

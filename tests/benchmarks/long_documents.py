@@ -124,7 +124,7 @@ def lay_out(mirrors: dict[str, str]) -> None:
 def make_queries(tree: Path) -> list[Query]:
     """All three tasks; sections are those that the product's own parser sees."""
     from indexer.languages import language_of
-    from indexer.parse import parse
+    from indexer.reading.parse import parse
     from indexer.records import SourceFile
 
     sections: dict[str, dict[str, Target]] = {}

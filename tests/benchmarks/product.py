@@ -90,7 +90,7 @@ class Product:
 
     def __init__(self, tree: Path, tokenizer: str):
         from codesearch import CodeIndex
-        from codesearch.counting import counter_for
+        from codesearch.answers.counting import counter_for
 
         self._index = CodeIndex.open(tree)
         self._ranker = CodeIndex.open(tree)

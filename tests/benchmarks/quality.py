@@ -46,7 +46,7 @@ def main() -> int:
 
 def run(arguments: argparse.Namespace, collections: list[Collection]) -> int:
     """One run over collections that are there."""
-    from codesearch.counting import counter_for
+    from codesearch.answers.counting import counter_for
 
     modes, rivals = _names(arguments.modes, MODES), _names(arguments.baselines, BASELINES)
     tokenizer = counter_for(arguments.tokenizer).name
@@ -168,7 +168,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PATH=NUMBER",
-        help="another constant for this run, e.g. indexer.ranking.WEIGHTS.single=0",
+        help="another constant for this run, e.g. indexer.retrieve.ranking.WEIGHTS.single=0",
     )
     flags.add_argument(
         "--build-set",

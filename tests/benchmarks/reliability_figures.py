@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.reliability.trees import Builder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COMMAND = "import sys; from codesearch.cli import main; sys.exit(main())"
+COMMAND = "import sys; from codesearch.cli.main import main; sys.exit(main())"
 
 
 @dataclass(frozen=True, slots=True)

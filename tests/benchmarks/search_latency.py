@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from codesearch import CodeIndex
-from codesearch.counting import counter_for
+from codesearch.answers.counting import counter_for
 
 WARMING = (
     "where are keyboard events handled", "parse command line options", "cache results of expensive calls",

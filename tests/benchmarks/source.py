@@ -22,12 +22,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from indexer.chunks import cut_chunks
-from indexer.parse import parse
+from indexer.chunking.chunks import cut_chunks
+from indexer.reading.parse import parse
+from indexer.reading.source_file import read_source
 from indexer.records import FoundFile, SourceFile
 from indexer.settings import BuildSettings, WalkSettings
-from indexer.source_file import read_source
-from indexer.walk import walk
+from indexer.tree.walk import walk
 
 N_FILES = 20_000
 N_LINES = 1_250_000

@@ -1,8 +1,8 @@
 """Tries values of the product's constants, one search run each, and prints what each is worth.
 
-    python tests/benchmarks/sweep.py indexer.ranking.WEIGHTS.single=0,0.3,0.6,1
-    python tests/benchmarks/sweep.py --zero indexer.ranking.WEIGHTS         # each constant set to 0
-    python tests/benchmarks/sweep.py --scale 0.5,2 indexer.ranking.WEIGHTS  # each halved and doubled
+    python tests/benchmarks/sweep.py indexer.retrieve.ranking.WEIGHTS.single=0,0.3,0.6,1
+    python tests/benchmarks/sweep.py --zero indexer.retrieve.ranking.WEIGHTS         # each constant set to 0
+    python tests/benchmarks/sweep.py --scale 0.5,2 indexer.retrieve.ranking.WEIGHTS  # each halved and doubled
 
 Differences are to the constants as they are in the code, paired over queries; `worst repository` is
 the largest loss that any one repository takes. Nothing is recorded and indexes are not rebuilt.

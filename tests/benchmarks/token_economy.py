@@ -46,11 +46,11 @@ from baselines import _STOP_WORDS, BaselineMissingError, Ripgrep
 from mcp import Client
 from product import IndexSpec, prepare, tree_of
 
+from codesearch.agents.mcp_server import make_server
+from codesearch.answers.counting import counter_for
+from codesearch.answers.findings import Findings
 from codesearch.api import CodeIndex
-from codesearch.counting import counter_for
-from codesearch.findings import Findings
-from codesearch.mcp_server import make_server
-from codesearch.render import render
+from codesearch.render.passages import render
 
 WAYS = ("passages", "compact, then read", "whole files", "grep -C 5", "grep, then read")
 CAP = 32_000

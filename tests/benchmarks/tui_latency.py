@@ -69,7 +69,7 @@ class Figures:
 
 def state_folder() -> Path:
     """A folder for `XDG_STATE_HOME`: no history, but this user's key, without which no index is trusted."""
-    from indexer.user_folders import key_file
+    from indexer.disk.user_folders import key_file
 
     folder = Path(tempfile.mkdtemp(prefix="tui-state-"))
     (folder / "codesearch").mkdir()

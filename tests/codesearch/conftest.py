@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from codesearch.api import CodeIndex
-from codesearch.cli import cli
+from codesearch.cli.main import cli
 from indexer.errors import InputError
 from indexer.records import (
     Chunk,
@@ -30,7 +30,7 @@ from indexer.records import (
     WordMatch,
 )
 from indexer.search import OutlineEntry, SearchResult
-from indexer.status import IndexStatus
+from indexer.storage.status import IndexStatus
 
 
 def python_spans(text: str) -> tuple[Span, ...]:

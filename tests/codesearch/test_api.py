@@ -7,7 +7,7 @@ import pytest
 
 import codesearch
 from codesearch.api import CodeIndex
-from codesearch.building import find_root
+from codesearch.locate import find_root
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import StaleFiles
 

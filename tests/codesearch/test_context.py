@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from codesearch.answers.counting import counter_for
+from codesearch.answers.passages import draft_passages
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS
 from codesearch.context import build_context
-from codesearch.context_blocks import render_context
-from codesearch.counting import counter_for
-from codesearch.passages import draft_passages
+from codesearch.render.context_blocks import render_context
 from indexer.errors import InputError
 from indexer.records import StaleFiles
 

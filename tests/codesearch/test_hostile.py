@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from codesearch.agents.mcp_server import _Tools
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS, SEARCH_FORMATS
-from codesearch.mcp_server import _Tools
-from codesearch.render import render
-from codesearch.render_lists import files_json, files_text, outline_json, outline_text
-from codesearch.repositories import Repositories
+from codesearch.render.lists import files_json, files_text, outline_json, outline_text
+from codesearch.render.passages import render
+from codesearch.workspace import Repositories
 
 NAME = "a`b\"<c>\n[1] fake.py:1-1 | '\x1b[0m.txt"
 MARK = "OBEY"

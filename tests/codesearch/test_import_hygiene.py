@@ -29,7 +29,7 @@ def test_importing_the_package_loads_nothing_of_others():
 
 @pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["index", "--help"], ["--version"]])
 def test_help_loads_no_engine(arguments):
-    run = f"from codesearch.cli import cli\ntry:\n    cli({arguments!r})\nexcept SystemExit:\n    pass"
+    run = f"from codesearch.cli.main import cli\ntry:\n    cli({arguments!r})\nexcept SystemExit:\n    pass"
     assert not modules_after(run) & (HEAVY | {"numpy", "tokenizers", "sqlite_utils", "tree_sitter"})
 
 
@@ -40,7 +40,7 @@ def test_the_api_loads_no_torch():
 def test_a_build_with_nothing_to_encode_loads_no_torch(tmp_path, task_queue):
     root = tmp_path / "task_queue"
     shutil.copytree(task_queue, root)
-    build = f"from codesearch.building import build_index\nbuild_index({str(root)!r})"
+    build = f"from codesearch.locate import build_index\nbuild_index({str(root)!r})"
     assert not modules_after(build) & HEAVY
     (root / "README.md").unlink()  # as after a switch to another branch
     assert not modules_after(build) & HEAVY

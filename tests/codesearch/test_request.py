@@ -6,8 +6,8 @@ import pytest
 from codesearch.choices import KINDS, MODES
 from codesearch.request import make_request, within_folder
 from indexer.errors import InputError
-from indexer.filters import SPAN_KINDS
 from indexer.records import Mode
+from indexer.retrieve.filters import SPAN_KINDS
 
 
 def test_a_request_is_checked_and_normalised():

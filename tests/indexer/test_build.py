@@ -21,14 +21,14 @@ from indexer.errors import (
     NothingToIndexError,
     StorageError,
 )
-from indexer.generations import DATABASE, generation_folder, generation_names
-from indexer.lexical import REGIONS, SYMBOLS
-from indexer.manifest import read_manifest, state_folder
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import BuildSettings, WalkSettings
-from indexer.store import StoreReader
-from indexer.tables import load_tables
+from indexer.storage.database import StoreReader
+from indexer.storage.full_text import REGIONS, SYMBOLS
+from indexer.storage.generations import DATABASE, generation_folder, generation_names
+from indexer.storage.manifest import read_manifest, state_folder
+from indexer.storage.tables import load_tables
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 

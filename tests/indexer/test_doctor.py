@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from indexer import doctor
 from indexer.build import build
-from indexer.facts import settings_facts
 from indexer.search import Searcher
 from indexer.settings import BuildSettings, WalkSettings
+from indexer.storage.facts import settings_facts
 
 
 def test_what_is_built_anew_keeps_the_settings_it_was_built_with(tmp_path, one_encoder):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.documents.registry import READERS
 from indexer.languages import LANGUAGES, TEXT, canonical, is_code, knows, language_of
+from indexer.reading.documents.registry import READERS
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from indexer import path_roles
-from indexer.documents import DOCUMENT_SUFFIXES
 from indexer.languages import LANGUAGES
+from indexer.reading.documents import DOCUMENT_SUFFIXES
 
 
 @pytest.mark.parametrize(

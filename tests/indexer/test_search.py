@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from indexer.build import build
-from indexer.embedding_store import NOWHERE
+from indexer.embeddings.embedding_store import NOWHERE
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
-from indexer.lexical import REGIONS
-from indexer.manifest import read_manifest, state_folder, write_manifest
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import BuildSettings
-from indexer.single_vectors import SingleVectors
+from indexer.storage.full_text import REGIONS
+from indexer.storage.manifest import read_manifest, state_folder, write_manifest
+from indexer.storage.single_rows import SingleVectors
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 
@@ -224,7 +224,7 @@ def test_a_bad_request_is_refused(searcher, changes, message):
 def test_candidates_of_a_large_index_hold_the_best_of_a_full_scan(searcher, monkeypatch):
     """With the whole index as candidates both ways give the same scores of the rows."""
     whole = {query: ask(searcher, query, k=5) for query in QUERIES}
-    monkeypatch.setattr("indexer.candidates.FULL_SCAN_ROWS", 0)
+    monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
     for query in QUERIES:
         found = ask(searcher, query, k=5)
         assert found[0].chunk_id == whole[query][0].chunk_id
@@ -233,9 +233,9 @@ def test_candidates_of_a_large_index_hold_the_best_of_a_full_scan(searcher, monk
 
 
 def test_filters_reach_beyond_the_first_matches(searcher, monkeypatch):
-    monkeypatch.setattr("indexer.candidates.FULL_SCAN_ROWS", 0)
-    monkeypatch.setattr("indexer.candidates._LEXICAL_REGIONS", 1)
-    monkeypatch.setattr("indexer.candidates._SINGLE_ROWS", 1)
+    monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
+    monkeypatch.setattr("indexer.retrieve.candidates._LEXICAL_REGIONS", 1)
+    monkeypatch.setattr("indexer.retrieve.candidates._SINGLE_ROWS", 1)
     for mode in (Mode.HYBRID, Mode.LEXICAL, Mode.SINGLE):
         found = ask(searcher, "job", mode=mode, paths=("README.md",))
         assert {path_of(searcher, hit) for hit in found} == {"README.md"}, mode
@@ -243,7 +243,7 @@ def test_filters_reach_beyond_the_first_matches(searcher, monkeypatch):
 
 def test_token_rows_alone_find_in_a_large_index_too(searcher, monkeypatch):
     """A model without single vectors: words name the candidates, rows rank them."""
-    monkeypatch.setattr("indexer.candidates.FULL_SCAN_ROWS", 0)
+    monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
     encoder = searcher._query_encoder
     real = encoder.encode
     monkeypatch.setattr(encoder, "encode", lambda query: replace(real(query), single=None))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from indexer.reading.source_file import read_source
 from indexer.records import FoundFile, SkippedFile, SourceFile
 from indexer.settings import WalkSettings
-from indexer.source_file import read_source
-from indexer.walk import walk
+from indexer.tree.walk import walk
 
 DEFAULT = WalkSettings()
 

@@ -53,12 +53,12 @@ def tables(n_words: int, n_hidden: int, n_row: int) -> tuple[np.ndarray, np.ndar
 
 
 def use_table_encoder() -> None:
-    module = types.ModuleType("indexer.encoder")
+    module = types.ModuleType("indexer.encoders.encoder")
     module.Encoder = TableEncoder  # type: ignore[attr-defined]
-    sys.modules["indexer.encoder"] = module
-    memory = types.ModuleType("indexer.encoder_memory")  # the real one brings torch
+    sys.modules["indexer.encoders.encoder"] = module
+    memory = types.ModuleType("indexer.encoders.memory")  # the real one brings torch
     memory.release_memory = lambda: None  # type: ignore[attr-defined]
-    sys.modules["indexer.encoder_memory"] = memory
+    sys.modules["indexer.encoders.memory"] = memory
 
 
 class KillSwitch:
@@ -89,10 +89,11 @@ class KillSwitch:
 def build_once(order: dict[str, Any], answer: int) -> None:
     """In the child: build, and write what came of it to a pipe."""
     from indexer import build as engine
-    from indexer import compaction, ingest
     from indexer.doctor import repair
     from indexer.errors import CodesearchError
+    from indexer.ingest import ingest
     from indexer.settings import BuildSettings, WalkSettings
+    from indexer.storage import compaction
     from indexer.vectors import faiss_index
 
     settings = BuildSettings(

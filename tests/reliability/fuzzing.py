@@ -13,18 +13,18 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from codesearch.lines import numbered_lines, split_lines
-from codesearch.passages import draft_passages
-from indexer.checkpoint import open_checkpoint
-from indexer.chunks import cut_chunks
+from codesearch.answers.lines import numbered_lines, split_lines
+from codesearch.answers.passages import draft_passages
+from indexer.chunking.chunks import cut_chunks
+from indexer.chunking.regions import cut_regions
+from indexer.chunking.windows import cut_windows
 from indexer.errors import InputError
-from indexer.read_file import ReadFile, read_file
+from indexer.models.checkpoint import open_checkpoint
+from indexer.models.tokens import ChunkTokenizer
+from indexer.reading.read_file import ReadFile, read_file
 from indexer.records import Chunk, ComponentScores, FoundFile, Hit, Span
-from indexer.regions import cut_regions
 from indexer.search import OutlineEntry
 from indexer.settings import BuildSettings
-from indexer.tokens import ChunkTokenizer
-from indexer.windows import cut_windows
 
 CORPUS = Path(__file__).parent / "corpus"
 NAMES = (

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from indexer.disk.write_lock import write_lock
 from indexer.doctor import examine
 from indexer.errors import IndexBusyError
-from indexer.generations import generation_names
-from indexer.lock import write_lock
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
+from indexer.storage.generations import generation_names
 from tests.reliability.trees import Builder, change_tree, damage, texts_in_index, texts_on_disk, write_tree
 
 N_READERS = 10

@@ -144,7 +144,7 @@ def test_modules_of_the_folder_one_is_in_are_not_imported(tmp_path: Path) -> Non
     for plant in IN_TREE:
         if plant.__name__ == "modules_of_ours":
             plant(root, outside)
-    code = "import sys; from codesearch.cli import main; sys.exit(main())"
+    code = "import sys; from codesearch.cli.main import main; sys.exit(main())"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     for arguments in (["status"], ["search", "value", "--no-refresh"], ["doctor"]):
         done = subprocess.run(

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from codesearch.cli import cli
+from codesearch.cli.main import cli
 from tests.reliability.fuzzing import CORPUS, NAMES, read_any
 
 ROOT = Path(__file__).parents[2]

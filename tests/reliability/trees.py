@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.doctor import DAMAGE, MODEL, examine
-from indexer.embedding_files import open_database
+from indexer.embeddings.segment_files import open_database
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 

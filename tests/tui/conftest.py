@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.worker import WorkerCancelled
 
 import tui.app
+from codesearch.answers.findings import Found, RepositoryStatus
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import (
     BuildProgress,
@@ -30,7 +31,7 @@ from indexer.records import (
 )
 from tui.app import CodesearchApp
 from tui.messages import BuildAdvanced
-from tui.session import Found, RepositoryStatus, Result
+from tui.session import Result
 from tui.widgets.passage_view import PassageView
 from tui.widgets.query_bar import QueryBar
 from tui.widgets.result_list import ResultList

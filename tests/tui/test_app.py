@@ -10,10 +10,10 @@ import pytest
 from indexer.errors import BuildInterruptedError, CodesearchError, IndexMissingError
 from indexer.records import SearchRequest
 from tui.app import CodeIndexEngine, IndexedRepository
-from tui.index_screen import IndexScreen
 from tui.keys import KEYS
 from tui.messages import BuildFailed
-from tui.search_screen import SearchScreen
+from tui.screens.building import IndexScreen
+from tui.screens.search import SearchScreen
 from tui.theme import DARK
 
 # --- the application -------------------------------------------------------------------------

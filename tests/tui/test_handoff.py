@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codesearch.counting import counter_for
+from codesearch.answers.counting import counter_for
 from indexer.errors import InputError, StorageError
 from indexer.records import ComponentScores, Evidence, Passage
 from tui.handoff import context_block, copy_with_tool, editor_command, export, markdown_of

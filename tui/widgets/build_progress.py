@@ -8,8 +8,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from indexer.records import BuildProgress
-from tui.document import safe_line
 from tui.pace import Pace, figures
+from tui.text.document import safe_line
 from tui.widgets.drawing import bar, fitted_start, styles_of
 
 _STAGE_WORDS = {

@@ -15,8 +15,8 @@ from textual.widgets import Input, Label, OptionList, SelectionList
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
-from tui.document import safe_line
 from tui.state import SavedQuery
+from tui.text.document import safe_line
 
 AnswerT = TypeVar("AnswerT")
 

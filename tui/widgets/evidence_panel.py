@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from indexer.records import ComponentScores
-from tui.document import Document, Mark, safe_line
+from tui.text.document import Document, Mark, safe_line
 from tui.widgets.drawing import bar, fitted, styles_of
 
 TABLE_FROM_CELLS = 90

@@ -19,9 +19,9 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.document import EMPTY, Document, Line, Mark, words_of
 from tui.keys import bindings
 from tui.messages import WordChosen
+from tui.text.document import EMPTY, Document, Line, Mark, words_of
 from tui.widgets.drawing import styles_of
 
 

@@ -16,10 +16,10 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.document import safe_line
 from tui.keys import bindings
 from tui.messages import MarksChanged, ResultHighlighted, ResultOpened
 from tui.session import Result
+from tui.text.document import safe_line
 from tui.widgets.drawing import bar, fitted, fitted_start, over, styles_of
 
 TWO_ROWS_BELOW_CELLS = 76

@@ -8,9 +8,9 @@ from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
-from tui.document import safe_line
 from tui.session import RepositoryState
 from tui.state import RememberedState
+from tui.text.document import safe_line
 from tui.widgets.drawing import styles_of
 
 _FIRST_KEYS = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.tui.key_checks.registry import checks
-from tui.help_screen import HelpScreen
-from tui.index_screen import IndexScreen
 from tui.messages import StatusRequested
+from tui.screens.building import IndexScreen
+from tui.screens.help import HelpScreen
 from tui.widgets.chips import Chip
 
 # --- chips ------------------------------------------------------------------------------------------

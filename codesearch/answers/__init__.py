@@ -1,0 +1,4 @@
+"""A result becomes passages: cut, merged, counted, explained. No output format.
+
+Imports the engine's values and choices only.
+"""

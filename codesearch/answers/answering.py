@@ -1,0 +1,132 @@
+"""From a checked request to findings: asks the engine for enough hits, cuts them, fills the budget.
+
+What `CodeIndex.find`, `similar`, `context` and `files` have in common. Holds no state and takes no lock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from codesearch.answers.budget import fill
+from codesearch.answers.counting import NamedCounter, remembering
+from codesearch.answers.drafts import DEFAULT_LIMITS, Draft, PassageLimits, search_limits
+from codesearch.answers.explain import NO_WORDS, explain_empty, stale_note
+from codesearch.answers.findings import Filters, Findings, IndexState
+from codesearch.answers.passages import Drafts, draft_passages
+from codesearch.answers.seen import Seen
+from indexer.records import SearchRequest
+
+if TYPE_CHECKING:
+    from indexer.search import Searcher, SearchResult
+    from indexer.storage.status import IndexStatus
+
+_JOINED_HITS = 40
+"""Hits that a few long passages start from: those that make none of their own may belong to one."""
+MOST_HITS = 400
+
+
+@dataclass(slots=True)
+class Question:
+    """A request, put to an engine as often as it takes to get enough hits."""
+
+    request: SearchRequest
+    searcher: Searcher
+    state: IndexState
+    ask: Callable[[int], SearchResult] | None = None
+    """The engine's answer for a number of hits; None: its search."""
+    seen: Seen | None = None
+    truncated: bool = field(default=False, init=False)
+    """The engine ran out of time on an answer."""
+    has_words: bool = field(default=True, init=False)
+    """An indexed text holds a word of the query."""
+
+    def drafts(
+        self,
+        k: int,
+        wants_more: Callable[[Sequence[Draft]], bool],
+        first: int | None = None,
+        limits: PassageLimits = DEFAULT_LIMITS,
+    ) -> Drafts:
+        """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
+        n_hits = first or (_JOINED_HITS if limits.reach_lines else k + k // 2 + 5)
+        while True:
+            n_hits = min(n_hits, MOST_HITS)
+            result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
+            self.truncated, self.has_words = result.truncated, result.has_words
+            skip = self.seen.covers if self.seen is not None else None
+            explain = partial(self.searcher.explain, result)
+            drafts = draft_passages(
+                result.hits, self.searcher, k=k, limits=limits, skip=skip, explain=explain
+            )
+            if not wants_more(drafts.kept) or len(result.hits) < n_hits or n_hits == MOST_HITS:
+                return drafts
+            n_hits *= 4
+
+    def notes(self, drafts: Drafts) -> tuple[str, ...]:
+        """Sentences for a person: why nothing was found or little fits, what is stale, what was cut."""
+        notes = []
+        if not drafts.kept:
+            if any(omitted.reason == "seen" for omitted in drafts.dropped):
+                notes.append("Everything that answers was shown before; leave --seen out to see it again.")
+            else:
+                notes.extend(explain_empty(self.request, self.state, self.searcher.paths()))
+        elif not self.has_words:
+            notes.append(NO_WORDS)
+        if self.truncated:
+            notes.append("The regular expression took too long; files after its time limit were left out.")
+        return (*notes, *stale_note(self.state))
+
+    def stale(self, drafts: Sequence[Draft]) -> frozenset[str]:
+        """Those files of an answer whose indexed text is not what is on disk now.
+
+        The look at the whole tree behind `state` may be seconds old or unfinished; what is shown is looked
+        at again.
+        """
+        return self.searcher.stale_among({draft.file.path for draft in drafts})
+
+
+def find(question: Question, counter: NamedCounter, budget_tokens: int | None, offset: int = 0) -> Findings:
+    """The best passages after the first `offset`, with all that surrounds them."""
+    started = time.monotonic()
+    request, k = question.request, question.request.k + offset
+    limits = search_limits(request.k, budget_tokens)
+    drafts = question.drafts(k, lambda kept: len(kept) < k, limits=limits)
+    page = drafts.kept[offset:]
+    filled = fill(page, remembering(counter), budget_tokens, stale=question.stale(page))
+    notes = question.notes(drafts)
+    if drafts.kept and not page:
+        notes = (f"There are only {len(drafts.kept)} passages; start from an earlier one.", *notes)
+    elif page and not filled.passages:
+        notes = (f"No passage fits into {budget_tokens} tokens; raise the budget.", *notes)
+    if question.seen is not None:
+        question.seen.add(filled.passages, page)
+    return Findings(
+        query=request.query,
+        mode=request.mode,
+        passages=filled.passages,
+        index=question.state,
+        tokenizer=counter.name,
+        filters=Filters(request.languages, request.paths, request.regex, request.kinds),
+        budget_tokens=budget_tokens,
+        omitted=(*filled.omitted, *drafts.dropped),
+        notes=notes,
+        elapsed_seconds=time.monotonic() - started,
+    )
+
+
+def index_state(status: IndexStatus) -> IndexState:
+    """The short form of a status that every answer carries."""
+    return IndexState(
+        commit=status.commit or None,
+        n_files=status.n_files,
+        n_chunks=status.n_chunks,
+        changed=tuple(status.stale.changed),
+        added=tuple(status.stale.added),
+        deleted=tuple(status.stale.deleted),
+        n_skipped=len(status.skipped),
+        complete=status.stale.complete,
+    )

@@ -1,0 +1,57 @@
+"""Why an answer is empty or weak, and what is stale: sentences for a person, from facts alone.
+
+An empty answer is never just empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from codesearch.answers.findings import IndexState
+from indexer.records import Mode, SearchRequest
+from indexer.retrieve.globs import PathGlobs
+
+NO_WORDS = "No indexed text has a word of the query; these passages are only the nearest to it."
+
+
+def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iterable[str]) -> list[str]:
+    """Reasons why no passage was found, the likeliest first; at least one."""
+    if not state.n_chunks:
+        return ["The index is empty: no file was indexed; `codesearch status --skipped` says why."]
+    filters = _filter_words(request)
+    globs = PathGlobs(request.paths)
+    if not any(globs.passes(path) for path in indexed_paths):
+        patterns = " ".join(request.paths)
+        return [f"No indexed file matches {patterns}; patterns are relative to the indexed folder."]
+    if filters:
+        return [f"Nothing in the index passes the filters together: {', '.join(filters)}."]
+    if request.mode is Mode.LEXICAL:
+        return ["No indexed text has a word of the query; mode hybrid also finds other words for it."]
+    return ["Nothing in the index answers the query."]
+
+
+def stale_note(state: IndexState) -> list[str]:
+    """One sentence where index and disk differ, else none."""
+    counts = {"changed": state.changed, "added": state.added, "deleted": state.deleted}
+    parts = [f"{len(paths)} {word}" for word, paths in counts.items() if paths]
+    if not parts:
+        return []
+    at_least = "" if state.complete else " at least"
+    noun = "file" if state.n_stale == 1 else "files"
+    return [
+        f"The index is behind the disk by{at_least} {state.n_stale} {noun} ({', '.join(parts)});"
+        " `codesearch index` brings it up to date."
+    ]
+
+
+def _filter_words(request: SearchRequest) -> list[str]:
+    words = []
+    if request.languages:
+        words.append(f"language {' or '.join(request.languages)}")
+    if request.paths:
+        words.append(f"path {' '.join(request.paths)}")
+    if request.regex is not None:
+        words.append(f"regular expression {request.regex!r}")
+    if request.kinds:
+        words.append(f"kind {' or '.join(request.kinds)}")
+    return words

@@ -1,0 +1,134 @@
+"""What a front end is given for one question: passages, what was left out, and the state of the index.
+
+Values only; `api.py` makes them, `render/` and the terminal application show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from indexer.records import Mode, Passage, SkippedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """A passage that was found and is not in the answer."""
+
+    path: str
+    start_line: int
+    end_line: int
+    symbol: str
+    score: float
+    reason: str
+    """`budget`: did not fit; `duplicate`: the same lines as a better passage; `seen`: already returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """Which state of the repository an answer speaks of."""
+
+    commit: str | None
+    """Git commit at indexing time, or None outside git."""
+    n_files: int
+    n_chunks: int
+    changed: tuple[str, ...] = ()
+    """Indexed files whose content differs on disk now."""
+    added: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    n_skipped: int = 0
+    complete: bool = True
+    """False: the time for looking at the disk ran out, and more files may have changed."""
+
+    @property
+    def n_stale(self) -> int:
+        """Files that differ between index and disk."""
+        return len(self.changed) + len(self.added) + len(self.deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filters that were in force, as they were given."""
+
+    languages: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    regex: str | None = None
+    kinds: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.languages or self.paths or self.regex or self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The answer to one question, best passage first."""
+
+    query: str
+    mode: Mode
+    passages: tuple[Passage, ...]
+    index: IndexState
+    tokenizer: str
+    """Name of the counter behind every `n_tokens`."""
+    filters: Filters = field(default_factory=Filters)
+    budget_tokens: int | None = None
+    omitted: tuple[Omitted, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences for a person: why nothing was found, what is stale, what was cut."""
+    elapsed_seconds: float = 0.0
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all passages together."""
+        return sum(passage.n_tokens for passage in self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFile:
+    """A file as an answer."""
+
+    path: str
+    score: float
+    language: str
+    best: Passage
+    """Its best passage."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFiles:
+    """The best files for a question, each once, best first."""
+
+    query: str
+    mode: Mode
+    files: tuple[RankedFile, ...]
+    index: IndexState
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[RankedFile]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one repository answers."""
+
+    passages: Sequence[Passage]
+    notes: tuple[str, ...] = ()
+    """Sentences for a person: why nothing was found, what is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryStatus:
+    """What an index holds and how it stands to the files on disk."""
+
+    n_files: int
+    n_chunks: int
+    n_tokens: int = 0
+    commit: str = ""
+    model: str = ""
+    languages: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    """Paths that changed, appeared or went since indexing, each followed by what happened to it."""
+    skipped: tuple[SkippedFile, ...] = ()

@@ -1,0 +1,137 @@
+"""`codesearch ask`: an answer in words, from passages, by a chat model of your choice."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from codesearch.choices import MODES
+from codesearch.cli.console import put, say
+from codesearch.cli.options import tokenizer_option
+from codesearch.config import load_config
+from codesearch.render.sanitize import visible
+
+if TYPE_CHECKING:
+    from codesearch.agents.ask import Conversation, Turn
+
+
+@click.command("ask", short_help="Answer a question by a chat model, with checked citations.")
+@click.argument("question", required=False)
+@click.argument("paths", nargs=-1)
+@click.option("--base-url", metavar="URL", help="OpenAI-compatible endpoint, as http://localhost:11434/v1.")
+@click.option("--model", "chat_model", metavar="NAME", help="Chat model at that endpoint.")
+@click.option("--key", "chat_key", metavar="KEY", help="Better set as CODESEARCH_CHAT_KEY.")
+@click.option("--budget", type=int, metavar="TOKENS", help="Tokens of excerpts a question; 4,000 by default.")
+@tokenizer_option
+@click.option("--mode", type=click.Choice(MODES), help="How to rank; hybrid by default.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long the server may be silent; 60 by default.",
+)
+@click.option("--chat", is_flag=True, help="Go on with follow-up questions; an empty line ends.")
+@click.option("--show-context", is_flag=True, help="Show on stderr what the model is given.")
+@click.pass_context
+def ask_command(
+    context: click.Context,
+    /,
+    question: str | None,
+    paths: tuple[str, ...],
+    base_url: str | None,
+    chat_model: str | None,
+    chat_key: str | None,
+    budget: int | None,
+    tokenizer: str | None,
+    mode: str | None,
+    timeout: float | None,
+    chat: bool,
+    show_context: bool,
+) -> None:
+    """Answer QUESTION from the indexes of PATHS (here, by default), with checked citations.
+
+    Nothing leaves this machine unless the endpoint that you name is elsewhere. Without an endpoint the
+    excerpts are printed, to be pasted where you like.
+    """
+    from codesearch.agents.ask import Conversation, chat_settings
+    from codesearch.cli.searching import read_query
+    from codesearch.workspace import Repositories
+    from indexer.errors import InputError
+    from indexer.records import Mode
+
+    if question is None and not chat:
+        raise InputError('Ask something, as `codesearch ask "how does X work?"`, or add --chat.')
+    first = None if question is None else read_query(question)
+    flags = {"chat_base_url": base_url, "chat_model": chat_model, "chat_key": chat_key, "budget": budget,
+             "tokenizer": tokenizer, "mode": mode}  # fmt: skip
+    config = load_config(None, flags)
+    settings = chat_settings(
+        config["chat_base_url"], config["chat_model"], config["chat_key"], silence_seconds=timeout
+    )
+    repositories = Repositories([Path(path) for path in paths or (".",)])
+    conversation = Conversation(
+        repositories,
+        settings,
+        budget_tokens=config["budget"],
+        tokenizer=config["tokenizer"],
+        mode=Mode(config["mode"]),
+    )
+    code = 0
+    try:
+        asked = first or (_next_question() if chat else "")
+        while asked:
+            code = _one_turn(
+                conversation, asked, has_endpoint=settings is not None, show_context=show_context
+            )
+            asked = _next_question() if chat else ""
+    finally:
+        repositories.close()
+    context.exit(code)
+
+
+def _one_turn(conversation: Conversation, question: str, *, has_endpoint: bool, show_context: bool) -> int:
+    """Ask, stream, list the sources. 0 answered, 1 nothing found, 2 no endpoint."""
+    from codesearch.agents.ask import NO_ENDPOINT, question_with_excerpts
+
+    turn = conversation.retrieve(question)
+    for note in turn.context.notes:
+        say(note)
+    if not turn.context.passages:
+        return 1
+    if not has_endpoint:
+        put(turn.context.text)
+        say(f"codesearch: {NO_ENDPOINT}")
+        return 2
+    if show_context:
+        say(question_with_excerpts(turn))
+    for piece in conversation.answer(turn):
+        put(visible(piece))
+    put("\n" if turn.answer.endswith("\n") else "\n\n")
+    _put_sources(conversation, turn)
+    return 0
+
+
+def _put_sources(conversation: Conversation, turn: Turn) -> None:
+    for source in conversation.sources(turn):
+        put(source + "\n")
+    if turn.unknown:
+        n = len(turn.unknown)
+        what = (
+            "1 excerpt that does not exist; it is" if n == 1 else f"{n} excerpts that do not exist; they are"
+        )
+        say(f"The answer cites {what} marked in it.")
+    elif not turn.cited:
+        say("The answer cites no excerpt; check it against the code (--show-context).")
+    if turn.cut:
+        say("The model stopped at its length limit.")
+
+
+def _next_question() -> str:
+    """A line from standard input; empty at its end."""
+    if sys.stdin.isatty():
+        sys.stderr.write("\n> ")
+        sys.stderr.flush()
+    return sys.stdin.readline().strip()

@@ -1,0 +1,101 @@
+"""`codesearch context`: a block of cited passages for a prompt; `codesearch outline`: symbols."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from codesearch.choices import CONTEXT_FORMATS
+from codesearch.cli.console import put, say
+from codesearch.cli.options import (
+    budget_options,
+    filter_options,
+    open_index,
+    refresh_option,
+    remembering,
+    seen_option,
+)
+from codesearch.cli.searching import folder_of, read_query
+
+if TYPE_CHECKING:
+    from codesearch.context import Context
+
+
+@click.command("context", short_help="Write cited passages for a prompt, within a token budget.")
+@click.argument("query")
+@click.argument("path", required=False)
+@filter_options
+@budget_options
+@click.option("--format", "form", type=click.Choice(CONTEXT_FORMATS), default="text", show_default=True)
+@seen_option
+@refresh_option
+@click.pass_context
+def context_command(
+    context: click.Context,
+    /,
+    query: str,
+    path: str | None,
+    mode: str | None,
+    budget: int | None,
+    tokenizer: str | None,
+    form: str,
+    seen_file: str | None,
+    refresh: bool | None,
+    **filters: Any,
+) -> None:
+    """Write a block of cited passages that answer QUERY, for a language model; 4,000 tokens by default.
+
+    The budget counts everything that is printed, in every format. What did not fit is named on stderr.
+    """
+    from codesearch.request import check_budget
+
+    query = read_query(query)
+    check_budget(budget)
+    opened = open_index(path, {"mode": mode, "budget": budget, "tokenizer": tokenizer}, refresh=refresh)
+    with opened.index as index, remembering(seen_file) as seen:
+        block = index.context(
+            query,
+            opened.config["budget"],
+            tokenizer=opened.config["tokenizer"],
+            format=form,
+            mode=opened.config["mode"],
+            **opened.filters(filters),
+            seen=seen,
+        )
+    put(block.text)
+    n_left_out = sum(omitted.reason == "budget" for omitted in block.omitted)
+    if block.passages and n_left_out:
+        say(f"{n_left_out} more passages did not fit into {budget_words(block)}.")
+    elif n_left_out:
+        say(f"No passage fits into {budget_words(block)}; raise --budget.")
+    for note in block.notes:
+        say(note)
+    context.exit(0 if block.passages else 1)
+
+
+def budget_words(block: Context) -> str:
+    """`4,000 tokens (codesearch-edge)`."""
+    return f"{block.budget_tokens:,} tokens ({block.tokenizer})"
+
+
+@click.command("outline", short_help="List the symbols of a file or folder.")
+@click.argument("path", default=".")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@refresh_option
+@click.pass_context
+def outline_command(context: click.Context, /, path: str, form: str, refresh: bool | None) -> None:
+    """List the symbols of the indexed file PATH, or of all files of the folder PATH."""
+    from codesearch.render.lists import outline_json, outline_text
+
+    opened = open_index(str(folder_of(path)), {}, refresh=refresh)
+    where = opened.within(path)
+    with opened.index as index:
+        entries = index.outline(where)
+        known = not where or any(p == where or p.startswith(where + "/") for p in index.paths())
+    put(outline_json(where, entries) if form == "json" else outline_text(entries))
+    if not known:
+        say(f"{path} is not in the index; `codesearch status --skipped` may say why.")
+    elif not entries:
+        say(f"{path} has no symbols.")
+    context.exit(0 if entries else 1)

@@ -1,0 +1,98 @@
+"""`codesearch index`: build an index, or bring one up to date."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from codesearch.choices import VECTOR_FAMILIES
+from codesearch.cli.console import ProgressBar, put, say
+from codesearch.config import load_config
+from codesearch.render.status import size_words
+
+if TYPE_CHECKING:
+    from indexer.records import BuildReport
+
+
+@click.command("index", short_help="Index a folder, or bring its index up to date.")
+@click.argument("path", default=".")
+@click.option("--model", metavar="M", help="Bundled name, hub name or folder of a ModernBERT checkpoint.")
+@click.option("--rebuild", is_flag=True, help="Start over, for another model or other settings.")
+@click.option("--vectors", type=click.Choice(VECTOR_FAMILIES), help="Vector index; auto by default.")
+@click.option("--max-memory", metavar="SIZE", help="Resident memory of the build, as 2GB.")
+@click.option("--max-file-size", metavar="SIZE", help="Skip larger files, as 1MB.")
+@click.option("--threads", type=int, metavar="N", help="Processor threads; all by default.")
+@click.option("--include-hidden", is_flag=True, default=None, help="Index names that start with a dot too.")
+@click.option("--include-generated", is_flag=True, default=None, help="Index minified and generated files.")
+@click.option("--include-secrets", is_flag=True, default=None, help="Index credentials as they are.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+def index_command(
+    path: str,
+    model: str | None,
+    rebuild: bool,
+    vectors: str | None,
+    max_memory: str | None,
+    max_file_size: str | None,
+    threads: int | None,
+    include_hidden: bool | None,
+    include_generated: bool | None,
+    include_secrets: bool | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Index the folder PATH, or bring its index up to date; only what changed is encoded."""
+    from codesearch.cli.options import require_folder
+
+    folder = require_folder(path).resolve()
+    flags = {
+        "model": model,
+        "vectors": vectors,
+        "max_memory": max_memory,
+        "max_file_size": max_file_size,
+        "threads": threads,
+        "include_hidden": include_hidden,
+        "include_generated": include_generated,
+        "include_secrets": include_secrets,
+    }
+    config = load_config(folder, flags)
+    for warning in config.warnings:
+        say(f"codesearch: {warning}")
+    _limit_threads(config["threads"])
+    from codesearch.locate import build_index, recorded_settings
+
+    settings = config.build_settings(None if rebuild else recorded_settings(folder))
+    with ProgressBar(quiet=quiet or as_json) as progress:
+        report = build_index(folder, progress=progress, settings=settings, rebuild=rebuild)
+    if as_json:
+        from codesearch.render.sanitize import json_text
+
+        value = {"schema": 1, "root": str(folder), "model": settings.model, **asdict(report)}
+        put(json_text(value, indent=2) + "\n")
+    elif not quiet:
+        put(_summary(report))
+
+
+def _limit_threads(threads: int | None) -> None:
+    """Set before the numeric libraries are imported, which read it once."""
+    if threads is not None:
+        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[variable] = str(threads)
+
+
+def _summary(report: BuildReport) -> str:
+    if report.n_encoded_chunks:
+        speed = report.n_encoded_tokens / max(report.elapsed_seconds, 1e-9)
+        tokens = f"{report.n_encoded_tokens:,} tokens, {speed:,.0f} a second"
+        done = f"Encoded {report.n_encoded_chunks:,} chunks ({tokens})"
+    else:
+        done = "Nothing had to be encoded"
+    skipped = "; `codesearch status --skipped` says why" if report.n_skipped else ""
+    return (
+        f"Indexed {report.n_files:,} files, {report.n_spans:,} symbols, {report.n_tokens:,} tokens"
+        f" in {report.elapsed_seconds:.1f} s; skipped {report.n_skipped:,} files{skipped}.\n"
+        f"{done}; peak memory {size_words(report.peak_memory_bytes)}.\n"
+    )

@@ -1,0 +1,162 @@
+"""The command `codesearch`: a group of small commands, one error policy, one set of exit codes.
+
+0 found or done, 1 nothing found, 2 an error in one sentence, 130 interrupted. Results go to stdout, talk to
+stderr, and a reader that closes the pipe early is no error. The commands are in `codesearch/commands/`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+import click
+
+from codesearch import __version__
+from codesearch.cli.agents import init_agent_command
+from codesearch.cli.asking import ask_command
+from codesearch.cli.console import ReaderGoneError, encode_safely, say
+from codesearch.cli.context import context_command, outline_command
+from codesearch.cli.doctor import doctor_command
+from codesearch.cli.indexing import index_command
+from codesearch.cli.mcp import mcp_command
+from codesearch.cli.models import models_command
+from codesearch.cli.searching import files_command, search_command, similar_command
+from codesearch.cli.status import status_command
+from indexer.errors import BuildInterruptedError, CodesearchError
+
+FAILED = 2
+INTERRUPTED = 130
+
+_OPTIONAL_COMMANDS = {"tui": "tui.command:command"}
+"""Commands of the packages above this one, loaded by name when they are called for."""
+
+
+class Commands(click.Group):
+    """A group that turns every outcome into an exit code, for the shell and for tests alike."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted({*super().list_commands(ctx), *_OPTIONAL_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name in _OPTIONAL_COMMANDS:
+            module, _, attribute = _OPTIONAL_COMMANDS[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any
+    ) -> Any:
+        """Run a command and exit."""
+        encode_safely()
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, prog_name, *rest, **extra)
+            _flush()
+        except click.UsageError as error:
+            code = _usage_error(error)
+        except click.ClickException as error:
+            say(f"codesearch: {error.format_message()}")
+            code = FAILED
+        except (KeyboardInterrupt, click.Abort):
+            say("codesearch: Interrupted.")
+            code = INTERRUPTED
+        except BuildInterruptedError as error:
+            say(f"codesearch: {error}")
+            code = INTERRUPTED
+        except CodesearchError as error:
+            say(f"codesearch: {error}")
+            code = FAILED
+        except ReaderGoneError:
+            code = _closed_pipe()
+        except OSError as error:
+            code = _os_error(error)
+        except Exception as error:
+            if os.environ.get("CODESEARCH_DEBUG"):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            say(f"codesearch: Internal error ({what}); CODESEARCH_DEBUG=1 shows where.")
+            code = FAILED
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_error(error: click.UsageError) -> int:
+    command = error.ctx.command_path if error.ctx else "codesearch"
+    message = error.format_message().removesuffix(".")
+    message += "" if message.endswith("?") else "."
+    takes_query = error.ctx is not None and any(p.name == "query" for p in error.ctx.command.params)
+    is_unquoted = takes_query and message.startswith("Got unexpected extra argument")
+    advice = (
+        "A query of several words stands in quotes"
+        if is_unquoted
+        else f"`{command} --help` lists what is possible"
+    )
+    say(f"codesearch: {message} {advice}.")
+    return FAILED
+
+
+def _flush() -> None:
+    """Write what is left now, while an error still becomes an exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
+def _closed_pipe() -> int:
+    """The reader has what it wanted."""
+    _drop_output()
+    return 0
+
+
+def _drop_output() -> None:
+    """Keep Python from complaining of what it cannot write when it flushes at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _os_error(error: OSError) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_output()
+    if error.errno == errno.ENOSPC:
+        say("codesearch: The disk is full; free some space and run the same command again.")
+    else:
+        say(f"codesearch: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.")
+    return FAILED
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="codesearch")
+def cli() -> None:
+    """Semantic code search on your own machine: index a folder once, then ask it in words."""
+
+
+for command in (
+    index_command,
+    search_command,
+    context_command,
+    ask_command,
+    files_command,
+    similar_command,
+    outline_command,
+    status_command,
+    doctor_command,
+    models_command,
+    mcp_command,
+    init_agent_command,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    cli(prog_name="codesearch")

@@ -1,0 +1,24 @@
+"""`codesearch mcp`: the MCP server for coding agents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codesearch.cli.options import tokenizer_option
+from codesearch.config import load_config
+
+
+@click.command("mcp", short_help="Serve indexes to coding agents (Model Context Protocol).")
+@click.argument("paths", nargs=-1)
+@click.option("--http", is_flag=True, help="Serve HTTP on 127.0.0.1 in place of stdio.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=8765, show_default=True, help="With --http.")
+@tokenizer_option
+def mcp_command(paths: tuple[str, ...], http: bool, port: int, tokenizer: str | None) -> None:
+    """Serve the indexes of PATHS (here, by default) to agents over the Model Context Protocol."""
+    from codesearch.agents.mcp_server import run
+
+    config = load_config(None, {"tokenizer": tokenizer})
+    folders = [Path(path) for path in paths or (".",)]
+    run(folders, port=port if http else None, tokenizer=config["tokenizer"])

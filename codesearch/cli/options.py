@@ -1,0 +1,193 @@
+"""Options that several commands share, and how they become a request. Values only, no engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from codesearch.choices import KINDS, MODES
+from codesearch.cli.console import is_terminal, put, put_colour, say
+from codesearch.config import Config, load_config
+
+if TYPE_CHECKING:
+    from codesearch.answers.findings import Findings
+    from codesearch.answers.seen import Seen
+    from codesearch.api import CodeIndex
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def filter_options(command: Command) -> Command:
+    """--mode, --lang, --path, --regex, --kind."""
+    for option in (
+        click.option("--kind", "kinds", multiple=True, metavar="KIND",
+                     help=f"Only this kind: {', '.join(KINDS)}; repeatable."),
+        click.option("--regex", metavar="RE", help="Only places that match this regular expression."),
+        click.option("--path", "paths", multiple=True, metavar="GLOB",
+                     help="Only these files, in .gitignore syntax; a leading ! excludes; repeatable."),
+        click.option("--lang", "languages", multiple=True, metavar="LANG",
+                     help="Only this language, as python or markdown; repeatable."),
+        click.option("--mode", type=click.Choice(MODES), help="How to rank; hybrid by default."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def budget_options(command: Command) -> Command:
+    """--budget and --tokenizer."""
+    command = tokenizer_option(command)
+    return click.option("--budget", type=int, metavar="TOKENS", help="At most this many tokens.")(command)
+
+
+def tokenizer_option(command: Command) -> Command:
+    """--tokenizer."""
+    return click.option(
+        "--tokenizer",
+        metavar="NAME",
+        help="What tokens are counted with: auto, codesearch-edge, cl100k_base, o200k_base, or the path of a"
+        " tokenizer.json.",
+    )(command)
+
+
+def offset_option(command: Command) -> Command:
+    """--offset."""
+    return click.option(
+        "--offset", type=int, default=0, metavar="N", help="Passages to pass over, for the next page."
+    )(command)
+
+
+def refresh_option(command: Command) -> Command:
+    """--refresh/--no-refresh."""
+    return click.option(
+        "--refresh/--no-refresh",
+        default=None,
+        help="Bring the index up to date first; by default only where few files changed.",
+    )(command)
+
+
+def seen_option(command: Command) -> Command:
+    """--seen."""
+    return click.option(
+        "--seen",
+        "seen_file",
+        metavar="FILE",
+        help="Leave out what earlier commands with this file showed, and remember this answer.",
+    )(command)
+
+
+@contextmanager
+def remembering(seen_file: str | None) -> Iterator[Seen | None]:
+    """The memory in a file, written back when the answer is made; None without a file."""
+    if seen_file is None:
+        yield None
+        return
+    from codesearch.answers.seen import Seen
+
+    path = Path(seen_file).expanduser()
+    seen = Seen.load(path)
+    yield seen
+    seen.save(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An index, ready to ask, and the settings in force."""
+
+    index: CodeIndex
+    config: Config
+    folder: str
+    """Repo-relative folder that the person named below the index's root; empty for all of it."""
+
+    def within(self, path: str) -> str:
+        """A path of a person's, as the index knows it. Raises InputError for one outside."""
+        from indexer.errors import InputError
+
+        if path in ("", "."):
+            return self.folder
+        try:
+            relative = Path(path).expanduser().resolve().relative_to(self.index.root).as_posix()
+        except ValueError:
+            raise InputError(f"{path} is outside the indexed folder {self.index.root}.") from None
+        return "" if relative == "." else relative
+
+    def filters(self, typed: dict[str, Any]) -> dict[str, Any]:
+        """--lang, --path, --regex and --kind for the API; paths were typed relative to `folder`."""
+        from codesearch.request import within_folder
+
+        return {**typed, "paths": within_folder(self.folder, typed["paths"])}
+
+
+def open_index(path: str | None, flags: dict[str, Any], *, refresh: bool | None = None) -> Opened:
+    """Open the nearest index at or above `path`, and bring it up to date where that is wanted.
+
+    A path below the index's root narrows the answer to that folder; no path means all of it.
+    """
+    from codesearch.api import CodeIndex
+    from codesearch.locate import find_root
+
+    require_folder(path or ".")
+    root = find_root(path or ".")
+    config = load_config(root, {**flags, "refresh": refresh})
+    for warning in config.warnings:
+        say(f"codesearch: {warning}")
+    index = CodeIndex.open(root)
+    if config["refresh"]:
+        _refresh(index, wanted=bool(refresh))
+    folder = Path(path).expanduser().resolve().relative_to(root).as_posix() if path else ""
+    return Opened(index, config, "" if folder == "." else folder)
+
+
+def require_folder(path: str) -> Path:
+    """The path, if it is a folder. Raises InputError with one sentence."""
+    from indexer.errors import InputError
+
+    folder = Path(path).expanduser()
+    try:
+        is_folder, exists = folder.is_dir(), folder.exists()
+    except (OSError, ValueError):
+        raise InputError(f"{path!r} cannot be a path.") from None
+    if not exists:
+        raise InputError(f"There is no such folder: {path}.")
+    if not is_folder:
+        raise InputError(
+            f"{path} is a file; give the folder that holds it (`codesearch search --path` narrows an answer"
+            " to files)."
+        )
+    return folder
+
+
+def show(findings: Findings, form: str) -> int:
+    """Write an answer and its notes; the exit code of it."""
+    from codesearch.render.passages import render
+
+    if form == "text" and is_terminal(sys.stdout):
+        put_colour(findings)
+    else:
+        put(render(findings, form))
+    for note in findings.notes:
+        say(note)
+    return 0 if findings.passages else 1
+
+
+def _refresh(index: CodeIndex, *, wanted: bool) -> None:
+    """Bring a stale index up to date: always where asked for, else only where it is quick and possible."""
+    from indexer.errors import CodesearchError
+
+    if not index.state().n_stale:
+        return
+    try:
+        report = index.update() if wanted else index.refresh()
+    except CodesearchError as error:
+        if wanted:
+            raise
+        say(f"The index could not be brought up to date: {error}")
+        return
+    if report is not None:
+        n_chunks, seconds = report.n_encoded_chunks, report.elapsed_seconds
+        say(f"Brought the index up to date ({n_chunks} chunks encoded, {seconds:.1f} s).")

@@ -1,0 +1,185 @@
+"""`codesearch search`, `similar` and `files`: what an index has for a question or a place."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codesearch.choices import SEARCH_FORMATS
+from codesearch.cli.console import put, say
+from codesearch.cli.options import (
+    budget_options,
+    filter_options,
+    offset_option,
+    open_index,
+    refresh_option,
+    remembering,
+    seen_option,
+    show,
+)
+
+_k_option = click.option(
+    "-k", type=int, metavar="N", help="How many are wanted, 10 by default; a few are longer each than many."
+)
+_format_option = click.option(
+    "--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True
+)
+
+
+def read_query(query: str) -> str:
+    """The query, checked; `-` reads it from standard input, for an error message or a diff."""
+    from codesearch.request import check_query
+
+    return check_query(sys.stdin.read() if query == "-" else query)
+
+
+def check_wanted(k: int | None) -> int | None:
+    """A number of passages before anything is opened; None where none was given."""
+    from codesearch.request import check_k
+
+    return None if k is None else check_k(k)
+
+
+@click.command("search", short_help="Find the passages that answer a question.")
+@click.argument("query")
+@click.argument("path", required=False)
+@_k_option
+@offset_option
+@filter_options
+@budget_options
+@_format_option
+@seen_option
+@refresh_option
+@click.pass_context
+def search_command(
+    context: click.Context,
+    /,
+    query: str,
+    path: str | None,
+    k: int | None,
+    offset: int,
+    mode: str | None,
+    budget: int | None,
+    tokenizer: str | None,
+    form: str,
+    seen_file: str | None,
+    refresh: bool | None,
+    **filters: Any,
+) -> None:
+    """Find the passages that answer QUERY in the index of PATH, or of the nearest folder above.
+
+    Without PATH the whole index answers; a PATH inside it narrows the answer to that folder. QUERY is a
+    question, an identifier, an error message, or - to read it from standard input.
+    """
+    query = read_query(query)
+    opened = open_index(path, {"k": check_wanted(k), "mode": mode, "tokenizer": tokenizer}, refresh=refresh)
+    with opened.index as index, remembering(seen_file) as seen:
+        findings = index.find(
+            query,
+            opened.config["k"],
+            opened.config["mode"],
+            **opened.filters(filters),
+            budget_tokens=budget,
+            tokenizer=opened.config["tokenizer"],
+            seen=seen,
+            offset=offset,
+        )
+    context.exit(show(findings, form))
+
+
+@click.command("similar", short_help="Find code like a symbol or a file.")
+@click.argument("place", metavar="FILE[:LINE]")
+@_k_option
+@offset_option
+@budget_options
+@_format_option
+@seen_option
+@refresh_option
+@click.pass_context
+def similar_command(
+    context: click.Context,
+    /,
+    place: str,
+    k: int | None,
+    offset: int,
+    budget: int | None,
+    tokenizer: str | None,
+    form: str,
+    seen_file: str | None,
+    refresh: bool | None,
+) -> None:
+    """Find code like the symbol at LINE of FILE, or like all of FILE."""
+    file, line = split_place(place)
+    flags = {"k": check_wanted(k), "tokenizer": tokenizer}
+    opened = open_index(str(folder_of(file)), flags, refresh=refresh)
+    with opened.index as index, remembering(seen_file) as seen:
+        findings = index.similar(
+            opened.within(file),
+            line,
+            opened.config["k"],
+            budget,
+            tokenizer=opened.config["tokenizer"],
+            seen=seen,
+            offset=offset,
+        )
+    context.exit(show(findings, form))
+
+
+@click.command("files", short_help="List the files that answer a question.")
+@click.argument("query")
+@click.argument("path", required=False)
+@_k_option
+@filter_options
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@refresh_option
+@click.pass_context
+def files_command(
+    context: click.Context,
+    /,
+    query: str,
+    path: str | None,
+    k: int | None,
+    mode: str | None,
+    form: str,
+    refresh: bool | None,
+    **filters: Any,
+) -> None:
+    """List the files that answer QUERY, each once, best first, with the lines of its best passage."""
+    from codesearch.render.lists import files_json, files_text
+
+    query = read_query(query)
+    opened = open_index(path, {"k": check_wanted(k), "mode": mode}, refresh=refresh)
+    with opened.index as index:
+        ranked = index.files(
+            query,
+            opened.config["k"],
+            opened.config["mode"],
+            **opened.filters(filters),
+        )
+    put(files_json(ranked) if form == "json" else files_text(ranked))
+    for note in ranked.notes:
+        say(note)
+    context.exit(0 if ranked.files else 1)
+
+
+def split_place(place: str) -> tuple[str, int | None]:
+    """`FILE:LINE` or `FILE`."""
+    match = re.fullmatch(r"(.+):(\d{1,9})", place, re.DOTALL)
+    if match and not Path(place).exists():
+        return match.group(1), int(match.group(2))
+    return place, None
+
+
+def folder_of(file: str) -> Path:
+    """The folder from which the index of a file is looked for. Raises InputError where there is none."""
+    from indexer.errors import InputError
+
+    folder = Path(file).expanduser()
+    folder = folder if folder.is_dir() else folder.parent
+    if not folder.is_dir():
+        raise InputError(f"There is no such file: {file}.")
+    return folder

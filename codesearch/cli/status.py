@@ -1,0 +1,29 @@
+"""`codesearch status`: what an index holds, what it skipped and why, what is stale."""
+
+from __future__ import annotations
+
+import click
+
+from codesearch.cli.console import put, say
+
+
+@click.command("status", short_help="Say what an index holds, what it skipped, what is stale.")
+@click.argument("path", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--skipped", is_flag=True, help="List every skipped file with its reason.")
+def status_command(path: str | None, as_json: bool, skipped: bool) -> None:
+    """Say what the index of PATH, or of the nearest folder above, holds and what is stale."""
+    from codesearch.cli.options import open_index
+    from codesearch.render.status import skipped_text, status_json, status_text
+
+    with open_index(path, {}, refresh=False).index as index:
+        status = index.status()
+    if as_json:
+        put(status_json(status))
+    elif skipped:
+        listed = skipped_text(status)
+        put(listed)
+        if not listed:
+            say("No file was skipped.")
+    else:
+        put(status_text(status))

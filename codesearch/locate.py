@@ -1,0 +1,102 @@
+"""Finding and building indexes, and the settings that an index remembers.
+
+Not the write path: that is `indexer.build`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.errors import CodesearchError, IndexMissingError, InputError
+from indexer.records import BuildReport, ProgressCallback
+from indexer.settings import STATE_FOLDER, BuildSettings, WalkSettings
+
+if TYPE_CHECKING:
+    from indexer.storage.status import IndexStatus
+
+
+def find_root(path: str | Path = ".") -> Path:
+    """The nearest folder at or above `path` that holds an index, as git finds its repository.
+
+    Raises InputError where there is no such path, IndexMissingError where nothing above has an index.
+    """
+    start = Path(path).expanduser().resolve()
+    if not start.exists():
+        raise InputError(f"There is no such folder: {path}.")
+    indexed = _nearest_indexed(start)
+    if indexed is not None:
+        return indexed
+    target = start if start.is_dir() else start.parent
+    shown = "." if target == Path.cwd() else str(path)
+    raise IndexMissingError(
+        f"There is no index in {target} or above it; build one with `codesearch index {shown}`."
+    )
+
+
+def find_root_or_self(folder: Path) -> Path:
+    """As `find_root`, and the folder itself, absolute, where nothing above has an index yet.
+
+    Raises InputError for what is no folder.
+    """
+    start = folder.expanduser().resolve()
+    if not start.exists():
+        raise InputError(f"There is no such folder: {folder}.")
+    if not start.is_dir():
+        raise InputError(f"{folder} is a file; give the folder that holds it.")
+    return _nearest_indexed(start) or start
+
+
+def _nearest_indexed(start: Path) -> Path | None:
+    above = (start, *start.parents)
+    return next((folder for folder in above if (folder / STATE_FOLDER / "manifest.json").is_file()), None)
+
+
+def build_index(
+    root: str | Path,
+    model: str | None = None,
+    progress: ProgressCallback | None = None,
+    *,
+    settings: BuildSettings | None = None,
+    rebuild: bool = False,
+) -> BuildReport:
+    """Index a folder and say what was done; see `CodeIndex.build`."""
+    from indexer.build import build
+
+    folder = Path(root).expanduser()
+    chosen = settings or (None if rebuild else recorded_settings(folder)) or BuildSettings()
+    if model is not None:
+        chosen = replace(chosen, model=model)
+    return build(folder, chosen, progress, rebuild=rebuild)
+
+
+def recorded_settings(root: Path) -> BuildSettings | None:
+    """The settings that a folder's index was built with; None where there is no readable index."""
+    from indexer.search import Searcher
+
+    if not (root / STATE_FOLDER / "manifest.json").is_file():
+        return None
+    try:
+        with Searcher.open(root.resolve()) as searcher:
+            return settings_of(searcher.status(0.0))
+    except CodesearchError:
+        return None
+
+
+def settings_of(status: IndexStatus) -> BuildSettings:
+    """Build settings as an index recorded them; what it did not record is the default."""
+    recorded = status.settings
+    walk: dict[str, Any] = {
+        item.name: int(recorded[item.name])
+        if item.name == "max_file_bytes"
+        else recorded[item.name] in ("1", "True")
+        for item in fields(WalkSettings)
+        if item.name in recorded
+    }
+    return BuildSettings(
+        model=status.model,
+        max_tokens=int(recorded["max_tokens"]),
+        walk=WalkSettings(**walk),
+        vectors=recorded.get("vectors", "auto"),
+    )

@@ -1,0 +1,72 @@
+"""Ranked files and outlines as text or JSON, for `codesearch files`, `codesearch outline` and the MCP server.
+
+JSON, schema 1: files {schema, query, mode, files [{path, score, language, symbol, start_line, end_line}],
+notes}; outline {schema, path, symbols [{path, kind, name, start_line, end_line}]}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from codesearch.answers.findings import RankedFiles
+from codesearch.render.passages import figure
+from codesearch.render.sanitize import json_text, label
+
+if TYPE_CHECKING:
+    from indexer.search import OutlineEntry
+
+
+def files_text(ranked: RankedFiles) -> str:
+    """One line a file: path, then the lines and symbol of its best passage."""
+    lines = []
+    for file in ranked.files:
+        symbol = f"  {label(file.best.symbol)}" if file.best.symbol else ""
+        lines.append(f"{label(file.path)}:{file.best.start_line}-{file.best.end_line}{symbol}\n")
+    return "".join(lines)
+
+
+def files_json(ranked: RankedFiles) -> str:
+    """The JSON object, ended by a line feed."""
+    files = [
+        {
+            "path": file.path,
+            "score": figure(file.score),
+            "language": file.language,
+            "symbol": file.best.symbol,
+            "start_line": file.best.start_line,
+            "end_line": file.best.end_line,
+        }
+        for file in ranked.files
+    ]
+    value: dict[str, Any] = {"schema": 1, "query": ranked.query, "mode": str(ranked.mode), "files": files}
+    return json_text({**value, "notes": list(ranked.notes)}, indent=2) + "\n"
+
+
+def outline_text(entries: Sequence[OutlineEntry]) -> str:
+    """Each file's path, then one indented line a symbol: lines, kind, name."""
+    lines = []
+    path = None
+    for entry in entries:
+        if entry.path != path:
+            path = entry.path
+            lines.append(f"{label(path)}\n")
+        span = entry.span
+        indent = "  " * (1 + span.name.count(" > " if span.kind == "section" else "."))
+        lines.append(f"{indent}{span.start_line}-{span.end_line} {span.kind} {label(span.name)}\n")
+    return "".join(lines)
+
+
+def outline_json(path: str, entries: Sequence[OutlineEntry]) -> str:
+    """The JSON object, ended by a line feed."""
+    symbols = [
+        {
+            "path": entry.path,
+            "kind": entry.span.kind,
+            "name": entry.span.name,
+            "start_line": entry.span.start_line,
+            "end_line": entry.span.end_line,
+        }
+        for entry in entries
+    ]
+    return json_text({"schema": 1, "path": path, "symbols": symbols}, indent=2) + "\n"

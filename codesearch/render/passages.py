@@ -1,0 +1,219 @@
+"""Findings as text, Markdown, JSON, JSON lines or XML: the output contract, byte for byte.
+
+JSON, schema 1 (`codesearch search --format json`), all keys always present:
+
+    schema          1
+    query, mode     as asked
+    filters         languages [..], paths [..], regex or null, kinds [..]
+    budget_tokens   a number or null
+    tokenizer       name of the counter behind every n_tokens
+    n_tokens        of all passages together
+    index           commit or null, files, chunks, stale {changed, added, deleted, complete}, skipped
+    passages        path, start_line, end_line, symbol, kind, language, score, n_tokens, stale, text,
+                    omitted_lines [[first, last], ..], evidence {scores {lexical, single, colbert},
+                    symbols [..], matches [{query_word, code_word, line, similarity}, ..]}
+    omitted         path, start_line, end_line, symbol, score, reason (budget, duplicate, seen)
+    notes           sentences for a person
+
+`stale` counts files. JSON lines: first an object with `"type": "search"` and everything but `passages`,
+then one object with `"type": "passage"` each. XML carries the same facts as attributes. In JSON a passage's
+text is exact; elsewhere control characters are made visible, so that no file can act on a terminal, close
+a fence or open an element.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codesearch.answers.findings import Findings, Omitted
+from codesearch.answers.lines import numbered_lines
+from codesearch.choices import SEARCH_FORMATS
+from codesearch.render.sanitize import (
+    code_span,
+    fence_for,
+    json_text,
+    label,
+    visible,
+    xml_attribute,
+    xml_text,
+)
+from indexer.errors import InputError
+from indexer.records import Passage
+
+SCHEMA_VERSION = 1
+
+
+def render(findings: Findings, form: str = "text") -> str:
+    """The answer in one of SEARCH_FORMATS, ended by a line feed where it is not empty. Raises InputError."""
+    writers = {"text": _text, "json": _json, "jsonl": _jsonl, "markdown": _markdown, "xml": _xml}
+    if form not in writers:
+        raise InputError(f"Unknown format {form!r}; use one of {', '.join(SEARCH_FORMATS)}.")
+    return writers[form](findings)
+
+
+def findings_dict(findings: Findings) -> dict[str, Any]:
+    """The answer as the JSON object of schema 1."""
+    index, filters = findings.index, findings.filters
+    return {
+        "schema": SCHEMA_VERSION,
+        "query": findings.query,
+        "mode": str(findings.mode),
+        "filters": {
+            "languages": list(filters.languages),
+            "paths": list(filters.paths),
+            "regex": filters.regex,
+            "kinds": list(filters.kinds),
+        },
+        "budget_tokens": findings.budget_tokens,
+        "tokenizer": findings.tokenizer,
+        "n_tokens": findings.n_tokens,
+        "index": {
+            "commit": index.commit,
+            "files": index.n_files,
+            "chunks": index.n_chunks,
+            "stale": {
+                "changed": len(index.changed),
+                "added": len(index.added),
+                "deleted": len(index.deleted),
+                "complete": index.complete,
+            },
+            "skipped": index.n_skipped,
+        },
+        "passages": [passage_dict(passage) for passage in findings.passages],
+        "omitted": [_omitted_dict(omitted) for omitted in findings.omitted],
+        "notes": list(findings.notes),
+    }
+
+
+def passage_dict(passage: Passage) -> dict[str, Any]:
+    """A passage as a JSON object of schema 1."""
+    scores = passage.evidence.scores
+    return {
+        "path": passage.path,
+        "start_line": passage.start_line,
+        "end_line": passage.end_line,
+        "symbol": passage.symbol,
+        "kind": passage.kind,
+        "language": passage.language,
+        "score": figure(passage.score),
+        "n_tokens": passage.n_tokens,
+        "stale": passage.stale,
+        "omitted_lines": [list(pair) for pair in passage.omitted_lines],
+        "text": passage.text,
+        "evidence": {
+            "scores": {
+                "lexical": figure(scores.lexical),
+                "single": figure(scores.single),
+                "colbert": figure(scores.colbert),
+            },
+            "symbols": list(passage.evidence.symbols),
+            "matches": [
+                {
+                    "query_word": match.query_word,
+                    "code_word": match.code_word,
+                    "line": match.line,
+                    "similarity": figure(match.similarity),
+                }
+                for match in passage.evidence.matches
+            ],
+        },
+    }
+
+
+def figure(value: float | None) -> float | None:
+    """Six decimals, so that the last bits of a sum do not change the bytes."""
+    return None if value is None else round(float(value), 6)
+
+
+def _omitted_dict(omitted: Omitted) -> dict[str, Any]:
+    return {
+        "path": omitted.path,
+        "start_line": omitted.start_line,
+        "end_line": omitted.end_line,
+        "symbol": omitted.symbol,
+        "score": figure(omitted.score),
+        "reason": omitted.reason,
+    }
+
+
+def _json(findings: Findings) -> str:
+    return json_text(findings_dict(findings), indent=2) + "\n"
+
+
+def _jsonl(findings: Findings) -> str:
+    value = findings_dict(findings)
+    passages = value.pop("passages")
+    lines = [{"type": "search", **value}, *({"type": "passage", **passage} for passage in passages)]
+    return "".join(json_text(line) + "\n" for line in lines)
+
+
+# --- for people ------------------------------------------------------------------------------
+
+
+def place(passage: Passage) -> str:
+    """`path:start-end`, on one line."""
+    return f"{label(passage.path)}:{passage.start_line}-{passage.end_line}"
+
+
+def heading(passage: Passage) -> str:
+    """Where a passage is, what it shows and how well it fits, on one line."""
+    symbol = f"  {label(passage.symbol)}" if passage.symbol else ""
+    stale = "  changed since it was indexed" if passage.stale else ""
+    return f"{place(passage)}{symbol}  [{passage.language}]  {passage.score:.3f}{stale}"
+
+
+def gutter_lines(passage: Passage) -> list[tuple[str, str, int | None]]:
+    """(gutter, line without its end, line number or None) of every line; control characters visible."""
+    width = len(str(passage.end_line))
+    return [
+        (f"{number or '':>{width + 1}}│", visible(line.rstrip("\n").removesuffix("\r")), number)
+        for number, line in numbered_lines(passage)
+    ]
+
+
+def _text(findings: Findings) -> str:
+    blocks = [
+        heading(passage) + "\n" + "".join(f"{gutter}{text}\n" for gutter, text, _ in gutter_lines(passage))
+        for passage in findings.passages
+    ]
+    return "\n".join(blocks)
+
+
+def _markdown(findings: Findings) -> str:
+    blocks = []
+    for number, passage in enumerate(findings.passages, 1):
+        text = visible(passage.text)
+        text += "" if text.endswith("\n") else "\n"
+        fence = fence_for(text)
+        where = code_span(f"{passage.path}:{passage.start_line}-{passage.end_line}")
+        symbol = f" {code_span(passage.symbol)}" if passage.symbol else ""
+        stale = " *changed since it was indexed*" if passage.stale else ""
+        blocks.append(
+            f"### {number}. {where}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n",
+        )
+    return "\n".join(blocks)
+
+
+def _xml(findings: Findings) -> str:
+    index = findings.index
+    commit = f' commit="{xml_attribute(index.commit)}"' if index.commit else ""
+    parts = [
+        f'<search schema="{SCHEMA_VERSION}" mode="{findings.mode}"'
+        f' tokenizer="{xml_attribute(findings.tokenizer)}" n_tokens="{findings.n_tokens}">\n',
+        f"<query>{xml_text(findings.query)}</query>\n",
+        f'<index{commit} files="{index.n_files}" chunks="{index.n_chunks}" stale="{index.n_stale}"'
+        f' skipped="{index.n_skipped}"/>\n',
+    ]
+    for passage in findings.passages:
+        omitted = ",".join(f"{first}-{last}" for first, last in passage.omitted_lines)
+        optional = {"symbol": passage.symbol, "kind": passage.kind, "omitted_lines": omitted}
+        more = "".join(f' {name}="{xml_attribute(value)}"' for name, value in optional.items() if value)
+        stale = ' stale="true"' if passage.stale else ""
+        parts.append(
+            f'<passage path="{xml_attribute(passage.path)}" start_line="{passage.start_line}"'
+            f' end_line="{passage.end_line}" language="{xml_attribute(passage.language)}"{more}'
+            f' score="{passage.score:.6f}" n_tokens="{passage.n_tokens}"{stale}>\n'
+            f"{xml_text(passage.text)}</passage>\n"
+        )
+    parts.extend(f"<note>{xml_text(note)}</note>\n" for note in findings.notes)
+    return "".join(parts) + "</search>\n"

@@ -1,0 +1,126 @@
+"""The state of an index as text or JSON, for `codesearch status`.
+
+JSON, schema 1, all keys always present: schema, root, model, commit, branch, built_at (UTC), files, chunks,
+spans, tokens, rows, bytes_on_disk, languages {name: files}, settings {..}, stale {changed [..], added [..],
+deleted [..], complete}, skipped [{path, reason, detail}], problems [{path, reason, detail}],
+redacted (credentials that are covered in the indexed text).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from codesearch.render.sanitize import json_text, label
+
+if TYPE_CHECKING:
+    from indexer.records import SkippedFile
+    from indexer.storage.status import IndexStatus
+
+_SHOWN_PATHS = 10
+
+
+def status_dict(status: IndexStatus) -> dict[str, Any]:
+    """The state of an index as the JSON object of schema 1."""
+    return {
+        "schema": 1,
+        "root": str(status.root),
+        "model": status.model,
+        "commit": status.commit or None,
+        "branch": status.branch or None,
+        "built_at": datetime.fromtimestamp(status.built_at, UTC).isoformat(timespec="seconds"),
+        "files": status.n_files,
+        "chunks": status.n_chunks,
+        "spans": status.n_spans,
+        "tokens": status.n_tokens,
+        "rows": status.n_rows,
+        "bytes_on_disk": status.n_bytes_on_disk,
+        "languages": dict(status.languages),
+        "settings": dict(status.settings),
+        "stale": {
+            "changed": list(status.stale.changed),
+            "added": list(status.stale.added),
+            "deleted": list(status.stale.deleted),
+            "complete": status.stale.complete,
+        },
+        "skipped": [_skipped_dict(file) for file in status.skipped],
+        "problems": [_skipped_dict(file) for file in status.problems],
+        "redacted": status.n_redacted,
+    }
+
+
+def status_json(status: IndexStatus) -> str:
+    """The JSON object, indented and ended by a line feed."""
+    return json_text(status_dict(status), indent=2) + "\n"
+
+
+def status_text(status: IndexStatus) -> str:
+    """A screen for a person."""
+    built = datetime.fromtimestamp(status.built_at).astimezone().strftime("%Y-%m-%d %H:%M")
+    at = f" at {status.commit[:12]}" if status.commit else ""
+    branch = f" ({label(status.branch)})" if status.branch else ""
+    on_disk = size_words(status.n_bytes_on_disk)
+    rows = [
+        ("index of", label(str(status.root))),
+        ("model", label(status.model)),
+        ("built", f"{built}{at}{branch}"),
+        ("files", f"{status.n_files:,} in {status.n_chunks:,} chunks, {status.n_spans:,} symbols"),
+        ("tokens", f"{status.n_tokens:,}, {status.n_rows:,} rows, {on_disk} on disk"),
+        ("languages", ", ".join(f"{name} {count:,}" for name, count in status.languages.items()) or "none"),
+        ("skipped", _counts(status.skipped) + (" (--skipped lists them)" if status.skipped else "")),
+        ("problems", _counts(status.problems)),
+        ("redacted", _redacted_words(status)),
+        ("stale", _stale_words(status)),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "".join(f"{name:<{width}}  {value}\n" for name, value in rows)
+
+
+def skipped_text(status: IndexStatus) -> str:
+    """One line for each file that is not indexed, or indexed without symbols: path, reason, detail."""
+    files = [*status.skipped, *status.problems]
+    return "".join(f"{label(file.path)}\t{file.reason}\t{label(file.detail)}\n" for file in files)
+
+
+def size_words(n_bytes: int) -> str:
+    """`1.2 MB`."""
+    size = float(n_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _skipped_dict(file: SkippedFile) -> dict[str, str]:
+    return {"path": file.path, "reason": file.reason, "detail": file.detail}
+
+
+def _counts(files: Sequence[SkippedFile]) -> str:
+    if not files:
+        return "none"
+    reasons = Counter(file.reason for file in files)
+    return f"{len(files):,}: " + ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+
+
+def _redacted_words(status: IndexStatus) -> str:
+    if status.settings.get("include_secrets") == "True":
+        return "nothing: credentials are indexed as they are"
+    if not status.n_redacted:
+        return "nothing that looks like a credential"
+    return f"{status.n_redacted:,} credentials are covered with asterisks"
+
+
+def _stale_words(status: IndexStatus) -> str:
+    stale = status.stale
+    if not stale:
+        return "no" if stale.complete else "not fully checked"
+    lines = []
+    for word, paths in (("changed", stale.changed), ("added", stale.added), ("deleted", stale.deleted)):
+        if paths:
+            shown = ", ".join(label(path) for path in paths[:_SHOWN_PATHS])
+            more = f" and {len(paths) - _SHOWN_PATHS:,} more" if len(paths) > _SHOWN_PATHS else ""
+            lines.append(f"{len(paths):,} {word} ({shown}{more})")
+    return "; ".join(lines) + "; `codesearch index` brings it up to date"

@@ -1,0 +1,90 @@
+"""The small linear layers behind a backbone, in NumPy: loading them and applying them.
+
+Used for single vectors, for queries, and (weights alone) by the torch encoder for rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.models.heads import DenseLayer
+from indexer.models.weights import TensorFiles
+from indexer.records import Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedDense:
+    """A `DenseLayer` with its weights."""
+
+    weight: Float32Array
+    """(out, in)"""
+    bias: Float32Array | None
+    """(out,)"""
+    residual: Float32Array | None
+    """(out, in), where sizes differ."""
+    use_residual: bool
+    activation: str
+
+
+def load_dense(layers: Sequence[DenseLayer]) -> tuple[LoadedDense, ...]:
+    """The weights of dense layers, as float32."""
+    loaded = []
+    for layer in layers:
+        tensors = TensorFiles([layer.file])
+        has_matrix = layer.use_residual and layer.in_features != layer.out_features
+        loaded.append(
+            LoadedDense(
+                weight=tensors.float32("linear.weight"),
+                bias=tensors.float32("linear.bias") if layer.has_bias else None,
+                residual=tensors.float32("residual.weight") if has_matrix else None,
+                use_residual=layer.use_residual,
+                activation=layer.activation,
+            )
+        )
+    return tuple(loaded)
+
+
+def apply_dense(vectors: Float32Array, layers: Sequence[LoadedDense]) -> Float32Array:
+    """Vectors (n, in) through the layers in order: (n, out)."""
+    for layer in layers:
+        out = vectors @ layer.weight.T
+        if layer.bias is not None:
+            out += layer.bias
+        out = activate(out, layer.activation)
+        if layer.use_residual:
+            out = out + (vectors if layer.residual is None else vectors @ layer.residual.T)
+        vectors = out
+    return vectors
+
+
+def activate(values: Float32Array, name: str) -> Float32Array:
+    """An activation by the names of `DenseLayer` and `Architecture`, elementwise, float32."""
+    out: Float32Array = values
+    if name == "gelu":
+        out = (values * np.float32(0.5)) * (1 + erf(values * np.float32(math.sqrt(0.5))))
+    elif name == "gelu_tanh":
+        inner = np.float32(math.sqrt(2 / math.pi)) * (values + np.float32(0.044715) * values**3)
+        out = (values * np.float32(0.5)) * (1 + np.tanh(inner))
+    elif name == "silu":
+        out = values / (1 + np.exp(-values))
+    elif name == "relu":
+        out = np.maximum(values, np.float32(0))
+    elif name == "tanh":
+        out = np.tanh(values)
+    return out
+
+
+def erf(values: Float32Array) -> Float32Array:
+    """The error function to 1.5e-7 (Abramowitz and Stegun, 7.1.26); NumPy has none."""
+    a = np.abs(values)
+    t = 1 / (1 + np.float32(0.3275911) * a)
+    coefficients = (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
+    series = np.zeros_like(t)
+    for c in coefficients:
+        series = (series + np.float32(c)) * t
+    out: Float32Array = np.copysign(1 - series * np.exp(-a * a), values)
+    return out

@@ -1,0 +1,27 @@
+"""Documents → text and spans: PDF, DOCX, EPUB, HTML, notebooks, AsciiDoc and plain text.
+
+Nothing in a document is run, rendered or fetched. The readers' libraries are the extra `docs` and are
+imported when the first file of their format is read.
+"""
+
+from indexer.reading.documents.document import Document, DocumentError, DocumentProgress
+from indexer.reading.documents.registry import (
+    BINARY_DOCUMENT_SUFFIXES,
+    DOCUMENT_LANGUAGES,
+    DOCUMENT_SUFFIXES,
+    Reader,
+    read_document,
+    reader_for,
+)
+
+__all__ = [
+    "BINARY_DOCUMENT_SUFFIXES",
+    "DOCUMENT_LANGUAGES",
+    "DOCUMENT_SUFFIXES",
+    "Document",
+    "DocumentError",
+    "DocumentProgress",
+    "Reader",
+    "read_document",
+    "reader_for",
+]

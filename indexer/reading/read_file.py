@@ -1,0 +1,78 @@
+"""A found file to its text and spans, whichever way its format is read: the front door of ingest.
+
+Documents go through their readers, everything else through decoding and parsing. A document's reader
+may say that the file is really a program's text (a template); a format that is text anyway is indexed
+as such where the extra `docs` is not installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from indexer.disk.contained import NotRegularError, read_regular
+from indexer.reading.documents import DocumentError, Reader, read_document, reader_for
+from indexer.reading.parse import parse
+from indexer.reading.redact import cover, redact
+from indexer.reading.source_file import read_source
+from indexer.records import FoundFile, ParsedFile, SkippedFile, SourceFile
+from indexer.settings import BuildSettings, DocumentLimits
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file's text, and what is known of its inside."""
+
+    source: SourceFile
+    parsed: ParsedFile
+    n_redacted: int = 0
+    """Credentials that are covered in the text and in the names of spans."""
+
+
+def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
+    """Read and parse a file, credentials covered, or say why it is not indexed."""
+    reader = reader_for(found.path)
+    if reader is not None:
+        document = _read_document(root, found, reader)
+        if document is not None:
+            return _covered(document, settings)
+    source = read_source(root, found, settings.walk)
+    if isinstance(source, SkippedFile):
+        return source
+    if settings.walk.include_secrets:
+        return ReadFile(source, parse(source, settings.parse_seconds))
+    redacted = redact(source)
+    return ReadFile(redacted.source, parse(redacted.source, settings.parse_seconds), len(redacted.secrets))
+
+
+def _covered(document: ReadFile | SkippedFile, settings: BuildSettings) -> ReadFile | SkippedFile:
+    """The document with its credentials covered, where that is wanted."""
+    if isinstance(document, SkippedFile) or settings.walk.include_secrets:
+        return document
+    redacted = redact(document.source)
+    if not redacted.secrets:
+        return document
+    spans = tuple(replace(span, name=cover(span.name)) for span in document.parsed.spans)
+    return ReadFile(redacted.source, replace(document.parsed, spans=spans), len(redacted.secrets))
+
+
+def _read_document(root: Path, found: FoundFile, reader: Reader) -> ReadFile | SkippedFile | None:
+    """The document, the reason there is none, or None: read it as source."""
+    limits = DocumentLimits()
+    try:
+        data = read_regular(root, found.path, limits.max_bytes)
+    except NotRegularError:
+        return SkippedFile(found.path, "special", "not a regular file")
+    except OSError as error:
+        return SkippedFile(found.path, "unreadable", f"cannot be read: {error.strerror or error}")
+    try:
+        document = read_document(data, found.path, limits)
+    except DocumentError as error:
+        if error.as_source or (error.reason == "missing-extra" and not reader.is_binary):
+            return None
+        return SkippedFile(found.path, error.reason, error.detail)
+    if not document.text.strip():
+        return SkippedFile(found.path, "empty", "it holds no text")
+    source = SourceFile(found.path, document.text, document.language, sha256(data).hexdigest(), len(data))
+    return ReadFile(source, ParsedFile(document.spans, document.problem))

@@ -1,0 +1,166 @@
+"""Credentials in a text, found before anything is stored, and covered with asterisks.
+
+    redact(source) -> Redacted(source, secrets)
+
+A covered text has the same characters in the same lines, so that every position in it is still a
+position in the file. What is covered is neither embedded nor stored, so that nothing can return it.
+Precision comes first: hashes, identifiers and placeholders are code that people search for. Nothing
+is ever sent anywhere to see whether a credential is valid.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from indexer.reading.secret_rules import (
+    BARE,
+    BARE_LANGUAGES,
+    KEY_BLOCK,
+    KEY_BODY,
+    KEY_LITERAL,
+    NAMES,
+    PLACEHOLDER,
+    QUOTED,
+    RULES,
+)
+from indexer.records import SourceFile
+
+RULES_VERSION = "1"
+"""Changed with the rules: an index made by other rules is read anew."""
+_MIN_ENTROPY_BITS = 3.0
+"""Of a character, in a value that nothing but its name or place gives away."""
+_WORDS = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
+_NOT_SPACE = re.compile(r"\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a credential stands."""
+
+    kind: str
+    start_char: int
+    end_char: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A file whose credentials are covered."""
+
+    source: SourceFile
+    secrets: tuple[Secret, ...]
+
+
+def redact(source: SourceFile) -> Redacted:
+    """Cover the credentials of a file; sha256 and n_bytes stay those of the file on disk."""
+    secrets = find_secrets(source.text, source.language)
+    return Redacted(
+        replace(source, text=_covered(source.text, secrets)) if secrets else source, tuple(secrets)
+    )
+
+
+def cover(text: str) -> str:
+    """A text with its credentials covered."""
+    return _covered(text, find_secrets(text))
+
+
+def _covered(text: str, secrets: list[Secret]) -> str:
+    parts, at = [], 0
+    for secret in secrets:
+        parts += [
+            text[at : secret.start_char],
+            _NOT_SPACE.sub("*", text[secret.start_char : secret.end_char]),
+        ]
+        at = secret.end_char
+    return "".join([*parts, text[at:]])
+
+
+def find_secrets(text: str, language: str = "text") -> list[Secret]:
+    """The credentials of a text, in order, none overlapping another. Time is linear in the text."""
+    found = [*_key_blocks(text), *_issued(text), *_assigned(text, language)]
+    found.sort(key=lambda secret: (secret.start_char, -secret.end_char))
+    kept: list[Secret] = []
+    for secret in found:
+        if kept and secret.start_char < kept[-1].end_char:
+            if secret.end_char > kept[-1].end_char:
+                kept[-1] = replace(kept[-1], end_char=secret.end_char)
+        else:
+            kept.append(secret)
+    return kept
+
+
+def _key_blocks(text: str) -> Iterator[Secret]:
+    """The bodies of private keys; the lines around them stay, and say what was there."""
+    if KEY_LITERAL not in text:
+        return
+    marks = list(KEY_BLOCK.finditer(text))
+    for at, mark in enumerate(marks):
+        if mark[1] != "BEGIN":
+            continue
+        end = marks[at + 1].start() if at + 1 < len(marks) else min(len(text), mark.end() + 8000)
+        bodies = list(KEY_BODY.finditer(text, mark.end(), end))
+        if sum(body.end() - body.start() for body in bodies) >= 40:
+            yield Secret("private key", bodies[0].start(), bodies[-1].end())
+
+
+def _issued(text: str) -> Iterator[Secret]:
+    """Credentials that are known by their shape."""
+    lower = ""
+    for rule in RULES:
+        if rule.ignore_case and not lower:
+            lower = text.lower()
+        within = lower if rule.ignore_case else text
+        if not any(literal in within for literal in rule.literals):
+            continue
+        for match in rule.pattern.finditer(text):
+            group = 1 if rule.pattern.groups else 0
+            value = match[group]
+            if PLACEHOLDER.search(value) or (rule.needs_randomness and not _is_random(value, 16)):
+                continue
+            yield Secret(rule.name, *match.span(group))
+
+
+def _assigned(text: str, language: str) -> Iterator[Secret]:
+    """Values of variables, keys and parameters that are named as credentials are."""
+    lower = text.lower()
+    if not any(name in lower for name in NAMES):
+        return
+    for match in QUOTED.finditer(text):
+        if _is_credential(match["value"]):
+            yield Secret("assigned credential", *match.span("value"))
+    if language in BARE_LANGUAGES:
+        for match in BARE.finditer(text):
+            if _is_credential(match["value"]):
+                yield Secret("assigned credential", *match.span("value"))
+
+
+def _is_credential(value: str) -> bool:
+    """Tell a credential from a word, an identifier, a path or a template that stands in its place."""
+    if PLACEHOLDER.search(value):
+        return False
+    return _is_random(value, 8)
+
+
+def _is_random(value: str, min_chars: int) -> bool:
+    """Tell made-up from meant: digits among letters, many different characters, few whole words."""
+    if len(value) < min_chars or not any(char.isdigit() for char in value):
+        return False
+    if not any(char.isalpha() for char in value):
+        return False
+    if _entropy_bits(value) < min(_MIN_ENTROPY_BITS, math.log2(len(value)) - 0.6):
+        return False
+    n_in_words = sum(len(word) for word in _WORDS.findall(value) if _is_word(word))
+    return n_in_words < 0.6 * len(value)
+
+
+def _is_word(run: str) -> bool:
+    """Vowels as words have them."""
+    n_vowels = sum(char in "aeiouyAEIOUY" for char in run)
+    return len(run) >= 4 and 0.2 <= n_vowels / len(run) <= 0.7
+
+
+def _entropy_bits(value: str) -> float:
+    return -sum(n / len(value) * math.log2(n / len(value)) for n in Counter(value).values())

@@ -1,0 +1,48 @@
+"""A source file's bytes become its text and language, or the reason why it is not indexed after all.
+
+Formats that need a reader of their own are in `documents/`; what the text means is for the parser.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from hashlib import sha256
+from pathlib import Path
+
+from indexer import path_roles
+from indexer.disk.contained import NotRegularError, read_regular
+from indexer.languages import language_of
+from indexer.reading.decode import UndecodableError, decode
+from indexer.reading.generated import generated_sign
+from indexer.records import FoundFile, SkippedFile, SourceFile
+from indexer.settings import DocumentLimits, WalkSettings
+from indexer.tree.skips import too_large
+
+_HEAD_CHARS = 2048
+
+
+def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | SkippedFile:
+    """Read and decode a file that `walk` found, or say why it is not indexed after all."""
+    path = found.path
+    is_prose = path_roles.is_prose_name(posixpath.basename(path))
+    max_bytes = DocumentLimits().max_bytes if is_prose else settings.max_file_bytes
+    try:
+        content = read_regular(root, path, max_bytes)
+    except NotRegularError:
+        return SkippedFile(path, "special", "not a regular file")
+    except OSError as error:
+        return SkippedFile(path, "unreadable", f"cannot be read: {error.strerror or error}")
+    if len(content) > max_bytes:
+        return too_large(path, len(content), max_bytes)
+    try:
+        text = decode(content)
+    except UndecodableError as problem:
+        return SkippedFile(path, problem.reason, str(problem))
+    if not text or text.isspace():
+        return SkippedFile(path, "empty", "nothing but white space")
+    language = language_of(path, text[:_HEAD_CHARS])
+    if not settings.include_generated:
+        sign = generated_sign(text, language)
+        if sign is not None:
+            return SkippedFile(path, sign.reason, sign.detail)
+    return SourceFile(path, text, language, sha256(content).hexdigest(), len(content))

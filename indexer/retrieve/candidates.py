@@ -1,0 +1,358 @@
+"""Which regions may answer, and what each ranker says of them: the first half of a search.
+
+Full text, symbol names and single vectors name chunks; MaxSim is then computed for every region of
+those, or of the whole index while that is small enough to read. Composed by `search.py`; ranks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.embeddings.embedding_store import SegmentReader
+from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
+from indexer.retrieve.filters import Filters
+from indexer.retrieve.query_shape import QueryShape
+from indexer.storage.database import StoreReader
+from indexer.storage.full_text import LexicalMatches, search_regions, search_symbols
+from indexer.storage.single_rows import SingleVectors
+from indexer.storage.tables import REGION_BITS, Tables
+from indexer.storage.token_rows import MultiVectors
+from indexer.vectors.codec import RowCodec, float16_to_float32
+from indexer.vectors.exact import run_maxima
+
+FULL_SCAN_ROWS = 60_000
+"""An index of at most this many token rows is scored whole: nothing can be missed. See `DESIGN.md`."""
+MAX_CHUNKS = 256
+"""Chunks scored by MaxSim in a larger one."""
+MAX_ROWS = 100_000
+"""Token rows of those chunks: files of 8,192 tokens are fewer."""
+_LEXICAL_REGIONS = 400
+_SYMBOLS = 200
+_DEFINITIONS = 200
+_SINGLE_ROWS = 400
+
+_WIDE_LOSS = np.float32(0.02)
+"""A region is as near as a wide span around it, less this."""
+_CHAR_BITS = 32
+
+_DEFINITION_WEIGHT = {"function": 0.7, "macro": 0.7, "method": 0.4, "constant": 0.4, "section": 0.4}
+"""How much of a definition a span of a kind is; kinds that are not listed count whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """N candidate regions in order of chunk, with every score; 0: not found, or that ranker did not run."""
+
+    region: Int64Array
+    """(N,) positions in the region table."""
+    chunk: Int64Array
+    """(N,) positions in the chunk table."""
+    lexical: Float32Array
+    """(N,) BM25 over path, symbols and body."""
+    lexical_body: Float32Array
+    """(N,) BM25 over the body alone."""
+    symbol: Float32Array
+    """(N,) BM25 of the best symbol that the region shows a part of."""
+    definition: Float32Array
+    """(N,) 0..1: the region begins the definition of an identifier of the query."""
+    single: Float32Array
+    """(N,) cosine of the region's row, or nearly that of a wide span around it."""
+    single_chunk: Float32Array
+    """(N,) cosine of the chunk's row."""
+    maxima: Float32Array | None
+    """(Q, N): for each query row, the best cosine within the region; None where MaxSim did not run."""
+    header_maxima: Float32Array | None
+    """(Q, N): the same over the header rows (the path) of the region's chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Spans that a query names, as places in the region table."""
+
+    region: Int64Array
+    """(M,)"""
+    score: Float32Array
+    """(M,)"""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What full text and names found."""
+
+    regions: LexicalMatches
+    symbols: _Places
+    definitions: _Places
+
+    @property
+    def finds_words(self) -> bool:
+        """Whether any region holds one of the words."""
+        return len(self.regions.row_ids) > 0
+
+
+class CandidateGatherer:
+    """The rankers over one open generation."""
+
+    def __init__(
+        self,
+        store: StoreReader,
+        tables: Tables,
+        segments: SegmentReader,
+        codec: RowCodec | None,
+        singles: SingleVectors,
+        multis: MultiVectors,
+    ) -> None:
+        self._store = store
+        self._tables = tables
+        self._segments = segments
+        self._codec = codec
+        self._singles = singles
+        self._multis = multis
+
+    def look_up(self, shape: QueryShape, mode: Mode, filters: Filters) -> LookedUp:
+        """What the database says of a query's words; needs none of its vectors."""
+        by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
+        # Without single vectors only words can name the candidates of a large index.
+        words = shape.words if by_words or self._singles.is_empty else ()
+        # What a filter lets through may stand behind any number of rows that it does not.
+        limit = _LEXICAL_REGIONS if filters.regions is None else -1
+        return LookedUp(
+            search_regions(self._store.query, words, limit),
+            self._symbols(words),
+            self._definitions(shape) if by_words else _no_places(),
+        )
+
+    def look_near(
+        self, vectors: QueryVectors | None, mode: Mode, filters: Filters
+    ) -> list[Int64Array] | None:
+        """Chunks that a query's vectors name, best first, an array an index; None: all are to be scored.
+
+        `vectors` is None in lexical mode. Needs nothing of `look_up`, which may run beside it.
+        """
+        multi = _multi(vectors, mode)
+        by_rows = multi is not None and self._multis.is_built
+        if multi is not None and not by_rows and int(self._tables.n_rows.sum()) <= FULL_SCAN_ROWS:
+            return None
+        near = []
+        if multi is not None and by_rows:
+            near.append(self._multis.search(multi, MAX_CHUNKS, filters.chunks))
+        if vectors is not None and vectors.single is not None:
+            near.append(self._singles.search(vectors.single, _SINGLE_ROWS, filters.chunks).chunk)
+        return near
+
+    def gather(
+        self,
+        looked_up: LookedUp,
+        near: Sequence[Int64Array] | None,
+        vectors: QueryVectors | None,
+        mode: Mode,
+        filters: Filters,
+    ) -> Gathered:
+        """Candidates for a query, from what `look_up` and `look_near` found."""
+        tables = self._tables
+        by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
+        single = vectors.single if vectors is not None else None
+        multi = _multi(vectors, mode)
+        found, symbols, definitions = looked_up.regions, looked_up.symbols, looked_up.definitions
+        if near is None:
+            chunks = np.arange(tables.n_chunks)
+            if filters.chunks is not None:
+                chunks = chunks[filters.chunks]
+        else:
+            chunks = self._choose_chunks(looked_up, near, filters)
+        counts = tables.n_regions[chunks]
+        region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        n = len(region)
+        columns = {
+            name: np.zeros(n, np.float32)
+            for name in ("lexical", "body", "symbol", "definition", "single", "whole")
+        }
+        if by_words:
+            lexical_at = self._region_positions(found.row_ids)
+            _scatter(columns["lexical"], region, lexical_at, found.scores)
+            _scatter(columns["body"], region, lexical_at, found.body_scores)
+            _scatter(columns["symbol"], region, symbols.region, symbols.score)
+            _scatter(columns["definition"], region, definitions.region, definitions.score)
+        if single is not None and mode in (Mode.HYBRID, Mode.SINGLE) and len(chunks):
+            self._score_single(single, chunks, counts, columns["single"], columns["whole"])
+        maxima = header = None
+        if multi is not None and len(chunks) and self._codec is not None:
+            maxima, header = self._score_multi(multi, chunks, counts, self._codec)
+        keep = np.arange(n) if filters.regions is None else np.flatnonzero(filters.regions[region])
+        return Gathered(
+            region=region[keep],
+            chunk=np.repeat(chunks, counts)[keep],
+            lexical=columns["lexical"][keep],
+            lexical_body=columns["body"][keep],
+            symbol=columns["symbol"][keep],
+            definition=columns["definition"][keep],
+            single=columns["single"][keep],
+            single_chunk=columns["whole"][keep],
+            maxima=None if maxima is None else maxima[:, keep],
+            header_maxima=None if header is None else header[:, keep],
+        )
+
+    def _symbols(self, words: Sequence[str]) -> _Places:
+        found = search_symbols(self._store.query, words, _SYMBOLS)
+        if not len(found.row_ids):
+            return _no_places()
+        marks = ",".join("?" * len(found.row_ids))
+        rows = self._store.query(
+            "SELECT span_id, spans.chunk_id, spans.start_char - chunks.start_char"
+            f" FROM spans JOIN chunks USING (chunk_id) WHERE span_id IN ({marks})",
+            found.row_ids.tolist(),
+        )
+        scores = dict(zip(found.row_ids.tolist(), found.scores.tolist(), strict=True))
+        return self._places([(chunk_id, start, scores[span_id]) for span_id, chunk_id, start in rows])
+
+    def _definitions(self, shape: QueryShape) -> _Places:
+        names = sorted(shape.identifiers)[:32]
+        if not names:
+            return _no_places()
+        marks = ",".join("?" * len(names))
+        rows = self._store.query(
+            "SELECT kind, spans.chunk_id, spans.start_char - chunks.start_char"
+            f" FROM spans JOIN chunks USING (chunk_id) WHERE leaf IN ({marks}) LIMIT {_DEFINITIONS}",
+            names,
+        )
+        return self._places(
+            [(chunk_id, start, _DEFINITION_WEIGHT.get(kind, 1.0)) for kind, chunk_id, start in rows]
+        )
+
+    def _places(self, rows: list[tuple[int, int, float]]) -> _Places:
+        """Regions in which spans begin, from (chunk_id, start_char in the chunk, score)."""
+        tables = self._tables
+        if not rows:
+            return _no_places()
+        columns = np.array(rows, np.float64)
+        chunks, at = np.unique(tables.position(columns[:, 0].astype(np.int64)), return_inverse=True)
+        counts = tables.n_regions[chunks]
+        first = np.cumsum(counts) - counts
+        regions = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        begins = (np.repeat(np.arange(len(chunks)), counts) << _CHAR_BITS) + tables.regions[regions, 0]
+        starts = (at << _CHAR_BITS) + columns[:, 1].astype(np.int64)
+        inside = np.maximum(np.searchsorted(begins, starts, "right") - 1, first[at])
+        return _Places(regions[inside], columns[:, 2].astype(np.float32))
+
+    def _region_positions(self, row_ids: Int64Array) -> Int64Array:
+        """Positions in the region table of full-text row ids."""
+        tables = self._tables
+        chunks = tables.position(row_ids >> REGION_BITS)
+        return tables.region_start[chunks] + (row_ids & ((1 << REGION_BITS) - 1))
+
+    def _choose_chunks(
+        self,
+        looked_up: LookedUp,
+        near: Sequence[Int64Array],
+        filters: Filters,
+    ) -> Int64Array:
+        """The chunks most often and most highly named, by reciprocal rank, in order of position.
+
+        `near` holds chunks that vectors named, best first, one array an index.
+        """
+        tables = self._tables
+        votes = np.zeros(tables.n_chunks, np.float32)
+        named: list[Int64Array] = [tables.position(looked_up.regions.row_ids >> REGION_BITS)]
+        for places in (looked_up.symbols, looked_up.definitions):
+            best_first = places.region[np.argsort(-places.score, kind="stable")]
+            named.append(np.searchsorted(tables.region_start, best_first, "right") - 1)
+        named.extend(near)
+        for positions in named:
+            _, first = np.unique(positions, return_index=True)
+            ordered = positions[np.sort(first)]
+            if filters.chunks is not None:
+                ordered = ordered[filters.chunks[ordered]]
+            votes[ordered] += 1.0 / (20.0 + np.arange(len(ordered), dtype=np.float32))
+        chosen = np.flatnonzero(votes)
+        chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
+        n_fitting = int(np.searchsorted(np.cumsum(tables.n_rows[chosen]), MAX_ROWS, "right"))
+        return np.sort(chosen[: max(1, n_fitting)])
+
+    def _score_single(
+        self,
+        query: Float32Array,
+        chunks: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        single_region: Float32Array,
+        single_chunk: Float32Array,
+    ) -> None:
+        tables = self._tables
+        # A chunk's rows: its own, its regions', its wide spans'.
+        n_single = tables.n_single[chunks]
+        scores = self._single_scores(query, chunks, n_single)
+        first = np.cumsum(n_single) - n_single
+        single_chunk[:] = np.repeat(scores[first], counts)
+        single_region[:] = scores[np.repeat(first + 1, counts) + _ramp(counts)]
+        # A wide span lends its score to the regions that it shows a part of: those from `low` to `high`.
+        n_wide = n_single - 1 - counts
+        wide = tables.wide[np.repeat(tables.wide_start[chunks], n_wide) + _ramp(n_wide)]
+        wide_chunk = np.repeat(np.arange(len(chunks)) << _CHAR_BITS, n_wide)
+        regions = tables.regions[np.repeat(tables.region_start[chunks], counts) + _ramp(counts)]
+        region_chunk = np.repeat(np.arange(len(chunks)) << _CHAR_BITS, counts)
+        low = np.searchsorted(region_chunk + regions[:, 1], wide_chunk + wide[:, 0], "right")
+        high = np.searchsorted(region_chunk + regions[:, 0], wide_chunk + wide[:, 1], "left")
+        n_shown = np.maximum(high - low, 0)
+        wide_scores = scores[np.repeat(first + 1 + counts, n_wide) + _ramp(n_wide)] - _WIDE_LOSS
+        np.maximum.at(
+            single_region, np.repeat(low, n_shown) + _ramp(n_shown), np.repeat(wide_scores, n_shown)
+        )
+
+    def _single_scores(self, query: Float32Array, chunks: Int64Array, n_single: Int64Array) -> Float32Array:
+        """(S,) cosines of all single-vector rows of the chunks, in order."""
+        row = np.repeat(self._tables.single_start[chunks], n_single) + _ramp(n_single)
+        segment = np.repeat(self._tables.segment[chunks], n_single)
+        scores = np.empty(len(row), np.float32)
+        for each in np.unique(segment).tolist():
+            at = np.flatnonzero(segment == each)
+            stored = self._segments.single(each, 0, int(row[at].max()) + 1)
+            scores[at] = float16_to_float32(stored[row[at]]) @ query
+        return scores
+
+    def _score_multi(
+        self, query: Float32Array, chunks: Int64Array, counts: Int64Array, codec: RowCodec
+    ) -> tuple[Float32Array, Float32Array]:
+        """(Q, N) maxima of each region, and of its chunk's header."""
+        tables = self._tables
+        pieces = [
+            self._segments.codes(int(tables.segment[c]), int(tables.rows_start[c]), int(tables.n_rows[c]))
+            for c in chunks.tolist()
+        ]
+        first_rows = np.cumsum(tables.n_rows[chunks]) - tables.n_rows[chunks]
+        regions = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        # A chunk's rows are its header's, then each region's: runs that tile all pieces.
+        is_header = np.zeros(len(regions) + len(chunks), bool)
+        is_header[np.cumsum(counts) - counts + np.arange(len(chunks))] = True
+        ends = np.empty(len(is_header), np.int64)
+        ends[is_header] = first_rows + tables.n_header_rows[chunks]
+        ends[~is_header] = tables.regions[regions, 2] + np.repeat(first_rows, counts)
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        maxima = run_maxima(query, pieces, codec, starts, ends)
+        return maxima[:, ~is_header], np.repeat(maxima[:, is_header], counts, axis=1)
+
+
+def _multi(vectors: QueryVectors | None, mode: Mode) -> Float32Array | None:
+    """The token rows of a query, where the mode compares rows."""
+    return vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
+
+
+def _ramp(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0 .. n-1 for each count, joined."""
+    total = int(counts.sum())
+    starts = np.cumsum(counts) - counts
+    return np.arange(total) - np.repeat(starts, counts)
+
+
+def _scatter(column: Float32Array, region: Int64Array, at: Int64Array, scores: Float32Array) -> None:
+    """Put the larger of each region's scores into its place in the column; `region` is ascending."""
+    if not len(at) or not len(region):
+        return
+    places = np.minimum(np.searchsorted(region, at), len(region) - 1)
+    hit = region[places] == at
+    np.maximum.at(column, places[hit], scores[hit])
+
+
+def _no_places() -> _Places:
+    return _Places(np.empty(0, np.int64), np.empty(0, np.float32))

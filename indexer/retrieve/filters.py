@@ -1,0 +1,157 @@
+"""Which chunks and regions may answer: languages, path globs, a regular expression, span kinds.
+
+Not ranking: a filter lets pass or does not.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+
+from indexer.errors import InputError
+from indexer.languages import canonical, is_code, knows
+from indexer.records import Int64Array, Mode, SearchRequest
+from indexer.retrieve.expressions import expression_problem
+from indexer.retrieve.globs import PathGlobs
+from indexer.storage.database import StoreReader
+from indexer.storage.tables import Tables
+
+SPAN_KINDS = frozenset(
+    "function method class interface struct trait impl enum module constant type macro"
+    " section page cell table code".split()
+)
+_REGEX_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What may answer; None lets everything pass."""
+
+    chunks: NDArray[np.bool_] | None
+    """(C,)"""
+    regions: NDArray[np.bool_] | None
+    """(R,)"""
+    timed_out: bool = False
+    """True: the regular expression ran out of time, files after that are left out."""
+
+
+def check_request(request: SearchRequest) -> None:
+    """Refuse what cannot be served, one sentence each. Raises InputError."""
+    if not request.query.strip():
+        raise InputError("The query is empty; ask something, in words or with an identifier.")
+    if request.k < 1:
+        raise InputError(f"k is {request.k}; ask for at least 1 result.")
+    if request.mode not in list(Mode):
+        raise InputError(f"Unknown mode {request.mode!r}; known: {', '.join(Mode)}.")
+    PathGlobs(request.paths)
+    for language in request.languages:
+        if not knows(language):
+            raise InputError(f"Unknown language {language!r}; `codesearch status` lists those in the index.")
+    for kind in request.kinds:
+        if kind not in SPAN_KINDS | {"docs"}:
+            raise InputError(f"Unknown kind {kind!r}; known: {', '.join(sorted(SPAN_KINDS | {'docs'}))}.")
+    if request.regex is not None:
+        problem = expression_problem(request.regex)
+        if problem:
+            raise InputError(f"The regular expression {request.regex!r} is broken: {problem}.")
+
+
+def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> Filters:
+    """Masks over chunks and regions for a checked request."""
+    if not (request.languages or request.paths or request.kinds or request.regex):
+        return Filters(None, None)
+    rows = store.query(
+        "SELECT path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id",
+    )
+    languages = {canonical(language) for language in request.languages}
+    globs = PathGlobs(request.paths)
+    verdicts = {
+        path: (not languages or language in languages) and globs.passes(path)
+        for path, language in dict.fromkeys(rows)
+    }
+    passing = np.array([verdicts[path] for path, _ in rows], bool)
+    regions = np.repeat(passing, tables.n_regions)
+    if request.kinds:
+        is_document = np.array([not is_code(language) for _, language in rows], bool)
+        regions &= _of_kinds(frozenset(request.kinds), is_document, store, tables)
+    timed_out = False
+    if request.regex:
+        matching = _matching(request.regex, store, tables, passing)
+        regions &= matching.regions
+        timed_out = matching.timed_out
+    per_chunk = np.zeros(tables.n_chunks, bool)
+    per_chunk[np.repeat(np.arange(tables.n_chunks), tables.n_regions)[regions]] = True
+    return Filters(per_chunk, regions, timed_out)
+
+
+def _of_kinds(
+    kinds: frozenset[str], is_document: NDArray[np.bool_], store: StoreReader, tables: Tables
+) -> NDArray[np.bool_]:
+    """(R,) regions of documents or code where that is asked for, or that show part of a span of a kind."""
+    whole = is_document if "docs" in kinds else np.zeros_like(is_document)
+    if "code" in kinds:
+        whole = whole | ~is_document
+    found = np.repeat(whole, tables.n_regions)
+    spans = sorted(kinds - {"docs", "code"})
+    if spans:
+        marks = ",".join("?" * len(spans))
+        rows = store.query(
+            "SELECT spans.chunk_id, spans.start_char - chunks.start_char, spans.end_char - chunks.start_char"
+            f" FROM spans JOIN chunks USING (chunk_id) WHERE kind IN ({marks})",
+            spans,
+        )
+        found |= _showing(np.array(rows, np.int64).reshape(-1, 3), tables)
+    return found
+
+
+def _showing(places: Int64Array, tables: Tables) -> NDArray[np.bool_]:
+    """(R,) regions that show part of a place; `places` is (N, 3): chunk_id, start and end in its chunk."""
+    owners = np.repeat(np.arange(tables.n_chunks), tables.n_regions)
+    starts = (owners << 32) + tables.regions[:, 0]
+    chunk = tables.position(places[:, 0]) << 32
+    first = np.searchsorted(starts, chunk + places[:, 1], "right") - 1
+    last = np.searchsorted(starts, chunk + places[:, 2], "left")
+    steps = np.zeros(len(starts) + 1, np.int64)
+    np.add.at(steps, first[last > first], 1)
+    np.add.at(steps, last[last > first], -1)
+    return np.cumsum(steps[:-1]) > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """Where a regular expression matches."""
+
+    regions: NDArray[np.bool_]
+    """(R,)"""
+    timed_out: bool
+
+
+def _matching(pattern: str, store: StoreReader, tables: Tables, passing: NDArray[np.bool_]) -> _Matching:
+    """The regions of passing chunks that show part of a match.
+
+    The `regex` package is used because it bounds a match in time; `re` cannot.
+    """
+    compiled = regex.compile(pattern, regex.MULTILINE)
+    deadline = time.monotonic() + _REGEX_SECONDS
+    found = np.zeros(len(tables.regions), bool)
+    wanted = tables.chunk_id[passing].tolist()
+    try:
+        for at in range(0, len(wanted), 256):
+            for chunk_id, chunk in store.chunks(wanted[at : at + 256]).items():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                # An empty match stands at the character behind it.
+                places = [
+                    (chunk_id, match.start(), max(match.end(), match.start() + 1))
+                    for match in compiled.finditer(chunk.text, timeout=left)
+                ]
+                if places:
+                    found |= _showing(np.array(places, np.int64), tables)
+    except (TimeoutError, MemoryError):  # `regex` gives up at a gigabyte of places to go back to
+        return _Matching(found, timed_out=True)
+    return _Matching(found, timed_out=False)

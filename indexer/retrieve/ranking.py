@@ -1,0 +1,250 @@
+"""From what the rankers say of candidate regions to one order: files first, then the regions in each.
+
+Pure arithmetic over arrays: nothing here reads an index. A question is about files, so each file gets
+a score, a weighted sum of signals that are each divided by their largest value among the candidates;
+its regions then share it out. Every constant is in `Weights`; `DESIGN.md` says what each is worth on
+the development data, on which alone they were fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.records import Float32Array, Int64Array, Mode
+from indexer.retrieve.candidates import Gathered
+from indexer.retrieve.groups import over_largest, place_in_group, top_three
+from indexer.retrieve.section_ranking import section_scores
+from indexer.retrieve.signals import PathSignals
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a signal at its largest adds to a file's score."""
+
+    colbert_file: float = 0.0
+    """MaxSim over all of the file's rows."""
+    colbert_chunk: float = 0.0
+    """MaxSim of its best chunk."""
+    colbert_top: float = 0.0
+    """MaxSim of its best three regions, above the usual region's, summed."""
+    colbert_header: float = 0.0
+    """MaxSim over the rows of its path."""
+    single_chunk: float = 0.0
+    """Cosine of its best chunk."""
+    single_region: float = 0.0
+    """Cosine of its best region."""
+    single_top: float = 0.0
+    """Cosine of its best three regions, above the usual region's, summed."""
+    lexical_top: float = 0.0
+    """BM25 of its best three regions, summed."""
+    lexical_body: float = 0.0
+    """BM25 of its best region's body."""
+    symbol: float = 0.0
+    """BM25 of its best symbol's name."""
+    definition: float = 0.0
+    """It defines an identifier of the query."""
+    lone_definition: float = 0.0
+    """It defines the identifier that is the whole query."""
+    stem_match: float = 0.0
+    folder_match: float = 0.0
+    gram_match: float = 0.0
+    is_test: float = 0.0
+    is_prose: float = 0.0
+    is_aside: float = 0.0
+    is_barrel: float = 0.0
+    is_vendored: float = 0.0
+    is_foreign: float = 0.0
+    is_older: float = 0.0
+    depth: float = 0.0
+    """See `signals.PathSignals`."""
+
+
+WEIGHTS: dict[Mode, Weights] = {
+    Mode.HYBRID: Weights(
+        colbert_file=1.95, colbert_chunk=1.83, colbert_top=2.17, colbert_header=0.78, single_chunk=1.44,
+        single_region=0.84, single_top=0.61, lexical_top=1.28, lexical_body=2.23, symbol=0.47,
+        definition=0.65, lone_definition=1.17, stem_match=1.87, folder_match=1.06, gram_match=0.86,
+        is_test=-2.17, is_prose=-2.01, is_aside=-1.1, is_barrel=1.8, is_vendored=-0.6, is_foreign=-1.93,
+        is_older=-2.06, depth=-0.59,
+    ),
+    Mode.COLBERT: Weights(colbert_file=6.37, colbert_chunk=4.92, colbert_top=3.6, colbert_header=1.35),
+    Mode.SINGLE: Weights(single_chunk=2.48, single_region=4.62, single_top=4.45),
+    Mode.LEXICAL: Weights(
+        lexical_top=3.22, lexical_body=4.32, definition=1.27, lone_definition=2.52, stem_match=3.28,
+        folder_match=3.12, gram_match=1.7, is_test=-3.39, is_prose=-2.92, is_aside=-1.84,
+        is_vendored=-0.6, is_foreign=-2.75, is_older=-3.07, depth=-0.55,
+    ),
+}  # fmt: skip
+"""As `tests/benchmarks/fit.py` gives them; `is_vendored`, of which its data cannot speak, is set by hand."""
+
+_REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
+"""What a ranker's largest value adds to a region's place within its file."""
+_NEXT_REGION = 0.85
+"""A file's second region scores this share of its first, its third the square of it."""
+_TELLING_SHARE = 0.02
+"""A query row's weight is how far its best regions, this share of all, stand above the usual one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Candidates in order."""
+
+    order: Int64Array
+    """(M,) positions in `Gathered`, best first."""
+    scores: Float32Array
+    """(M,)"""
+    colbert: Float32Array
+    """(N,) weighted MaxSim of every candidate region; 0 where it did not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSignals:
+    """The signals of F candidate files, each 0 to about 1."""
+
+    columns: dict[str, Float32Array]
+    """(F,) by the names of `Weights`."""
+    file_of: Int64Array
+    """(N,) the file of each candidate region, 0 .. F-1."""
+    colbert: Float32Array
+    """(N,) weighted MaxSim of each region, header included."""
+
+
+def rank(
+    gathered: Gathered,
+    file_of: Int64Array,
+    paths: PathSignals,
+    mode: Mode,
+    row_rarities: Float32Array | None = None,
+) -> Ranked:
+    """Order candidate regions.
+
+    `file_of` is (N,), the position in `paths` of each region's file; `row_rarities` is (Q,), as
+    `sections.row_rarities` gives them, None where no rows are compared.
+    """
+    if not len(gathered.region):
+        return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
+    signals = file_signals(gathered, file_of, paths)
+    weights = WEIGHTS[mode]
+    ranked = order_regions(gathered, signals, file_scores(signals, weights))
+    return order_sections(ranked, gathered, file_of, paths, weights, row_rarities)
+
+
+def order_sections(
+    ranked: Ranked,
+    g: Gathered,
+    file_of: Int64Array,
+    paths: PathSignals,
+    weights: Weights,
+    row_rarities: Float32Array | None,
+) -> Ranked:
+    """The same places for code; those that documents have, by their sections' own scores and their names."""
+    places = np.flatnonzero(paths.is_document[file_of[ranked.order]])
+    if len(places) < 2:
+        return ranked
+    at = ranked.order[places]
+    parts = {"single": g.single[at], "lexical": g.lexical[at]}
+    if g.maxima is not None and row_rarities is not None:
+        parts["colbert"] = row_rarities @ g.maxima[:, at]
+    named = np.float32(weights.stem_match) * paths.stem_match
+    named += np.float32(weights.folder_match) * paths.folder_match
+    scores = section_scores(parts, file_of[at], len(paths.depth)) + named[file_of[at]]
+    order = ranked.order.copy()
+    order[places] = at[np.lexsort((at, -scores))]
+    return Ranked(order, ranked.scores, ranked.colbert)
+
+
+def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSignals:
+    """Every signal of every candidate file, on its own scale, largest value 1."""
+    n_files = len(paths.depth)
+    best: Callable[[Float32Array], Float32Array] = lambda values: _largest(values, file_of, n_files)  # noqa: E731
+    columns: dict[str, Float32Array] = {}
+    colbert = np.zeros(len(g.region), np.float32)
+    if g.maxima is not None and g.header_maxima is not None:
+        weights = _row_weights(g.maxima)
+        both = np.maximum(g.maxima, g.header_maxima)  # (Q, N)
+        colbert = weights @ both
+        _, chunk_of = np.unique(g.chunk, return_inverse=True)
+        columns["colbert_top"] = top_three(colbert - np.median(colbert), file_of, n_files)
+        columns["colbert_header"] = best(weights @ g.header_maxima)
+        columns["colbert_chunk"] = best((weights @ _group_maxima(both, chunk_of))[chunk_of])
+        columns["colbert_file"] = weights @ _group_maxima(both, file_of, n_files)
+    columns["single_chunk"] = best(g.single_chunk)
+    columns["single_region"] = best(g.single)
+    columns["single_top"] = top_three(g.single - np.median(g.single), file_of, n_files)
+    columns["lexical_top"] = top_three(g.lexical, file_of, n_files)
+    columns["lexical_body"] = best(g.lexical_body)
+    columns["symbol"] = best(g.symbol)
+    scaled = {name: over_largest(values) for name, values in columns.items()}
+    scaled["definition"] = best(g.definition)
+    scaled["lone_definition"] = scaled["definition"] * paths.is_lone
+    scaled |= {field.name: getattr(paths, field.name) for field in fields(PathSignals)}
+    return FileSignals(scaled, file_of, colbert.astype(np.float32))
+
+
+def file_scores(signals: FileSignals, weights: Weights) -> Float32Array:
+    """(F,) weighted sums."""
+    total = np.zeros(len(signals.columns["depth"]), np.float32)
+    for field in fields(Weights):
+        weight = getattr(weights, field.name)
+        if weight and field.name in signals.columns:
+            total += np.float32(weight) * signals.columns[field.name]
+    return total
+
+
+def order_regions(g: Gathered, signals: FileSignals, of_file: Float32Array) -> Ranked:
+    """Regions by their file's score, the best of each file first; those no ranker found are left out."""
+    parts = {
+        "colbert": signals.colbert,
+        "single": g.single,
+        "lexical": g.lexical,
+        "symbol": g.symbol,
+        "definition": g.definition,
+    }
+    found = np.zeros(len(g.region), bool)
+    score = np.zeros(len(g.region), np.float32)
+    for name, values in parts.items():
+        found |= values != 0
+        score += np.float32(_REGION_WEIGHTS[name]) * over_largest(values)
+    keep = np.flatnonzero(found)
+    file = signals.file_of[keep]
+    in_file = np.lexsort((-score[keep], file))
+    place = place_in_group(file[in_file])
+    positive = of_file - min(float(of_file.min(initial=0.0)), 0.0) + 1e-3
+    scores = np.empty(len(keep), np.float32)
+    scores[in_file] = positive[file[in_file]] * np.float32(_NEXT_REGION) ** place
+    order = np.lexsort((keep, -scores))
+    return Ranked(keep[order], scores[order], signals.colbert)
+
+
+def _row_weights(maxima: Float32Array) -> Float32Array:
+    """(Q,) summing to 1: query rows that single regions out count, rows that match everywhere do not."""
+    n = maxima.shape[1]
+    n_best = min(n, max(3, int(n * _TELLING_SHARE)))
+    best = np.partition(maxima, n - n_best, axis=1)[:, n - n_best :].mean(axis=1)
+    telling = np.maximum(best - maxima.mean(axis=1), 0.0)
+    total = float(telling.sum())
+    return (telling / total if total > 0 else np.full(len(maxima), 1.0 / len(maxima))).astype(np.float32)
+
+
+def _largest(values: Float32Array, group: NDArray[np.int64], n_groups: int) -> Float32Array:
+    """(n_groups,) the largest value of each group, at least 0."""
+    found = np.zeros(n_groups, np.float32)
+    np.maximum.at(found, group, values)
+    return found
+
+
+def _group_maxima(
+    values: Float32Array, group: NDArray[np.int64], n_groups: int | None = None
+) -> Float32Array:
+    """(Q, groups) the largest value of each row within each group; -1 for an empty one."""
+    n_groups = int(group.max()) + 1 if n_groups is None else n_groups
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    found = np.full((len(values), n_groups), -1.0, np.float32)
+    found[:, ordered[starts]] = np.maximum.reduceat(values[:, order], starts, axis=1)
+    return found

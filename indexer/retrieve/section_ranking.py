@@ -1,0 +1,63 @@
+"""Documents are answered with sections: their regions are ranked by themselves, not file after file.
+
+A question to code asks for a file; one to documents for the section that says it, and the next best
+section may be in the same document or in any other. So the places that documents have among all hits
+stay theirs, and within these places regions are ordered anew: by what the rankers say of the region,
+and by what they say of its document's best three. Pure arithmetic; called by `ranking.py`, which
+decides between code and documents. `DESIGN.md` has the measurements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from indexer.records import Float32Array, Int64Array, QueryToken
+from indexer.retrieve.groups import over_largest, top_three
+from indexer.retrieve.query_shape import stems_of
+
+_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 1.0}
+"""What a ranker's largest value adds to a region's score."""
+_OF_DOCUMENT = 2.0
+"""How many times as much the largest value of a document's best three adds to each of its regions."""
+_RARITY_POWER = 2.0
+"""Rare words of a question carry it; the first power gives common verbs too much of a say."""
+
+
+def row_rarities(query: str, tokens: Sequence[QueryToken], rarities: Mapping[str, float]) -> Float32Array:
+    """(Q,) how telling each row's word is, summing to 1; `rarities` are those of stems (`lexical.rarity`).
+
+    Rows of words that only ask, and of no word at all, get 0, unless no row has a word that tells.
+    """
+    found = np.zeros(len(tokens), np.float32)
+    for row, token in enumerate(tokens):
+        start, end = token.start_char, token.end_char
+        if not any(character.isalnum() for character in query[start:end]):
+            continue
+        while start > 0 and query[start - 1].isalnum():
+            start -= 1
+        while end < len(query) and query[end].isalnum():
+            end += 1
+        rarity = max((rarities.get(stem, 0.0) for stem in stems_of(query[start:end])), default=0.0)
+        found[row] = rarity**_RARITY_POWER
+    total = float(found.sum())
+    if total <= 0:
+        return np.full(len(tokens), 1.0 / max(1, len(tokens)), np.float32)
+    return found / np.float32(total)
+
+
+def section_scores(parts: Mapping[str, Float32Array], file_of: Int64Array, n_files: int) -> Float32Array:
+    """(M,) scores of the regions of documents.
+
+    `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`; `file_of` is (M,), each
+    region's file, 0 to `n_files` - 1.
+    """
+    total = np.zeros(len(file_of), np.float32)
+    for name, values in parts.items():
+        # Similarities are never nothing: what the usual region has says nothing.
+        above = values if name == "lexical" else values - np.median(values)
+        region = over_largest(above)
+        document = over_largest(top_three(region, file_of, n_files))
+        total += np.float32(_WEIGHTS[name]) * (region + np.float32(_OF_DOCUMENT) * document[file_of])
+    return total

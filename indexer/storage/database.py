@@ -1,0 +1,375 @@
+"""One generation's SQLite database: files, chunks, spans, skipped files and facts.
+
+Writing goes through sqlite-utils (`StoreWriter`, used by `build.py`), reading through the standard
+library (`StoreReader`, used by `search.py`): sqlite-utils imports pandas where it is installed, which
+costs a cold search 0.6 s. The full-text tables of the same database are `full_text.py`'s.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.errors import IndexCorruptError, IndexMismatchError
+from indexer.records import Chunk, FileRow, SkippedFile, SkippedRow, Span
+from indexer.words import joined, last_name
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkKey:
+    """Whose chunk it is, and under which key its vectors are stored."""
+
+    chunk_id: int
+    file_id: int
+    embedding_key: str
+
+
+def m001_create_tables(db: Database) -> None:
+    """The first schema."""
+    db.table("files").create(
+        {
+            "file_id": int,
+            "path": str,
+            "language": str,
+            "sha256": str,
+            "n_bytes": int,
+            "mtime_ns": int,
+            "problem": str,
+            "text": str,
+        },
+        pk="file_id",
+        not_null={"path", "language", "sha256", "n_bytes", "mtime_ns", "problem", "text"},
+    )
+    db.table("files").create_index(["path"], unique=True)
+    db.table("chunks").create(
+        {
+            "chunk_id": int,
+            "file_id": int,
+            "header": str,
+            "start_char": int,
+            "end_char": int,
+            "start_line": int,
+            "end_line": int,
+            "n_tokens": int,
+            "embedding_key": str,
+        },
+        pk="chunk_id",
+    )
+    db.table("chunks").create_index(["file_id"])
+    db.table("spans").create(
+        {
+            "span_id": int,
+            "chunk_id": int,
+            "kind": str,
+            "name": str,
+            "leaf": str,
+            "start_char": int,
+            "end_char": int,
+            "start_line": int,
+            "end_line": int,
+        },
+        pk="span_id",
+    )
+    db.table("spans").create_index(["chunk_id"])
+    db.table("spans").create_index(["leaf"])
+    db.table("skipped").create(
+        {"path": str, "reason": str, "detail": str, "n_bytes": int, "mtime_ns": int}, pk="path"
+    )
+    db.table("facts").create({"key": str, "value": str}, pk="key")
+
+
+def m002_count_credentials(db: Database) -> None:
+    """How many credentials of a file are covered."""
+    db.execute("ALTER TABLE files ADD COLUMN n_redacted INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS = (m001_create_tables, m002_count_credentials)
+"""Run in order on a new database; `PRAGMA user_version` counts those applied."""
+
+SCHEMA_VERSION = len(MIGRATIONS)
+"""What a reader accepts: a writer brings any older database here first."""
+
+
+def leaf_of(name: str) -> str:
+    """The key of a symbol: `addroute` of `Router.add_route`, `type` of `$type`, of a heading its words."""
+    return joined(last_name(name)).replace("$", "") or name
+
+
+class StoreWriter:
+    """The database of a generation under construction; nobody reads it before the swap."""
+
+    def __init__(self, path: Path) -> None:
+        from sqlite_utils import Database
+
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        # No reader sees this file before it is whole, and a crash discards it: durability comes
+        # from the one sync in `close`, not from a journal.
+        self.connection.execute("PRAGMA journal_mode = OFF")
+        self.connection.execute("PRAGMA synchronous = OFF")
+        db = Database(self.connection)
+        applied = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        for migration in MIGRATIONS[applied:]:
+            migration(db)
+        self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._skipped, self._facts = db.table("skipped"), db.table("facts")
+        self.connection.execute("BEGIN")
+        self.next_chunk_id = self._next("chunks", "chunk_id")
+        self._next_file_id = self._next("files", "file_id")
+        self._next_span_id = self._next("spans", "span_id")
+
+    def _next(self, table: str, column: str) -> int:
+        (highest,) = self.connection.execute(f"SELECT max({column}) FROM {table}").fetchone()
+        return (highest or 0) + 1
+
+    def files(self) -> dict[str, FileRow]:
+        """Every file by path."""
+        return {row[1]: FileRow(*row) for row in self.connection.execute(_FILES)}
+
+    def touch(self, file_id: int, n_bytes: int, mtime_ns: int) -> None:
+        """Record new stat figures of a file whose content is as before."""
+        sql = "UPDATE files SET n_bytes = ?, mtime_ns = ? WHERE file_id = ?"
+        self.connection.execute(sql, (n_bytes, mtime_ns, file_id))
+
+    def add_file(
+        self, *, path: str, language: str, sha256: str, n_bytes: int, mtime_ns: int, problem: str, text: str,
+        n_redacted: int = 0,
+    ) -> int:  # fmt: skip
+        """Insert a file and return its id."""
+        file_id = self._next_file_id
+        self._next_file_id += 1
+        row = {
+            "file_id": file_id, "path": path, "language": language, "sha256": sha256, "n_bytes": n_bytes,
+            "mtime_ns": mtime_ns, "problem": problem, "text": text, "n_redacted": n_redacted,
+        }  # fmt: skip
+        self._insert("files", [row])
+        return file_id
+
+    def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str) -> None:
+        """Insert a chunk and its spans; `chunk.chunk_id` is taken from `next_chunk_id` by the caller."""
+        self.next_chunk_id = max(self.next_chunk_id, chunk.chunk_id + 1)
+        row = {
+            "chunk_id": chunk.chunk_id,
+            "file_id": file_id,
+            "header": chunk.header,
+            "start_char": chunk.start_char,
+            "end_char": chunk.end_char,
+            "start_line": chunk.start_line,
+            "end_line": chunk.end_line,
+            "n_tokens": chunk.n_tokens,
+            "embedding_key": embedding_key,
+        }
+        self._insert("chunks", [row])
+        rows = []
+        for span in chunk.spans:
+            rows.append(
+                {
+                    "span_id": self._next_span_id,
+                    "chunk_id": chunk.chunk_id,
+                    "kind": span.kind,
+                    "name": span.name,
+                    "leaf": leaf_of(span.name),
+                    "start_char": span.start_char,
+                    "end_char": span.end_char,
+                    "start_line": span.start_line,
+                    "end_line": span.end_line,
+                }
+            )
+            self._next_span_id += 1
+        self._insert("spans", rows)
+
+    def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
+        # Not by sqlite-utils, which asks the database what the table is with every call: 0.25 ms.
+        if rows:
+            marks = ", ".join(f":{column}" for column in rows[0])
+            self.connection.executemany(f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES ({marks})", rows)
+
+    def file_chunks(self, file_id: int) -> list[Chunk]:
+        """A file's chunks as stored, in file order."""
+        return _chunks(self.connection, "chunks.file_id = ?", (file_id,))
+
+    def span_names(self, file_id: int) -> list[tuple[int, str]]:
+        """(span_id, dotted name) of every span of a file."""
+        sql = (
+            "SELECT span_id, name FROM spans JOIN chunks USING (chunk_id) WHERE file_id = ? ORDER BY span_id"
+        )
+        return list(self.connection.execute(sql, (file_id,)))
+
+    def file_keys(self, file_id: int) -> list[str]:
+        """The embedding keys of a file's chunks, in file order."""
+        sql = "SELECT embedding_key FROM chunks WHERE file_id = ? ORDER BY chunk_id"
+        return [key for (key,) in self.connection.execute(sql, (file_id,))]
+
+    def remove_file(self, file_id: int) -> None:
+        """Delete a file with its chunks and spans."""
+        execute = self.connection.execute
+        execute(
+            "DELETE FROM spans WHERE chunk_id IN (SELECT chunk_id FROM chunks WHERE file_id = ?)", (file_id,)
+        )
+        execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
+        execute("DELETE FROM files WHERE file_id = ?", (file_id,))
+
+    def chunk_keys(self) -> Iterator[ChunkKey]:
+        """Every chunk's file and embedding, by chunk_id."""
+        sql = "SELECT chunk_id, file_id, embedding_key FROM chunks ORDER BY chunk_id"
+        return (ChunkKey(*row) for row in self.connection.execute(sql))
+
+    def replace_skipped(self, skipped: Iterable[SkippedRow]) -> None:
+        """Record which files are not indexed, and why."""
+        self.connection.execute("DELETE FROM skipped")
+        rows = [
+            {
+                "path": row.file.path,
+                "reason": row.file.reason,
+                "detail": row.file.detail,
+                "n_bytes": row.n_bytes,
+                "mtime_ns": row.mtime_ns,
+            }
+            for row in skipped
+        ]
+        self._skipped.insert_all(rows, replace=True)
+
+    def set_facts(self, facts: dict[str, str]) -> None:
+        """Record named facts about the build (commit, branch, time, totals)."""
+        self._facts.upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")
+
+    def close(self) -> None:
+        """Commit and close."""
+        self.connection.execute("COMMIT")
+        self.connection.close()
+
+
+_FILES = "SELECT file_id, path, language, sha256, n_bytes, mtime_ns, problem FROM files"
+_CHUNKS = (
+    "SELECT chunks.chunk_id, files.path, files.sha256, files.language,"
+    " substr(files.text, chunks.start_char + 1, chunks.end_char - chunks.start_char),"
+    " chunks.start_char, chunks.end_char, chunks.start_line, chunks.end_line, chunks.n_tokens, chunks.header"
+    " FROM chunks JOIN files USING (file_id) WHERE "
+)
+
+
+def _chunks(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Chunk]:
+    rows = connection.execute(_CHUNKS + where + " ORDER BY chunks.chunk_id", values).fetchall()
+    ids = [row[0] for row in rows]
+    spans: dict[int, list[Span]] = {chunk_id: [] for chunk_id in ids}
+    for part in _parts(ids):
+        for chunk_id, *span in connection.execute(
+            "SELECT chunk_id, kind, name, start_char, end_char, start_line, end_line FROM spans"
+            f" WHERE chunk_id IN ({_marks(part)}) ORDER BY span_id",
+            part,
+        ):
+            spans[chunk_id].append(Span(*span))
+    return [_chunk(row, tuple(spans[row[0]])) for row in rows]
+
+
+def _chunk(row: tuple[Any, ...], spans: tuple[Span, ...]) -> Chunk:
+    chunk_id, path, sha256, language, text, start_char, end_char, start_line, end_line, n_tokens, header = row
+    return Chunk(
+        chunk_id,
+        path,
+        sha256,
+        language,
+        text,
+        start_char,
+        end_char,
+        start_line,
+        end_line,
+        n_tokens,
+        spans,
+        header,
+    )
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Ids in parts that fit one statement: SQLite may take as few as 999 values."""
+    return (ids[at : at + 900] for at in range(0, len(ids), 900))
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _damaged(error: sqlite3.Error) -> IndexCorruptError:
+    return IndexCorruptError(
+        f"The index database is damaged ({error}); rebuild it with `codesearch index --rebuild`."
+    )
+
+
+class StoreReader:
+    """Read access to a generation's database; safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open. Raises IndexCorruptError, or IndexMismatchError for another version's schema."""
+        self._lock = threading.RLock()
+        try:
+            # immutable: a generation is never written after the swap, so no lock file is needed.
+            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+            self.connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        except sqlite3.DatabaseError as error:
+            raise _damaged(error) from error
+        self.query("PRAGMA mmap_size = 268435456")
+        ((version,),) = self.query("PRAGMA user_version")
+        if version != SCHEMA_VERSION:
+            self.close()
+            raise IndexMismatchError(
+                f"The index database has schema version {version}, this codesearch reads {SCHEMA_VERSION};"
+                " rebuild with `codesearch index --rebuild`."
+            )
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one statement; a damaged database becomes an IndexCorruptError."""
+        with self._damage(), self._lock:
+            return self.connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Every error of our own fixed statements is the file's, but for use after `close`."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _damaged(error) from error
+
+    def chunks(self, chunk_ids: Sequence[int]) -> dict[int, Chunk]:
+        """Chunks with text and spans, by id; unknown ids are left out."""
+        found: list[Chunk] = []
+        for part in _parts(chunk_ids):
+            with self._damage(), self._lock:
+                found += _chunks(self.connection, f"chunks.chunk_id IN ({_marks(part)})", part)
+        return {chunk.chunk_id: chunk for chunk in found}
+
+    def file_chunks(self, path: str) -> list[Chunk]:
+        """A file's chunks in order; empty for an unknown path."""
+        with self._damage(), self._lock:
+            return _chunks(self.connection, "files.path = ?", (path,))
+
+    def files(self, paths: Sequence[str] = ()) -> dict[str, FileRow]:
+        """By path: every file, or those of a few paths."""
+        where = f" WHERE path IN ({_marks(paths)})" if paths else ""
+        return {row[1]: FileRow(*row) for row in self.query(_FILES + where, paths)}
+
+    def file_text(self, path: str) -> str | None:
+        """The indexed text of a file, or None."""
+        return next((text for (text,) in self.query("SELECT text FROM files WHERE path = ?", (path,))), None)
+
+    def skipped(self) -> dict[str, SkippedRow]:
+        """Files that are not indexed, by path, with the stat figures they had."""
+        rows = self.query("SELECT path, reason, detail, n_bytes, mtime_ns FROM skipped ORDER BY path")
+        return {row[0]: SkippedRow(SkippedFile(*row[:3]), *row[3:]) for row in rows}
+
+    def facts(self) -> dict[str, str]:
+        """Named facts about the build."""
+        return dict(self.query("SELECT key, value FROM facts"))
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self.connection.close()

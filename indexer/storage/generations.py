@@ -1,0 +1,184 @@
+"""Generations on disk: made beside the live one, made live by one rename, the old ones removed after.
+
+A reader pins the generation that it has open with a shared lock of the kernel, which ends with the
+reader: what is pinned is not removed, and no reader ever waits. A later build removes what is left.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
+from indexer.errors import CodesearchError, IndexCorruptError, StorageError
+from indexer.settings import STATE_FOLDER
+from indexer.storage.manifest import Manifest, read_manifest, write_manifest
+from indexer.storage.seals import Seal, check_seals, seal_file
+
+DATABASE = "index.db"
+EMBEDDINGS = "embeddings"
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def generation_folder(state: Path, generation: str) -> Path:
+    """Where a generation's files lie."""
+    return state / "generations" / generation
+
+
+def prepare_state(root: Path) -> Path:
+    """Create the state folder of a tree, closed to other users and ignored by git.
+
+    Raises StorageError where it cannot be written, or where something in it leads elsewhere.
+    """
+    state = root / STATE_FOLDER
+    try:
+        refuse_links(state)
+        for folder in (state, state / "generations", state / EMBEDDINGS):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            folder.chmod(FOLDER_MODE)
+        if not (state / ".gitignore").exists():
+            with suppress(FileExistsError), os.fdopen(create_file(state / ".gitignore"), "wb") as file:
+                file.write(b"*\n")  # unless a build that began at the same moment was first
+    except OSError as error:
+        raise StorageError(
+            f"The index cannot be written to {state} ({error.strerror});"
+            " check the permissions and the space left."
+        ) from error
+    return state
+
+
+@contextmanager
+def new_generation(state: Path, base: Manifest | None) -> Iterator[Path]:
+    """A fresh folder for a generation, with a copy of the live database where there is one to go on from.
+
+    Gone at the end unless it was published.
+    """
+    folder = generation_folder(state, f"{time.time_ns():020d}")
+    folder.mkdir(mode=FOLDER_MODE)
+    try:
+        with os.fdopen(create_file(folder / DATABASE), "wb") as new:  # SQLite would open it to others
+            if base is not None:
+                with (generation_folder(state, base.generation) / DATABASE).open("rb") as old:
+                    shutil.copyfileobj(old, new, 1 << 20)
+        yield folder
+    except BaseException:
+        if not _is_live(state, folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _is_live(state: Path, generation: str) -> bool:
+    """Whether the manifest names a generation: an interrupt may come right after the rename."""
+    try:
+        return read_manifest(state).generation == generation
+    except CodesearchError:
+        return False
+
+
+def publish(state: Path, folder: Path, manifest: Manifest, segments: Mapping[str, Seal]) -> Manifest:
+    """Sync and seal a finished generation and make it live; `segments` are those it uses, sealed."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            path.chmod(FOLDER_MODE)
+            sync_folder(path)
+        else:
+            path.chmod(FILE_MODE)
+            files[path.relative_to(folder).as_posix()] = seal_file(path)
+    sync_folder(folder)
+    sync_folder(folder.parent)
+    live = replace(manifest, generation=folder.name, files=files, segments=dict(segments))
+    write_manifest(state, live)
+    return live
+
+
+def generation_names(state: Path) -> list[str]:
+    """All generations on disk, oldest first."""
+    with suppress(FileNotFoundError):
+        return sorted(entry.name for entry in (state / "generations").iterdir())
+    return []
+
+
+def remove_others(state: Path, live: str) -> None:
+    """Remove what is neither live nor pinned: old generations, and what killed builds left."""
+    for name in generation_names(state):
+        if name != live:
+            with suppress(OSError):
+                _remove(generation_folder(state, name))
+
+
+def _remove(folder: Path) -> None:
+    handle = os.open(folder, _FOLDER_FLAGS)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: a reader has it open
+        shutil.rmtree(folder)
+    finally:
+        os.close(handle)
+
+
+def is_pinned(folder: Path) -> bool:
+    """Whether some reader has a generation open."""
+    try:
+        handle = os.open(folder, _FOLDER_FLAGS)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+class Pin:
+    """A generation held open: it stays on disk until `close`, or until this process ends."""
+
+    def __init__(self, root: Path, state: Path, manifest: Manifest) -> None:
+        """Pin and check the generation that a manifest names.
+
+        Raises IndexCorruptError where it is gone or something else wrote to it.
+        """
+        self.folder = generation_folder(state, manifest.generation)
+        if not re.fullmatch(r"\d+", manifest.generation):
+            raise IndexCorruptError(
+                f"The index in {root} names no generation; `codesearch doctor --repair {root}` makes it anew."
+            )
+        try:
+            self._handle = os.open(self.folder, _FOLDER_FLAGS)
+        except OSError as error:
+            raise IndexCorruptError(
+                f"The index in {root} lacks its files ({error.strerror}); `codesearch doctor --repair {root}`"
+                " makes them anew."
+            ) from error
+        try:
+            # Refused only while a build removes it; a file system without locks goes without a pin.
+            with suppress(OSError):
+                fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            check_seals(root, self.folder, manifest.files, state / EMBEDDINGS, manifest.segments)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let the generation go; closing twice is allowed."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()

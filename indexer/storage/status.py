@@ -1,0 +1,82 @@
+"""What an index holds and how it was made, as `codesearch status` tells it. Read by `search.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.records import SkippedFile, StaleFiles
+from indexer.storage.database import StoreReader
+from indexer.storage.facts import WALK_FACTS
+from indexer.storage.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """What an index holds and how it was made."""
+
+    root: Path
+    model: str
+    commit: str
+    """Git commit at indexing time; empty outside a repository."""
+    branch: str
+    n_files: int
+    n_chunks: int
+    n_spans: int
+    n_tokens: int
+    n_rows: int
+    """Token rows."""
+    n_bytes_on_disk: int
+    built_at: float
+    """Seconds since 1970."""
+    skipped: tuple[SkippedFile, ...]
+    problems: tuple[SkippedFile, ...]
+    """Files that are indexed, but without spans; the reason says why."""
+    stale: StaleFiles
+    settings: dict[str, str]
+    languages: dict[str, int]
+    """Files by language, most first."""
+    n_redacted: int = 0
+    """Credentials that are covered in the indexed text."""
+
+
+def read_status(
+    root: Path,
+    manifest: Manifest,
+    store: StoreReader,
+    *,
+    n_rows: int,
+    n_bytes_on_disk: int,
+    stale: StaleFiles,
+) -> IndexStatus:
+    """The status of one open generation, from its database and what only its reader knows."""
+    facts = store.facts()
+    languages = store.query(
+        "SELECT language, count(*) AS n FROM files GROUP BY language ORDER BY n DESC, language"
+    )
+    problems = store.query("SELECT path, problem FROM files WHERE problem != '' ORDER BY path")
+    return IndexStatus(
+        root=root,
+        model=manifest.model,
+        commit=facts.get("commit", ""),
+        branch=facts.get("branch", ""),
+        n_files=int(facts["n_files"]),
+        n_chunks=int(facts["n_chunks"]),
+        n_spans=int(facts["n_spans"]),
+        n_tokens=int(facts["n_tokens"]),
+        n_rows=n_rows,
+        n_bytes_on_disk=n_bytes_on_disk,
+        built_at=int(facts["built_at_ns"]) / 1e9,
+        skipped=tuple(row.file for row in store.skipped().values()),
+        problems=tuple(SkippedFile(path, "no-spans", problem) for path, problem in problems),
+        stale=stale,
+        settings={
+            "model_fingerprint": manifest.model_fingerprint,
+            "max_tokens": str(manifest.max_tokens),
+            "window_tokens": str(manifest.window_tokens),
+            "codec": manifest.codec,
+            **{name: facts[name] for name in (*WALK_FACTS, "vectors") if name in facts},
+        },
+        languages=dict(languages),
+        n_redacted=int(facts.get("n_redacted", "0")),
+    )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from indexer.disk.write_lock import write_lock
+from indexer.errors import IndexBusyError, StorageError
+
+
+def test_one_writer_at_a_time_and_the_second_hears_of_the_first(tmp_path):
+    with write_lock(tmp_path):
+        message = rf"process {os.getpid()}, for \d s.*run the same command"
+        with pytest.raises(IndexBusyError, match=message), write_lock(tmp_path):
+            pass
+        assert json.loads((tmp_path / "lock.owner").read_text())["pid"] == os.getpid()
+    assert not (tmp_path / "lock.owner").exists()
+    with write_lock(tmp_path):
+        pass
+
+
+def test_an_error_releases_the_lock(tmp_path):
+    with pytest.raises(ValueError, match="mine"), write_lock(tmp_path):
+        raise ValueError("mine")
+    with write_lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1, "since": null}', "\x00"])
+def test_a_broken_note_of_the_owner_is_left_out(tmp_path, note):
+    with write_lock(tmp_path):
+        (tmp_path / "lock.owner").write_text(note)
+        with pytest.raises(IndexBusyError, match=r"writing the index in [^(]*; wait"), write_lock(tmp_path):
+            pass
+
+
+def test_a_killed_writer_leaves_no_lock(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from indexer.disk.write_lock import write_lock\n"
+        "with write_lock(Path(sys.argv[1])): print('held', flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "held\n"
+    assert (tmp_path / "lock.owner").exists()
+    with write_lock(tmp_path):
+        assert json.loads((tmp_path / "lock.owner").read_text())["pid"] == os.getpid()
+
+
+def test_the_note_is_not_written_through_a_link(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lock.owner").symlink_to(victim)
+    with write_lock(tmp_path / "state"):
+        pass
+    assert victim.read_text() == "untouched"
+
+
+def test_a_lock_that_is_a_link_is_refused_in_a_sentence(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lock").symlink_to(victim)
+    with pytest.raises(StorageError, match="cannot be opened"), write_lock(tmp_path / "state"):
+        pass
+    assert victim.read_text() == "untouched"

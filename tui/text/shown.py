@@ -1,0 +1,47 @@
+"""A list of results as it stands on the screen, and the lines that describe it. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.records import Passage
+from tui.session import Result
+from tui.text.document import Document
+from tui.widgets.title_line import SEPARATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One list of results."""
+
+    title: str = ""
+    """Empty for the results of the query."""
+    results: tuple[Result, ...] = ()
+    cursor: int = -1
+    marked: frozenset[int] = frozenset()
+    elapsed_seconds: float = 0.0
+
+
+def summary(shown: Shown, build_state: str) -> str:
+    """How many there are, how many are marked, how long it took, and what runs beside."""
+    n = len(shown.results)
+    if not n:
+        return build_state
+    parts = [
+        shown.title,
+        f"{n} passage{'s' if n > 1 else ''}",
+        f"{len(shown.marked)} marked" if shown.marked else "",
+        f"{shown.elapsed_seconds * 1000:.0f} ms" if shown.elapsed_seconds else "",
+        build_state,
+    ]
+    return SEPARATOR.join(part for part in parts if part)
+
+
+def place(passage: Passage, document: Document) -> str:
+    """Which lines are in view, of what, at what cost to a language model."""
+    n_lines = len(document.lines)
+    if document.last_inside - document.first_inside + 1 < n_lines:
+        lines = f"line {passage.start_line} of {n_lines}"
+    else:
+        lines = f"lines {passage.start_line}–{passage.end_line}"
+    return SEPARATOR.join((lines, passage.language, f"{passage.n_tokens:,} tokens"))
