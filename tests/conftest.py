@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SAMPLES = Path(__file__).parents[1] / "sample_repos"
+LIGHTHOUSE = Path(__file__).parent / "tui" / "data" / "lighthouse"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,3 +55,12 @@ def task_queue(tmp_path_factory: pytest.TempPathFactory, one_encoder: None) -> P
         os.utime(path, (1_600_000_000, 1_600_000_000))  # written long before the build
     build(root, BuildSettings())
     return root
+
+
+@pytest.fixture
+def lighthouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the data, under a relative path, so that no screen shows a folder of this machine."""
+    shutil.copytree(LIGHTHOUSE, tmp_path / "lighthouse")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Path("lighthouse")

@@ -1,7 +1,7 @@
 """The command `codesearch`: a group of small commands, one error policy, one set of exit codes.
 
 0 found or done, 1 nothing found, 2 an error in one sentence, 130 interrupted. Results go to stdout, talk to
-stderr, and a reader that closes the pipe early is no error. The commands are in `codesearch/commands/`.
+stderr, and a reader that closes the pipe early is no error. The commands are in the modules beside this one.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -201,15 +200,6 @@ def engine() -> Iterator[FakeEngine]:
     yield fake
     fake.gate.set()
     fake.build_gate.set()
-
-
-@pytest.fixture
-def lighthouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the data, under a relative path, so that no screen shows a folder of this machine."""
-    shutil.copytree(DATA / "lighthouse", tmp_path / "lighthouse")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    return Path("lighthouse")
 
 
 QUERY = "try again when a lamp fails"
