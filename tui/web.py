@@ -11,7 +11,9 @@ import ipaddress
 import shlex
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from html import escape
 from pathlib import Path
+from string import Template
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -20,6 +22,11 @@ from textual_serve.server import Server
 from indexer.errors import InputError
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_PAGE = Path(__file__).with_name("page.html")
+_FONT_SIZE = 16
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from tui.command import command; command()"
+"""Python puts the folder it is started in on its path for `-m` and `-c`: with `-P` it does not, and this
+module's own folder comes last, for a checkout that is not installed."""
 
 
 def serve(roots: Sequence[Path], host: str, port: int) -> None:
@@ -28,14 +35,21 @@ def serve(roots: Sequence[Path], host: str, port: int) -> None:
     Raises InputError for an address that is not loopback or a port in use.
     """
     check_loopback(host)
-    arguments = [sys.executable, "-m", "tui", *(str(root) for root in roots)]
-    server = LoopbackServer(shlex.join(arguments), host=host, port=port, title="codesearch")
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    command = shlex.join(application(roots))
+    server = LoopbackServer(command, host=host, port=port, title="codesearch", public_url=address)
     try:
         server.serve()
     except OSError as error:
         raise InputError(
             f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port."
         ) from None
+
+
+def application(roots: Sequence[Path]) -> list[str]:
+    """The command of one browser tab: imports nothing from the folder it is started in."""
+    program = [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[1])]
+    return [*program, *(str(root) for root in roots)]
 
 
 def check_loopback(host: str) -> None:
@@ -54,7 +68,7 @@ def check_loopback(host: str) -> None:
 
 
 class LoopbackServer(Server):
-    """textual-serve, with a check of who asks."""
+    """textual-serve, with a page of its own and a check of who asks."""
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -64,6 +78,20 @@ class LoopbackServer(Server):
     async def on_startup(self, app: web.Application) -> None:
         """One line instead of textual-serve's banner."""
         self.console.print(f"codesearch is at {self.public_url} – Ctrl+C ends it", highlight=False)
+
+    async def handle_index(self, request: web.Request) -> web.Response:
+        """The page, which asks this server alone for all it needs."""
+        socket = f"ws://{request.host}/ws"
+        page = Template(_PAGE.read_text("utf-8")).substitute(
+            title=escape(self.title), socket=escape(socket), font_size=_FONT_SIZE
+        )
+        own = "'self' 'unsafe-inline'"  # textual.js puts its styles into the page
+        policy = (
+            f"default-src 'none'; script-src 'self'; style-src {own}; font-src 'self'; img-src 'self' data:;"
+            f" connect-src 'self' {socket}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+        return web.Response(text=page, content_type="text/html", headers=headers)
 
     @web.middleware
     async def _check(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

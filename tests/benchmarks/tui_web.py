@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 from tui_latency import state_folder
@@ -40,6 +41,8 @@ class Browser:
         self._next_id = 0
         self.drawn = b""
         """What the application drew, as the page received it."""
+        self.asked: set[str] = set()
+        """The servers that the page asked for anything."""
 
     async def call(self, method: str, **parameters: object) -> dict[str, object]:
         """Ask the browser for something, and wait for its answer."""
@@ -71,6 +74,9 @@ class Browser:
 
     async def _read(self) -> dict[str, object]:
         message: dict[str, object] = json.loads((await self._socket.receive()).data)
+        if message.get("method") == "Network.requestWillBeSent":
+            url = urlsplit(message["params"]["request"]["url"])  # type: ignore[index]
+            self.asked |= {url.netloc} if url.netloc else set()
         if message.get("method") == "Network.webSocketFrameReceived":
             frame = message["params"]["response"]  # type: ignore[index]
             if frame["opcode"] == 2:
@@ -111,6 +117,8 @@ async def drive(page: str, browser_port: int, query: str, screenshot: Path) -> N
             await browser.wait_for(r"\d+ passages? · \d+ ms", 60)
             await asyncio.sleep(1)
             picture = await browser.call("Page.captureScreenshot", format="png")
+            if browser.asked != {urlsplit(page).netloc}:
+                raise RuntimeError(f"the page asked {', '.join(sorted(browser.asked))}")
             screenshot.write_bytes(base64.b64decode(str(picture["data"])))
 
 
