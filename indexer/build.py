@@ -35,7 +35,10 @@ from indexer.errors import (
     NothingToIndexError,
     StorageError,
 )
+from indexer.ingest.embed import Embedder
 from indexer.ingest.ingest import TEXT_RULES, Ingest
+from indexer.ingest.prepare import Preparer
+from indexer.ingest.writer import Writer
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.records import (
     BuildProgress,
@@ -189,9 +192,12 @@ class _Build:
     ) -> list[SkippedRow]:
         """Bring the new generation's files to what the tree holds; the files that are skipped for content."""
         create_tables(store.connection)
-        ingest = Ingest(self.root, self.settings, self.checkpoint, wanted, store, embeddings, layout.codec)
+        preparer = Preparer(self.root, self.settings, self.checkpoint, wanted)
+        embedder = Embedder(self.checkpoint, preparer.tokenizer, layout.codec, self.settings.max_memory_bytes)
+        writer = Writer(store)
         for path in changes.deleted:
-            ingest.remove(before.files[path])
+            writer.remove(before.files[path])
+        ingest = Ingest(preparer, writer, embedder, embeddings)
         skips = ingest.add([*changes.suspect, *changes.added], before.files, self._ingested)
         self.n_encoded_chunks, self.n_encoded_tokens = ingest.n_encoded_chunks, ingest.n_encoded_tokens
         return skips + [before.skipped[path] for path in changes.still_skipped]

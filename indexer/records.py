@@ -178,26 +178,6 @@ class SequenceVectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """Stored vectors of one chunk in one family (single-vector or multi-vector)."""
-
-    vectors: Float32Array
-    """(V, D), unit norm."""
-    row_chars: Int32Array
-    """(V, 2): characters each row covers, counted from the start of the *chunk*."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkEmbedding:
-    """Everything the model says of one chunk."""
-
-    single: Embedding | None
-    """Row 0 is the chunk, the following rows are its spans in order. None: no such head."""
-    multi: Embedding | None
-    """One row a kept token. None: no such head."""
-
-
-@dataclass(frozen=True, slots=True)
 class QueryToken:
     """One query row's token: for evidence, which word of the query it came from."""
 

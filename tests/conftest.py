@@ -28,10 +28,10 @@ def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 @pytest.fixture(scope="session")
 def one_encoder() -> Iterator[None]:
     """Builds of this run share one encoder a model: loading the weights costs more than a tiny tree."""
-    from indexer.ingest import ingest
+    from indexer.ingest import embed
 
     loaded: dict[str, object] = {}
-    load = ingest.load_encoder
+    load = embed.load_encoder
 
     def shared(checkpoint, max_memory_bytes):
         if checkpoint.fingerprint not in loaded:
@@ -39,7 +39,7 @@ def one_encoder() -> Iterator[None]:
         return loaded[checkpoint.fingerprint]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "load_encoder", shared)
+        patch.setattr(embed, "load_encoder", shared)
         yield
 
 

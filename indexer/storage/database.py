@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from indexer.errors import IndexCorruptError, IndexMismatchError
-from indexer.records import Chunk, FileRow, SkippedFile, SkippedRow, Span
+from indexer.records import Chunk, FileRow, Int32Array, SkippedFile, SkippedRow, Span
 from indexer.words import joined, last_name
 
 if TYPE_CHECKING:
@@ -91,7 +93,12 @@ def m002_count_credentials(db: Database) -> None:
     db.execute("ALTER TABLE files ADD COLUMN n_redacted INTEGER NOT NULL DEFAULT 0")
 
 
-MIGRATIONS = (m001_create_tables, m002_count_credentials)
+def m003_note_regions(db: Database) -> None:
+    """The regions of each chunk, which full-text rows are made of, whether it has vectors or not."""
+    db.execute("ALTER TABLE chunks ADD COLUMN regions BLOB NOT NULL DEFAULT x''")
+
+
+MIGRATIONS = (m001_create_tables, m002_count_credentials, m003_note_regions)
 """Run in order on a new database; `PRAGMA user_version` counts those applied."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -152,8 +159,11 @@ class StoreWriter:
         self._insert("files", [row])
         return file_id
 
-    def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str) -> None:
-        """Insert a chunk and its spans; `chunk.chunk_id` is taken from `next_chunk_id` by the caller."""
+    def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str, regions: Int32Array) -> None:
+        """Insert a chunk, its spans and its regions, (R, 2) characters from its start.
+
+        `chunk.chunk_id` is taken from `next_chunk_id` by the caller.
+        """
         self.next_chunk_id = max(self.next_chunk_id, chunk.chunk_id + 1)
         row = {
             "chunk_id": chunk.chunk_id,
@@ -165,6 +175,7 @@ class StoreWriter:
             "end_line": chunk.end_line,
             "n_tokens": chunk.n_tokens,
             "embedding_key": embedding_key,
+            "regions": regions.astype("<i4").tobytes(),
         }
         self._insert("chunks", [row])
         rows = []
@@ -202,10 +213,13 @@ class StoreWriter:
         )
         return list(self.connection.execute(sql, (file_id,)))
 
-    def file_keys(self, file_id: int) -> list[str]:
-        """The embedding keys of a file's chunks, in file order."""
-        sql = "SELECT embedding_key FROM chunks WHERE file_id = ? ORDER BY chunk_id"
-        return [key for (key,) in self.connection.execute(sql, (file_id,))]
+    def file_regions(self, file_id: int) -> dict[int, Int32Array]:
+        """The regions of a file's chunks by chunk_id, each (R, 2), in file order."""
+        sql = "SELECT chunk_id, regions FROM chunks WHERE file_id = ? ORDER BY chunk_id"
+        return {
+            chunk_id: np.frombuffer(regions, "<i4").reshape(-1, 2)
+            for chunk_id, regions in self.connection.execute(sql, (file_id,))
+        }
 
     def remove_file(self, file_id: int) -> None:
         """Delete a file with its chunks and spans."""

@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 
 from indexer.encoders.dense import LoadedDense
-from indexer.encoders.pool import PoolRecipe, finish_single, normalize_rows, pool_chunk
-from indexer.records import Chunk, Span, TokenizedChunk
+from indexer.encoders.pool import PooledChunk, PoolRecipe, finish_single, normalize_rows, pool_chunk
+from indexer.records import SequenceVectors, TokenizedChunk
 
-# The second chunk of a file: it begins at character 100. Tokens: [CLS] "h" | a b ( c | [SEP].
-TEXT = "aa bb (cc"
-SPANS = (
-    Span("function", "f", 100, 105, 1, 1),
-    Span("function", "g", 106, 109, 1, 1),
-    Span("function", "blank", 105, 106, 1, 1),
-)
-CHUNK = Chunk(3, "p", "", "python", TEXT, 100, 109, 1, 1, 7, SPANS, "h")
+# The second chunk of a file: it begins at character 100 and reads "aa bb (cc".
+# Tokens: [CLS] "h" | aa bb ( cc | [SEP].
+AREAS = np.array([[0, 5], [6, 9], [5, 6]], np.int32)
 TOKENS = TokenizedChunk(
     chunk_id=3,
     input_ids=np.array([0, 9, 1, 2, 7, 3, 8], np.int32),
@@ -42,38 +37,44 @@ def recipe(pooling: str | None = "mean", **changes: object) -> PoolRecipe:
     return PoolRecipe(**values)  # type: ignore[arg-type]
 
 
-def test_chunk_is_the_mean_of_all_tokens_and_a_span_of_its_own() -> None:
-    single = pool_chunk(CHUNK, TOKENS, HIDDEN, None, recipe()).single
-    assert single is not None
-    whole, f, g, blank = single.vectors
+def pooled(recipe: PoolRecipe, rows: np.ndarray | None = None) -> PooledChunk:
+    return pool_chunk(TOKENS, 100, AREAS, SequenceVectors(3, HIDDEN, rows), recipe)
+
+
+def test_chunk_is_the_mean_of_all_tokens_and_an_area_of_its_own() -> None:
+    whole, f, g, blank = pooled(recipe()).single
     assert whole == pytest.approx(np.full(7, 7**-0.5))
     assert f == pytest.approx(np.array([0, 0, 1, 1, 0, 0, 0]) / 2**0.5)
     assert g == pytest.approx(np.array([0, 0, 0, 0, 1, 1, 0]) / 2**0.5)
     assert blank == pytest.approx(whole)  # no token of its own
-    assert single.row_chars.tolist() == [[0, 9], [0, 5], [6, 9], [5, 6]]
 
 
 def test_cls_pooling_takes_the_first_token_for_the_chunk() -> None:
-    single = pool_chunk(CHUNK, TOKENS, HIDDEN, None, recipe("cls")).single
-    assert single is not None
-    assert single.vectors[0].tolist() == HIDDEN[0].tolist()
-    assert single.vectors[1] == pytest.approx(np.array([0, 0, 1, 1, 0, 0, 0]) / 2**0.5)
+    single = pooled(recipe("cls")).single
+    assert single[0].tolist() == HIDDEN[0].tolist()
+    assert single[1] == pytest.approx(np.array([0, 0, 1, 1, 0, 0, 0]) / 2**0.5)
 
 
 def test_prompt_can_be_left_out_of_the_mean() -> None:
-    single = pool_chunk(CHUNK, TOKENS, HIDDEN, None, recipe(n_left_out=2)).single
-    assert single is not None
-    assert single.vectors[0] == pytest.approx(np.array([0, 0, 1, 1, 1, 1, 1]) / 5**0.5)
+    single = pooled(recipe(n_left_out=2)).single
+    assert single[0] == pytest.approx(np.array([0, 0, 1, 1, 1, 1, 1]) / 5**0.5)
 
 
 def test_rows_leave_out_skipped_tokens_and_count_from_the_chunk() -> None:
     rows = np.arange(14, dtype=np.float32).reshape(7, 2)
-    embedding = pool_chunk(CHUNK, TOKENS, HIDDEN, rows, recipe(None))
-    assert embedding.single is None
-    assert embedding.multi is not None
-    assert embedding.multi.vectors.tolist() == rows[[0, 1, 2, 3, 5, 6]].tolist()
-    assert embedding.multi.row_chars.tolist() == [[0, 0], [0, 0], [0, 2], [3, 5], [7, 9], [0, 0]]
-    assert embedding.multi.row_chars.dtype == np.int32
+    chunk = pooled(recipe(None), rows)
+    assert chunk.single.shape == (0, 0)
+    assert chunk.rows.tolist() == rows[[0, 1, 2, 3, 5, 6]].tolist()
+    assert chunk.row_chars.tolist() == [[0, 0], [0, 0], [0, 2], [3, 5], [7, 9], [0, 0]]
+    assert chunk.row_chars.dtype == np.int32
+
+
+def test_rows_belong_to_regions_the_headers_to_the_first_and_the_tail_to_the_last() -> None:
+    chunk = pooled(recipe(), np.ones((7, 2), np.float32))
+    regions = np.array([[0, 3], [3, 9]], np.int32)
+    assert chunk.n_header == 2
+    assert chunk.end_rows(regions).tolist() == [3, 6]
+    assert chunk.starts_within(regions, 99).tolist() == [99, 99, 0, 0, 4, 99]
 
 
 def test_layers_behind_the_mean_and_truncation() -> None:

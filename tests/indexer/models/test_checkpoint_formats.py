@@ -14,16 +14,17 @@ import torch
 from indexer.chunking.pack import pack, split_vectors
 from indexer.chunking.windows import cut_windows, join_windows
 from indexer.encoders.encoder import Encoder
-from indexer.encoders.pool import pool_chunk, pool_recipe
+from indexer.encoders.pool import PooledChunk, pool_chunk, pool_recipe
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
-from indexer.records import Chunk, ChunkEmbedding
+from indexer.records import Chunk
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.filterwarnings("ignore")
 SaveTiny = Callable[..., Path]
 HEADER = "src/router.py"
+NO_AREAS = np.empty((0, 2), np.int32)
 DOCUMENTS = (
     "def route(path):\n    return Router.open(path)[0] # (comment)",
     "x",
@@ -32,7 +33,7 @@ DOCUMENTS = (
 QUERIES = ("how does the router open a path", "getUserName", "é😀 ( ) index " * 30)
 
 
-def embed(checkpoint: Checkpoint, texts: Sequence[str]) -> list[ChunkEmbedding]:
+def embed(checkpoint: Checkpoint, texts: Sequence[str]) -> list[PooledChunk]:
     """Our own chain, stage by stage, as the build composes it."""
     tokenizer = ChunkTokenizer(checkpoint)
     encoder = Encoder(checkpoint, device="cpu", dtype="float32")
@@ -50,7 +51,7 @@ def embed(checkpoint: Checkpoint, texts: Sequence[str]) -> list[ChunkEmbedding]:
             for p in split_vectors(encoder.encode(b))
         }
         joined = join_windows(chunk.chunk_id, windows, [parts[window.window_id] for window in windows])
-        embeddings.append(pool_chunk(chunk, tokenized, joined.hidden, joined.rows, recipe))
+        embeddings.append(pool_chunk(tokenized, 0, NO_AREAS, joined, recipe))
     return embeddings
 
 
@@ -98,10 +99,10 @@ def test_pylate_documents_and_queries(tmp_path: Path, plain_folder: Path, settin
     assert (checkpoint.format, checkpoint.kind) == ("pylate", "multi-vector")
     documents = library.encode(library_texts(), is_query=False)
     for ours, theirs in zip(embed(checkpoint, DOCUMENTS), documents, strict=True):
-        assert ours.single is None
-        assert ours.multi is not None
-        assert ours.multi.vectors.shape == theirs.shape
-        assert np.abs(ours.multi.vectors - theirs).max() < 1e-4
+        assert not len(ours.single)
+        assert len(ours.rows)
+        assert ours.rows.shape == theirs.shape
+        assert np.abs(ours.rows - theirs).max() < 1e-4
     encoder = QueryEncoder(checkpoint)
     for query in QUERIES:
         rows, theirs = encoder.encode(query).rows, library.encode([query], is_query=True)[0]
@@ -125,8 +126,8 @@ def test_pylate_with_several_layers_residuals_and_activations(tmp_path: Path, pl
     for ours, theirs in zip(
         embed(checkpoint, DOCUMENTS), library.encode(library_texts(), is_query=False), strict=True
     ):
-        assert ours.multi is not None
-        assert np.abs(ours.multi.vectors - theirs).max() < 1e-4
+        assert len(ours.rows)
+        assert np.abs(ours.rows - theirs).max() < 1e-4
 
 
 # --- sentence-transformers ---------------------------------------------------------------------
@@ -148,10 +149,10 @@ def check_sentence_vectors(library: Any, checkpoint: Checkpoint, truncate_dim: i
     options = {"normalize_embeddings": True, "truncate_dim": truncate_dim}
     documents = library.encode_document(library_texts(), **options)
     for ours, theirs in zip(embed(checkpoint, DOCUMENTS), documents, strict=True):
-        assert ours.multi is None
-        assert ours.single is not None
-        assert ours.single.vectors[0].shape == theirs.shape
-        assert np.abs(ours.single.vectors[0] - theirs).max() < 1e-4
+        assert not len(ours.rows)
+        assert len(ours.single)
+        assert ours.single[0].shape == theirs.shape
+        assert np.abs(ours.single[0] - theirs).max() < 1e-4
     encoder = QueryEncoder(checkpoint)
     for query in QUERIES:
         single = encoder.encode(query).single
@@ -211,8 +212,8 @@ def test_plain_backbone_is_mean_pooled(plain_folder: Path) -> None:
         with torch.inference_mode():
             hidden = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
         expected = torch.nn.functional.normalize(hidden.mean(0), dim=0).numpy()
-        assert ours.single is not None
-        assert np.abs(ours.single.vectors[0] - expected).max() < 1e-4
+        assert len(ours.single)
+        assert np.abs(ours.single[0] - expected).max() < 1e-4
 
 
 # --- the bundled model -------------------------------------------------------------------------
@@ -224,9 +225,9 @@ def test_the_bundled_model_in_pylates_hands() -> None:
     for ours, theirs in zip(
         embed(checkpoint, DOCUMENTS), library.encode(library_texts(), is_query=False), strict=True
     ):
-        assert ours.multi is not None
-        assert ours.multi.vectors.shape == theirs.shape
-        assert np.abs(ours.multi.vectors - theirs).max() < 1e-3
+        assert len(ours.rows)
+        assert ours.rows.shape == theirs.shape
+        assert np.abs(ours.rows - theirs).max() < 1e-3
     encoder = QueryEncoder(checkpoint)
     for query in QUERIES:
         vectors, theirs = encoder.encode(query), library.encode([query], is_query=True)[0]

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from indexer.errors import IndexCorruptError, IndexMismatchError
@@ -39,10 +40,12 @@ def path(tmp_path):
     writer = StoreWriter(tmp_path / "index.db")
     file_id = add(writer)
     assert writer.next_chunk_id == 1
-    writer.add_chunk(file_id, chunk(1, 0, 8), "key-1")
-    writer.add_chunk(file_id, chunk(2, 8, len(TEXT), SPANS), "key-2")
+    writer.add_chunk(file_id, chunk(1, 0, 8), "key-1", np.array([[0, 8]]))
+    writer.add_chunk(file_id, chunk(2, 8, len(TEXT), SPANS), "key-2", np.array([[0, 3], [3, 5]]))
     other = add(writer, "b.py", "x = 2\n")
-    writer.add_chunk(other, replace(chunk(3, 0, 6), path="b.py", text="x = 2\n", end_line=1), "key-3")
+    writer.add_chunk(
+        other, replace(chunk(3, 0, 6), path="b.py", text="x = 2\n", end_line=1), "key-3", np.array([[0, 6]])
+    )
     writer.replace_skipped([SkippedRow(SkippedFile("z.bin", "binary", "has a NUL"), 7, 8)])
     writer.set_facts({"commit": "abc", "n_files": "2"})
     writer.set_facts({"commit": "def"})
@@ -80,7 +83,11 @@ def test_more_chunks_than_one_statement_takes(reader):
 def test_a_removed_file_leaves_nothing(path):
     writer = StoreWriter(path)
     before = writer.files()
-    assert writer.file_keys(before["a.py"].file_id) == ["key-1", "key-2"]
+    regions = writer.file_regions(before["a.py"].file_id)
+    assert {chunk_id: found.tolist() for chunk_id, found in regions.items()} == {
+        1: [[0, 8]],
+        2: [[0, 3], [3, 5]],
+    }
     writer.remove_file(before["a.py"].file_id)
     assert [row.embedding_key for row in writer.chunk_keys()] == ["key-3"]
     assert writer.next_chunk_id == 4

@@ -1,0 +1,125 @@
+"""Prepared chunks become the vectors that are stored of them: windows, packed batches, the model, pooling.
+
+Pure but for the model that it holds: nothing is stored, and the same chunks give the same vectors in any
+process. Importing this loads no model library; the first chunk does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.chunking.pack import pack, split_vectors
+from indexer.chunking.windows import cut_section_windows, cut_windows, join_windows
+from indexer.embeddings.embedding_store import NOWHERE, NewEmbedding, stored_rows
+from indexer.encoders.pool import PoolRecipe, pool_chunk, pool_recipe
+from indexer.ingest.prepare import PreparedChunk, sections_of
+from indexer.models.checkpoint import Checkpoint
+from indexer.models.tokens import ChunkTokenizer
+from indexer.records import SequenceVectors, Window
+from indexer.vectors.codec import RowCodec
+
+if TYPE_CHECKING:
+    from indexer.encoders.encoder import Encoder
+
+
+def load_encoder(checkpoint: Checkpoint, max_memory_bytes: int) -> Encoder:
+    """The model, in the library that computes it."""
+    from indexer.encoders.encoder import Encoder
+
+    return Encoder(checkpoint, max_memory_bytes=max_memory_bytes)
+
+
+class Embedder:
+    """One model, loaded when the first chunk comes."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        tokenizer: ChunkTokenizer,
+        codec: RowCodec | None,
+        max_memory_bytes: int,
+    ) -> None:
+        """`codec` is None where the checkpoint makes no token rows."""
+        self._checkpoint = checkpoint
+        self._tokenizer = tokenizer
+        self._codec = codec
+        self._max_memory_bytes = max_memory_bytes
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return load_encoder(self._checkpoint, self._max_memory_bytes)
+
+    @cached_property
+    def _recipe(self) -> PoolRecipe:
+        tokenizer = self._tokenizer
+        return pool_recipe(self._checkpoint, tokenizer.skip_ids(), tokenizer.n_document_prompt)
+
+    def embed(self, chunks: Sequence[PreparedChunk]) -> Iterator[list[NewEmbedding]]:
+        """After each batch, the chunks of which it held the last window; each chunk comes once."""
+        if not chunks:
+            return
+        windows: list[Window] = []
+        owners: list[int] = []
+        groups: list[list[Window]] = []
+        for at, prepared in enumerate(chunks):
+            cut = _windows(prepared, self._checkpoint, len(windows))
+            windows += cut
+            owners += [at] * len(cut)
+            groups.append(cut)
+        n_missing = [len(group) for group in groups]
+        parts: dict[int, SequenceVectors] = {}
+        for batch in pack(windows, self._encoder.batch_tokens):
+            done = []
+            for part in split_vectors(self._encoder.encode(batch)):
+                parts[part.sequence_id] = part
+                owner = owners[part.sequence_id]
+                n_missing[owner] -= 1
+                if not n_missing[owner]:
+                    own = [parts.pop(window.window_id) for window in groups[owner]]
+                    joined = join_windows(chunks[owner].chunk.chunk_id, groups[owner], own)
+                    done.append(self._pooled(chunks[owner], joined))
+            yield done
+
+    def release(self) -> None:
+        """Let the model go, and the memory that its library keeps."""
+        if vars(self).pop("_encoder", None) is not None:
+            from indexer.encoders.memory import release_memory
+
+            release_memory()
+
+    def _pooled(self, prepared: PreparedChunk, vectors: SequenceVectors) -> NewEmbedding:
+        """One chunk's vectors as they are stored: single rows for chunk, regions and wide spans."""
+        regions = prepared.regions
+        areas = np.concatenate([regions.chars, regions.wide_chars])
+        pooled = pool_chunk(prepared.tokenized, prepared.chunk.start_char, areas, vectors, self._recipe)
+        end_rows = pooled.end_rows(regions.chars)
+        stored = np.empty((0, 0), np.uint8)
+        if self._codec is not None and len(pooled.rows):
+            starts = pooled.starts_within(regions.chars, NOWHERE)
+            stored = stored_rows(self._codec.encode(pooled.rows), starts)
+        return NewEmbedding(
+            key=prepared.key,
+            single=pooled.single,
+            rows=stored,
+            regions=np.column_stack([regions.chars, end_rows]).astype(np.int32),
+            wide=regions.wide_chars if len(pooled.single) else np.empty((0, 2), np.int32),
+            n_header_rows=pooled.n_header,
+        )
+
+
+def _windows(prepared: PreparedChunk, checkpoint: Checkpoint, first_window_id: int) -> list[Window]:
+    """A document is read section by section where the checkpoint wants it, all else in long strides."""
+    tokenized, window_tokens = prepared.tokenized, checkpoint.window_tokens
+    sections = sections_of(prepared.chunk)
+    chars = prepared.regions.chars + np.int32(prepared.chunk.start_char)
+    if checkpoint.section_tokens and len(sections):
+        windows = cut_section_windows(
+            tokenized, chars, sections, checkpoint.section_tokens, window_tokens, first_window_id
+        )
+        if all(len(window.input_ids) <= window_tokens for window in windows):
+            return windows
+    return cut_windows(tokenized, window_tokens, checkpoint.overlap_tokens, first_window_id)

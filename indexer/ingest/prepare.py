@@ -1,0 +1,147 @@
+"""A found file becomes chunks ready for the model: read, parsed, tokenised, cut, and keyed.
+
+Pure and picklable: nothing is stored, and the same file gives the same chunks in any process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.chunking.chunks import cut_chunks, first_header
+from indexer.chunking.regions import Regions, cut_regions
+from indexer.disk.contained import digest_on_disk
+from indexer.embeddings.embedding_store import ROW_FORMAT
+from indexer.models.checkpoint import Checkpoint
+from indexer.models.tokens import ChunkTokenizer
+from indexer.reading.read_file import read_file
+from indexer.records import (
+    Chunk,
+    FileRow,
+    FoundFile,
+    Int32Array,
+    SkippedFile,
+    SourceFile,
+    Span,
+    TokenizedChunk,
+)
+from indexer.settings import BuildSettings
+from indexer.storage.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedChunk:
+    """A chunk ready for the model."""
+
+    chunk: Chunk
+    tokenized: TokenizedChunk
+    regions: Regions
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFile:
+    """A file ready for the store; `skipped` instead where its content ruled it out."""
+
+    found: FoundFile
+    source: SourceFile | None = None
+    problem: str = ""
+    n_redacted: int = 0
+    chunks: tuple[PreparedChunk, ...] = ()
+    skipped: SkippedFile | None = None
+    same_content: bool = False
+    """Only the stat figures differ from what is indexed."""
+
+
+class Preparer:
+    """Prepares the files of one tree for one model."""
+
+    def __init__(
+        self, root: Path, settings: BuildSettings, checkpoint: Checkpoint, manifest: Manifest
+    ) -> None:
+        self._root = root
+        self._settings = settings
+        self._checkpoint = checkpoint
+        self._manifest = manifest
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "tokenizer"}
+
+    @cached_property
+    def tokenizer(self) -> ChunkTokenizer:
+        """The checkpoint's; each process makes its own."""
+        return ChunkTokenizer(self._checkpoint)
+
+    def prepare(self, found: FoundFile, old: FileRow | None = None) -> PreparedFile:
+        """A file's chunks, or why it has none; `old` is what is indexed under its path."""
+        if old is not None and self._has_same_content(found, old):
+            return PreparedFile(found, same_content=True)
+        read = read_file(self._root, found, self._settings)
+        if isinstance(read, SkippedFile):
+            return PreparedFile(found, skipped=read)
+        source, parsed = read.source, read.parsed
+        chunks = tuple(
+            self._prepared(chunk, tokenized)
+            for chunk, tokenized in self.tokenized_chunks(source, parsed.spans)
+        )
+        return PreparedFile(found, source, parsed.problem, read.n_redacted, chunks)
+
+    def prepare_chunks(self, chunks: Sequence[Chunk]) -> list[PreparedChunk]:
+        """Chunks that are stored already, as `prepare` made them."""
+        tokenized = self.tokenizer.tokenize(chunks)
+        return [self._prepared(*pair) for pair in zip(chunks, tokenized, strict=True)]
+
+    def _prepared(self, chunk: Chunk, tokenized: TokenizedChunk) -> PreparedChunk:
+        regions = cut_regions(chunk, tokenized)
+        return PreparedChunk(chunk, tokenized, regions, embedding_key(self._manifest, chunk, regions))
+
+    def _has_same_content(self, found: FoundFile, old: FileRow) -> bool:
+        return found.n_bytes == old.n_bytes and digest_on_disk(self._root, found.path) == old.sha256
+
+    def tokenized_chunks(
+        self, source: SourceFile, spans: Sequence[Span]
+    ) -> list[tuple[Chunk, TokenizedChunk]]:
+        """The chunks of a file, each with its tokens; the text is tokenised once where it is one chunk."""
+        tokenizer = self.tokenizer
+        max_tokens = min(self._settings.max_tokens, self._checkpoint.max_tokens)
+        n_header_tokens = cache(tokenizer.count_header)
+        header = first_header(source.path, max_tokens, n_header_tokens)
+        whole = tokenizer.tokenize_whole(source.text, header)
+        if whole is None:
+            (token_chars,) = tokenizer.file_offsets([source.text])
+        else:
+            token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
+        chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
+        if whole is not None and len(chunks) == 1:
+            return [(chunks[0], whole)]
+        return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
+
+
+def embedding_key(manifest: Manifest, chunk: Chunk, regions: Regions) -> str:
+    """Everything the vectors depend on but the path: a renamed file keeps its vectors."""
+    digest = hashlib.sha256()
+    for part in (
+        manifest.model_fingerprint,
+        f"{manifest.window_tokens} {manifest.overlap_tokens} {manifest.codec} {ROW_FORMAT}",
+        chunk.header.removeprefix(chunk.path),
+        chunk.text,
+    ):
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "little") + raw)
+    digest.update(regions.chars.tobytes() + b"|" + regions.wide_chars.tobytes())
+    sections = sections_of(chunk)
+    if len(sections):
+        digest.update(b"|" + (sections - chunk.start_char).tobytes())
+    return digest.hexdigest()
+
+
+def sections_of(chunk: Chunk) -> Int32Array:
+    """(S, 2) characters of the file: sections that a chunk's headings begin, outermost first."""
+    found = [(span.start_char, span.end_char) for span in chunk.spans if span.kind == "section"]
+    return np.array(found, np.int32).reshape(-1, 2)

@@ -1,0 +1,56 @@
+"""Prepared files into a generation's database, and out of it: rows, spans and full-text rows.
+
+The only module of a build's middle that holds SQLite. Knows nothing of vectors but the keys of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from indexer.ingest.prepare import PreparedFile
+from indexer.records import FileRow, FoundFile
+from indexer.storage.database import StoreWriter
+from indexer.storage.full_text import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
+from indexer.storage.tables import REGION_BITS
+
+
+class Writer:
+    """Brings the files of a database to what was prepared."""
+
+    def __init__(self, store: StoreWriter) -> None:
+        self._store = store
+
+    def add(self, file: PreparedFile) -> None:
+        """Put a file in, which has a source; one of its path must have been removed."""
+        store, source = self._store, file.source
+        assert source is not None
+        file_id = store.add_file(
+            path=source.path,
+            language=source.language,
+            sha256=source.sha256,
+            n_bytes=file.found.n_bytes,
+            mtime_ns=file.found.mtime_ns,
+            problem=file.problem,
+            text=source.text,
+            n_redacted=file.n_redacted,
+        )
+        for prepared in file.chunks:
+            chunk = replace(prepared.chunk, chunk_id=store.next_chunk_id)
+            store.add_chunk(file_id, chunk, prepared.key, prepared.regions.chars)
+            rows = region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS)
+            add_rows(store.connection, REGIONS, rows)
+        add_rows(store.connection, SYMBOLS, symbol_rows(store.span_names(file_id)))
+
+    def touch(self, row: FileRow, found: FoundFile) -> None:
+        """Note new stat figures of a file whose content is as before."""
+        self._store.touch(row.file_id, found.n_bytes, found.mtime_ns)
+
+    def remove(self, row: FileRow) -> None:
+        """Take a file out, its full-text rows with it."""
+        store = self._store
+        regions = store.file_regions(row.file_id)
+        for chunk in store.file_chunks(row.file_id):
+            rows = region_rows(chunk, regions[chunk.chunk_id], chunk.chunk_id << REGION_BITS)
+            remove_rows(store.connection, REGIONS, rows)
+        remove_rows(store.connection, SYMBOLS, symbol_rows(store.span_names(row.file_id)))
+        store.remove_file(row.file_id)
