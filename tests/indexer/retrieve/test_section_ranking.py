@@ -1,17 +1,11 @@
-"""Documents are ranked section by section, within the places that documents have."""
+"""What regions of documents score; `test_ranking.py` has the places that they get."""
 
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from indexer.records import QueryToken
-from indexer.retrieve.candidates import Gathered
-from indexer.retrieve.query_shape import query_shape
-from indexer.retrieve.ranking import Ranked, Weights, order_sections
 from indexer.retrieve.section_ranking import row_rarities, section_scores
-from indexer.retrieve.signals import FileFacts, path_signals
 
 
 def test_rows_weigh_as_the_square_of_their_words_rarity() -> None:
@@ -36,34 +30,22 @@ def test_a_region_is_scored_with_its_document_by_hand() -> None:
     np.testing.assert_allclose(found, [3 + 1, 2 + 1.5, 0.5 + 1, 1], rtol=1e-5)
 
 
-def test_a_document_that_the_query_names_comes_first_among_equals() -> None:
-    facts = [FileFacts(name, "markdown") for name in ("other.md", "changelog.md")]
-    paths = path_signals(query_shape("changelog", "repository"), {"changelog": 1.0}, facts)
-    nothing, at = np.zeros(2, np.float32), np.arange(2)
-    gathered = Gathered(at, at, np.ones(2, np.float32), *[nothing] * 5, None, None)
-    before = Ranked(at, np.array([2, 1], np.float32), nothing)
-    after = order_sections(before, gathered, at, paths, Weights(stem_match=1.0), None)
-    assert after.order.tolist() == [1, 0]
+def test_no_more_than_three_regions_speak_for_a_document() -> None:
+    lexical = np.array([1, 1, 1, 1, 3], np.float32)
+    found = section_scores({"lexical": lexical}, np.array([0, 0, 0, 0, 1]), 2)
+    # Best three: 3 × 1/3 and 1, so both documents add the same 2.
+    np.testing.assert_allclose(found, [1 / 3 + 2] * 4 + [1 + 2], rtol=1e-5)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.floats(0, 9, width=32)), min_size=1, max_size=12))
-def test_code_keeps_its_places(files: list[tuple[bool, float]]) -> None:
-    n = len(files)
-    facts = [
-        FileFacts(f"{at}.x", "markdown" if is_document else "python")
-        for at, (is_document, _) in enumerate(files)
-    ]
-    paths = path_signals(query_shape("lamp", "repository"), {}, facts)
-    nothing = np.zeros(n, np.float32)
-    lexical = np.array([score for _, score in files], np.float32)
-    at = np.arange(n)
-    gathered = Gathered(at, at, lexical, nothing, nothing, nothing, nothing, nothing, None, None)
-    before = Ranked(at[::-1].copy(), np.linspace(1, 0, n, dtype=np.float32), nothing)
-    after = order_sections(before, gathered, at, paths, Weights(), None)
-    is_document = paths.is_document.astype(bool)
-    assert sorted(after.order.tolist()) == at.tolist()
-    assert after.scores.tolist() == before.scores.tolist()
-    for old, new in zip(before.order, after.order, strict=True):
-        assert old == new or (is_document[old] and is_document[new])
-    of_documents = lexical[[int(place) for place in after.order if is_document[place]]]
-    assert (np.diff(of_documents) <= 0).all()
+def test_a_region_below_the_usual_one_is_scored_below_it() -> None:
+    similar = np.array([0.5, 0.4, 0.5, 0.7, 0.5], np.float32)
+    found = section_scores({"colbert": similar}, np.arange(5), 5)
+    assert np.argsort(-found, kind="stable").tolist() == [3, 0, 2, 4, 1]
+
+
+def test_sections_are_ordered_by_each_ranker_that_ran() -> None:
+    values = np.array([0.0, 0.0, 3.0], np.float32)
+    nothing = np.zeros(3, np.float32)
+    for name in ("colbert", "single", "lexical"):
+        parts = dict.fromkeys(("colbert", "single", "lexical"), nothing) | {name: values}
+        assert section_scores(parts, np.arange(3), 3).argmax() == 2, name
