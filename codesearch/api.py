@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from codesearch.answers import answering
 from codesearch.answers.answering import MOST_HITS, Question, index_state
@@ -26,10 +26,10 @@ from codesearch.answers.lines import split_lines
 from codesearch.answers.seen import Seen
 from codesearch.context import Context, ContextDrafts, context_drafts, make_context
 from codesearch.locate import build_index, find_root, settings_of
-from codesearch.render.context_blocks import render_context
-from codesearch.request import check_budget, check_k, check_offset, make_request
+from codesearch.render.context_blocks import writers
+from codesearch.request import Filtering, check_budget, check_k, check_offset, make_request
 from indexer.errors import CodesearchError, InputError
-from indexer.records import BuildReport, Mode, Passage, ProgressCallback, SearchRequest
+from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
 from indexer.settings import STATE_FOLDER, BuildSettings
 
 if TYPE_CHECKING:
@@ -148,53 +148,45 @@ class CodeIndex:
 
     def search(
         self,
-        query: str,
-        k: int = 10,
-        mode: str | Mode = Mode.HYBRID,
-        languages: Iterable[str] = (),
-        paths: Iterable[str] = (),
-        regex: str | None = None,
-        kinds: Iterable[str] = (),
-        budget_tokens: int | None = None,
+        query: str | SearchRequest,
+        k: int | None = None,
         *,
+        budget_tokens: int | None = None,
         tokenizer: Tokenizer = None,
         seen: Seen | None = None,
+        **filtering: Unpack[Filtering],
     ) -> list[Passage]:
         """The best passages for a question, best first; `find` gives the same with all that surrounds it.
 
-        At most `k` passages, of at most `budget_tokens` tokens together as `tokenizer` counts them (see
-        `codesearch.answers.counting`). `paths` are globs in .gitignore syntax, a leading `!` excludes.
-        Filters are conjunctive. `seen` leaves out what it has been shown, and remembers this answer.
-        Raises InputError for a request that cannot be served.
+        At most `k` passages (10), of at most `budget_tokens` tokens together as `tokenizer` counts them (see
+        `codesearch.answers.counting`). The other keywords are `mode`, `languages`, `paths` (globs in
+        .gitignore syntax, a leading `!` excludes), `regex` and `kinds`; filters are conjunctive. A
+        `SearchRequest` brings all of these itself, and what is given beside it replaces its own. `seen`
+        leaves out what it has been shown, and remembers this answer. Raises InputError for a request that
+        cannot be served.
         """
         findings = self.find(
-            query, k, mode, languages, paths, regex, kinds, budget_tokens, tokenizer=tokenizer, seen=seen
+            query, k, budget_tokens=budget_tokens, tokenizer=tokenizer, seen=seen, **filtering
         )
         return list(findings.passages)
 
     def find(
         self,
-        query: str,
-        k: int = 10,
-        mode: str | Mode = Mode.HYBRID,
-        languages: Iterable[str] = (),
-        paths: Iterable[str] = (),
-        regex: str | None = None,
-        kinds: Iterable[str] = (),
-        budget_tokens: int | None = None,
+        query: str | SearchRequest,
+        k: int | None = None,
         *,
+        budget_tokens: int | None = None,
         tokenizer: Tokenizer = None,
         seen: Seen | None = None,
         offset: int = 0,
+        **filtering: Unpack[Filtering],
     ) -> Findings:
         """As `search`, with the state of the index, what was left out, and why nothing was found.
 
         `offset` passages are passed over, for the next page of an answer.
         """
         check_budget(budget_tokens)
-        request = make_request(
-            query, k=k, mode=mode, languages=languages, paths=paths, regex=regex, kinds=kinds
-        )
+        request = make_request(query, k, **filtering)
         counter = counter_for(tokenizer)
         with self._lock:
             question = Question(request, self.engine, self.state(), seen=seen)
@@ -228,27 +220,22 @@ class CodeIndex:
 
     def context(
         self,
-        query: str,
+        query: str | SearchRequest,
         budget_tokens: int = 4000,
         *,
         tokenizer: Tokenizer = None,
         format: str = "text",
-        mode: str | Mode = Mode.HYBRID,
-        languages: Iterable[str] = (),
-        paths: Iterable[str] = (),
-        regex: str | None = None,
-        kinds: Iterable[str] = (),
         seen: Seen | None = None,
+        **filtering: Unpack[Filtering],
     ) -> Context:
         """A block of cited passages for a prompt; its text has at most `budget_tokens` tokens.
 
-        `format` is text, markdown, xml, json or messages. Raises InputError.
+        `format` is text, markdown, xml, json or messages. How many passages there are is the budget's
+        affair: the `k` of a request does not count. Raises InputError.
         """
         check_budget(budget_tokens)
-        render_context(format, query, ())
-        request = make_request(
-            query, k=1, mode=mode, languages=languages, paths=paths, regex=regex, kinds=kinds
-        )
+        writers(format)  # refuses an unknown one before anything is searched
+        request = make_request(query, **filtering)
         counter = counter_for(tokenizer)
         with self._lock:
             question = Question(request, self.engine, self.state(), seen=seen)
@@ -256,44 +243,35 @@ class CodeIndex:
 
     def drafts(
         self,
-        query: str,
+        query: str | SearchRequest,
         budget_tokens: int,
         *,
         tokenizer: Tokenizer = None,
-        mode: str | Mode = Mode.HYBRID,
+        **filtering: Unpack[Filtering],
     ) -> ContextDrafts:
         """What a context block would be made from, best first, to be mixed with other indexes' drafts."""
-        request = make_request(query, k=1, mode=mode)
+        request = make_request(query, **filtering)
         with self._lock:
             question = Question(request, self.engine, self.state())
             drafts = context_drafts(question, counter_for(tokenizer), budget_tokens)
             return ContextDrafts(drafts.kept, question.stale(drafts.kept), question.notes(drafts))
 
     def files(
-        self,
-        query: str,
-        k: int = 10,
-        mode: str | Mode = Mode.HYBRID,
-        languages: Iterable[str] = (),
-        paths: Iterable[str] = (),
-        regex: str | None = None,
-        kinds: Iterable[str] = (),
+        self, query: str | SearchRequest, k: int | None = None, **filtering: Unpack[Filtering]
     ) -> RankedFiles:
-        """The best files for a question, each once, best first."""
-        request = make_request(
-            query, k=k, mode=mode, languages=languages, paths=paths, regex=regex, kinds=kinds
-        )
+        """The best `k` files for a question (10), each once, best first; keywords as of `search`."""
+        request = make_request(query, k, **filtering)
         counter = counter_for(None)
         with self._lock:
             question = Question(request, self.engine, self.state())
-            drafts = question.drafts(MOST_HITS, lambda kept: _n_files(kept) < k, first=4 * k)
+            drafts = question.drafts(MOST_HITS, lambda kept: _n_files(kept) < request.k, first=4 * request.k)
             notes = question.notes(drafts)
         best: dict[str, Draft] = {}
         for draft in drafts.kept:
             best.setdefault(draft.file.path, draft)
         files = tuple(
             RankedFile(path, draft.hit.score, draft.file.language, draft.passage(counter))
-            for path, draft in list(best.items())[:k]
+            for path, draft in list(best.items())[: request.k]
         )
         return RankedFiles(request.query, request.mode, files, question.state, notes)
 

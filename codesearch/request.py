@@ -1,12 +1,14 @@
-"""What a person asked, checked, as the engine's `SearchRequest`. Every front end goes through here.
+"""The one place that refuses: what a person asked, checked, as a `SearchRequest` that the engine serves.
 
-So that the command line, the API and the MCP server refuse the same things with the same sentence.
+The command line, the API, the MCP server and the terminal application refuse the same things with the same
+sentence; the engine trusts what was checked here.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypedDict, Unpack
 
 from codesearch.choices import KINDS
 from indexer.errors import InputError
@@ -20,25 +22,36 @@ _SHOWN_REGEX_CHARS = 200
 """A longer expression is not repeated in a message."""
 
 
+class Filtering(TypedDict, total=False):
+    """What may be asked beside a query and a number of passages; each is a field of `SearchRequest`."""
+
+    mode: str | Mode
+    languages: Iterable[str]
+    paths: Iterable[str]
+    regex: str | None
+    kinds: Iterable[str]
+
+
 def make_request(
-    query: str,
-    *,
-    k: int,
-    mode: str | Mode = Mode.HYBRID,
-    languages: Iterable[str] = (),
-    paths: Iterable[str] = (),
-    regex: str | None = None,
-    kinds: Iterable[str] = (),
+    query: str | SearchRequest, k: int | None = None, **filtering: Unpack[Filtering]
 ) -> SearchRequest:
-    """A request that the engine can serve. Raises InputError with one sentence for anything else."""
+    """A request that the engine can serve, from a query, or from a request that is not checked yet.
+
+    `k` and `filtering` replace what a request brings. Raises InputError with one sentence for what cannot
+    be served.
+    """
+    asked = query if isinstance(query, SearchRequest) else SearchRequest(query)
+    languages = _strings(filtering.get("languages", asked.languages), "languages")
+    paths = _strings(filtering.get("paths", asked.paths), "paths")
+    kinds = _strings(filtering.get("kinds", asked.kinds), "kinds")
     return SearchRequest(
-        query=check_query(query),
-        k=check_k(k),
-        mode=check_mode(mode),
-        languages=tuple(check_language(name) for name in _strings(languages, "languages")),
-        paths=tuple(check_glob(glob) for glob in _strings(paths, "paths")),
-        regex=check_regex(regex),
-        kinds=tuple(check_kind(kind) for kind in _strings(kinds, "kinds")),
+        query=check_query(asked.query),
+        k=check_k(asked.k if k is None else k),
+        mode=check_mode(filtering.get("mode", asked.mode)),
+        languages=tuple(check_language(name) for name in languages),
+        paths=tuple(check_glob(glob) for glob in paths),
+        regex=check_regex(filtering.get("regex", asked.regex)),
+        kinds=tuple(check_kind(kind) for kind in kinds),
     )
 
 
@@ -96,8 +109,14 @@ def check_kind(kind: str) -> str:
 
 def check_glob(glob: str) -> str:
     """A path pattern in .gitignore syntax."""
+    from indexer.retrieve.globs import compile_glob
+
     body = glob.removeprefix("!")
-    if not body.strip() or "\0" in body or "\n" in body:
+    try:
+        is_broken = not body.strip() or "\0" in body or "\n" in body or not compile_glob(body)
+    except ValueError:
+        is_broken = True
+    if is_broken:
         raise InputError(f"The path pattern {glob!r} is empty or broken; give one like 'src/**/*.py'.")
     if ".." in body.split("/"):
         raise InputError(f"The path pattern {glob!r} leaves the indexed folder; patterns are relative to it.")
@@ -115,9 +134,13 @@ def check_regex(regex: str | None) -> str | None:
 
 def regex_problem(regex: str) -> str:
     """Why a pattern cannot be served, without a full stop; empty where it can."""
-    from indexer.retrieve.expressions import expression_problem
+    from indexer.retrieve.expressions import compile_expression
 
-    return expression_problem(regex)
+    try:
+        compile_expression(regex)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def check_budget(budget_tokens: int | None) -> int | None:

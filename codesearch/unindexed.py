@@ -13,11 +13,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import regex
-
 from codesearch.answers.evidence import STOP_WORDS
 from codesearch.answers.findings import Found, RepositoryStatus
-from codesearch.request import check_regex
+from codesearch.request import make_request
 from indexer.errors import NothingToIndexError
 from indexer.reading.source_file import read_source
 from indexer.records import (
@@ -30,6 +28,7 @@ from indexer.records import (
     SourceFile,
     WordMatch,
 )
+from indexer.retrieve.expressions import compile_expression
 from indexer.retrieve.globs import PathGlobs
 from indexer.settings import WalkSettings
 from indexer.tree.walk import walk
@@ -56,6 +55,7 @@ class PlainText:
 
     def search(self, request: SearchRequest) -> Found:
         """Windows of lines with the query's words, best first; filters on language, path and regex hold."""
+        request = make_request(request)
         words = _query_words(request.query)
         globs = PathGlobs(request.paths)
         files = [
@@ -66,7 +66,7 @@ class PlainText:
         lowered = [f"{file.path}\n{file.text}".lower() for file in files]
         n_with = {word: sum(word in text for text in lowered) for word in words}
         weights = {word: math.log(1 + len(files) / n) for word, n in n_with.items() if n}
-        pattern = regex.compile(check_regex(request.regex) or "", regex.MULTILINE)
+        pattern = compile_expression(request.regex or "")
         deadline = time.monotonic() + REGEX_SECONDS
         is_slow = False
         passages = []

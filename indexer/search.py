@@ -36,7 +36,7 @@ from indexer.records import (
 )
 from indexer.retrieve.candidates import CandidateGatherer, Gathered
 from indexer.retrieve.evidence import EvidenceFinder
-from indexer.retrieve.filters import check_request, make_filters
+from indexer.retrieve.filters import make_filters
 from indexer.retrieve.query_shape import QueryShape, query_shape
 from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.section_ranking import row_rarities
@@ -166,10 +166,12 @@ class Searcher:
 
     @one_blas_thread()
     def search(self, request: SearchRequest) -> SearchResult:
-        """Answer a request. Raises InputError for one that cannot be served."""
+        """Answer a request that was checked, as `codesearch.request` checks it.
+
+        Raises InputError for a mode that the index's model does not serve.
+        """
         started = time.monotonic()
-        check_request(request)
-        mode = Mode(request.mode)
+        mode = request.mode
         self._check_mode(mode)
         filters = make_filters(request, self._store, self._tables)
         shape = query_shape(request.query, self.root.name)

@@ -91,8 +91,7 @@ class IndexedRepository:
     def search(self, request: SearchRequest) -> Found:
         """The best passages for a question."""
         self._follow()
-        r = request
-        found = self._index.find(r.query, r.k, r.mode, r.languages, r.paths, r.regex, r.kinds)
+        found = self._index.find(request)
         known = stale_note(found.index) if found.passages else ()  # the title says it beside the results
         return Found(found.passages, tuple(note for note in found.notes if note not in known))
 

@@ -8,12 +8,14 @@ nodes = retriever.retrieve("how are routes registered")
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
+from typing import Unpack
 
 from codesearch.api import CodeIndex
 from codesearch.render.passages import passage_dict
+from codesearch.request import Filtering, make_request
 from indexer.errors import MissingExtraError
-from indexer.records import Mode, Passage
+from indexer.records import Passage
 
 try:
     from llama_index.core.retrievers import BaseRetriever
@@ -34,23 +36,25 @@ class CodesearchRetriever(BaseRetriever):
     def __init__(
         self,
         index: CodeIndex,
-        k: int = 10,
-        mode: str | Mode = Mode.HYBRID,
-        languages: Iterable[str] = (),
-        paths: Iterable[str] = (),
-        regex: str | None = None,
-        kinds: Iterable[str] = (),
-        budget_tokens: int | None = None,
+        k: int | None = None,
         *,
+        budget_tokens: int | None = None,
         tokenizer: str | None = None,
+        **filtering: Unpack[Filtering],
     ) -> None:
+        """Takes the keywords of `CodeIndex.search`. Raises InputError for what no index can serve."""
         super().__init__()
         self._index = index
-        self._arguments = (k, mode, tuple(languages), tuple(paths), regex, tuple(kinds), budget_tokens)
+        self._request = make_request("any question", k, **filtering)
+        self._budget_tokens = budget_tokens
         self._tokenizer = tokenizer
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        passages = self._index.search(query_bundle.query_str, *self._arguments, tokenizer=self._tokenizer)
+        passages = self._index.search(
+            replace(self._request, query=query_bundle.query_str),
+            budget_tokens=self._budget_tokens,
+            tokenizer=self._tokenizer,
+        )
         return [NodeWithScore(node=_node(passage), score=passage.score) for passage in passages]
 
 

@@ -15,7 +15,7 @@ from codesearch.answers.budget import fill
 from codesearch.answers.counting import NamedCounter, remembering
 from codesearch.answers.drafts import DEFAULT_LIMITS, Draft, PassageLimits, search_limits
 from codesearch.answers.explain import NO_WORDS, explain_empty, stale_note
-from codesearch.answers.findings import Filters, Findings, IndexState
+from codesearch.answers.findings import Findings, IndexState
 from codesearch.answers.passages import Drafts, draft_passages
 from codesearch.answers.seen import Seen
 from indexer.records import SearchRequest
@@ -105,12 +105,10 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     if question.seen is not None:
         question.seen.add(filled.passages, page)
     return Findings(
-        query=request.query,
-        mode=request.mode,
+        request=request,
         passages=filled.passages,
         index=question.state,
         tokenizer=counter.name,
-        filters=Filters(request.languages, request.paths, request.regex, request.kinds),
         budget_tokens=budget_tokens,
         omitted=(*filled.omitted, *drafts.dropped),
         notes=notes,

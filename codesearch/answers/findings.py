@@ -6,9 +6,9 @@ Values only; `api.py` makes them, `render/` and the terminal application show th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from indexer.records import Mode, Passage, SkippedFile
+from indexer.records import Mode, Passage, SearchRequest, SkippedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +47,30 @@ class IndexState:
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """The filters that were in force, as they were given."""
-
-    languages: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    regex: str | None = None
-    kinds: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.languages or self.paths or self.regex or self.kinds)
-
-
-@dataclass(frozen=True, slots=True)
 class Findings:
     """The answer to one question, best passage first."""
 
-    query: str
-    mode: Mode
+    request: SearchRequest
+    """What was asked, as it was served."""
     passages: tuple[Passage, ...]
     index: IndexState
     tokenizer: str
     """Name of the counter behind every `n_tokens`."""
-    filters: Filters = field(default_factory=Filters)
     budget_tokens: int | None = None
     omitted: tuple[Omitted, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences for a person: why nothing was found, what is stale, what was cut."""
     elapsed_seconds: float = 0.0
+
+    @property
+    def query(self) -> str:
+        """The question."""
+        return self.request.query
+
+    @property
+    def mode(self) -> Mode:
+        """How the passages are ranked."""
+        return self.request.mode
 
     @property
     def n_tokens(self) -> int:

@@ -58,13 +58,14 @@ def ask_command(
     """
     from codesearch.agents.ask import Conversation, chat_settings
     from codesearch.cli.searching import read_query
+    from codesearch.request import check_query
     from codesearch.workspace import Repositories
     from indexer.errors import InputError
     from indexer.records import Mode
 
     if question is None and not chat:
         raise InputError('Ask something, as `codesearch ask "how does X work?"`, or add --chat.')
-    first = None if question is None else read_query(question)
+    first = None if question is None else check_query(read_query(question))
     flags = {"chat_base_url": base_url, "chat_model": chat_model, "chat_key": chat_key, "budget": budget,
              "tokenizer": tokenizer, "mode": mode}  # fmt: skip
     config = load_config(None, flags)

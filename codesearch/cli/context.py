@@ -48,19 +48,17 @@ def context_command(
 
     The budget counts everything that is printed, in every format. What did not fit is named on stderr.
     """
-    from codesearch.request import check_budget
+    from codesearch.request import check_budget, make_request
 
-    query = read_query(query)
+    typed = make_request(read_query(query), **filters)
     check_budget(budget)
     opened = open_index(path, {"mode": mode, "budget": budget, "tokenizer": tokenizer}, refresh=refresh)
     with opened.index as index, remembering(seen_file) as seen:
         block = index.context(
-            query,
+            opened.request(typed),
             opened.config["budget"],
             tokenizer=opened.config["tokenizer"],
             format=form,
-            mode=opened.config["mode"],
-            **opened.filters(filters),
             seen=seen,
         )
     put(block.text)

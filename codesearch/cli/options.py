@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from codesearch.answers.findings import Findings
     from codesearch.answers.seen import Seen
     from codesearch.api import CodeIndex
+    from indexer.records import SearchRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -116,11 +117,13 @@ class Opened:
             raise InputError(f"{path} is outside the indexed folder {self.index.root}.") from None
         return "" if relative == "." else relative
 
-    def filters(self, typed: dict[str, Any]) -> dict[str, Any]:
-        """--lang, --path, --regex and --kind for the API; paths were typed relative to `folder`."""
+    def request(self, typed: SearchRequest) -> SearchRequest:
+        """What was typed, with the settings in force; its paths were typed relative to `folder`."""
         from codesearch.request import within_folder
+        from indexer.records import Mode
 
-        return {**typed, "paths": within_folder(self.folder, typed["paths"])}
+        mode, paths = Mode(self.config["mode"]), within_folder(self.folder, typed.paths)
+        return replace(typed, k=self.config["k"], mode=mode, paths=paths)
 
 
 def open_index(path: str | None, flags: dict[str, Any], *, refresh: bool | None = None) -> Opened:

@@ -31,17 +31,8 @@ _format_option = click.option(
 
 
 def read_query(query: str) -> str:
-    """The query, checked; `-` reads it from standard input, for an error message or a diff."""
-    from codesearch.request import check_query
-
-    return check_query(sys.stdin.read() if query == "-" else query)
-
-
-def check_wanted(k: int | None) -> int | None:
-    """A number of passages before anything is opened; None where none was given."""
-    from codesearch.request import check_k
-
-    return None if k is None else check_k(k)
+    """The query; `-` reads it from standard input, for an error message or a diff."""
+    return sys.stdin.read() if query == "-" else query
 
 
 @click.command("search", short_help="Find the passages that answer a question.")
@@ -75,14 +66,13 @@ def search_command(
     Without PATH the whole index answers; a PATH inside it narrows the answer to that folder. QUERY is a
     question, an identifier, an error message, or - to read it from standard input.
     """
-    query = read_query(query)
-    opened = open_index(path, {"k": check_wanted(k), "mode": mode, "tokenizer": tokenizer}, refresh=refresh)
+    from codesearch.request import make_request
+
+    typed = make_request(read_query(query), k, **filters)
+    opened = open_index(path, {"k": k, "mode": mode, "tokenizer": tokenizer}, refresh=refresh)
     with opened.index as index, remembering(seen_file) as seen:
         findings = index.find(
-            query,
-            opened.config["k"],
-            opened.config["mode"],
-            **opened.filters(filters),
+            opened.request(typed),
             budget_tokens=budget,
             tokenizer=opened.config["tokenizer"],
             seen=seen,
@@ -113,8 +103,10 @@ def similar_command(
     refresh: bool | None,
 ) -> None:
     """Find code like the symbol at LINE of FILE, or like all of FILE."""
+    from codesearch.request import check_k
+
     file, line = split_place(place)
-    flags = {"k": check_wanted(k), "tokenizer": tokenizer}
+    flags = {"k": None if k is None else check_k(k), "tokenizer": tokenizer}
     opened = open_index(str(folder_of(file)), flags, refresh=refresh)
     with opened.index as index, remembering(seen_file) as seen:
         findings = index.similar(
@@ -150,16 +142,12 @@ def files_command(
 ) -> None:
     """List the files that answer QUERY, each once, best first, with the lines of its best passage."""
     from codesearch.render.lists import files_json, files_text
+    from codesearch.request import make_request
 
-    query = read_query(query)
-    opened = open_index(path, {"k": check_wanted(k), "mode": mode}, refresh=refresh)
+    typed = make_request(read_query(query), k, **filters)
+    opened = open_index(path, {"k": k, "mode": mode}, refresh=refresh)
     with opened.index as index:
-        ranked = index.files(
-            query,
-            opened.config["k"],
-            opened.config["mode"],
-            **opened.filters(filters),
-        )
+        ranked = index.files(opened.request(typed))
     put(files_json(ranked) if form == "json" else files_text(ranked))
     for note in ranked.notes:
         say(note)

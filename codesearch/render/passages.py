@@ -53,16 +53,16 @@ def render(findings: Findings, form: str = "text") -> str:
 
 def findings_dict(findings: Findings) -> dict[str, Any]:
     """The answer as the JSON object of schema 1."""
-    index, filters = findings.index, findings.filters
+    index, request = findings.index, findings.request
     return {
         "schema": SCHEMA_VERSION,
         "query": findings.query,
         "mode": str(findings.mode),
         "filters": {
-            "languages": list(filters.languages),
-            "paths": list(filters.paths),
-            "regex": filters.regex,
-            "kinds": list(filters.kinds),
+            "languages": list(request.languages),
+            "paths": list(request.paths),
+            "regex": request.regex,
+            "kinds": list(request.kinds),
         },
         "budget_tokens": findings.budget_tokens,
         "tokenizer": findings.tokenizer,

@@ -1,9 +1,11 @@
-"""Regular expressions of requests: why one cannot be served.
+"""Regular expressions of requests, compiled: the one place that compiles what was just typed.
 
-The one place that compiles what was just typed; a match's time limit is for whoever runs it.
+A match's time limit is for whoever runs it.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import regex
 
@@ -14,22 +16,23 @@ _TOKEN = regex.compile(
 """An escape, a set, a counted repeat, or one character."""
 
 
-def expression_problem(pattern: str) -> str:
-    """Why a pattern cannot be served, without a full stop; empty where it can.
+@lru_cache(32)
+def compile_expression(pattern: str) -> regex.Pattern[str]:
+    """A pattern ready to be searched for, `^` and `$` at every line; the last few are remembered.
 
-    The package `regex` takes what `re` takes, and bounds a match in time.
+    The package `regex` takes what `re` takes, and bounds a match in time. Raises ValueError for a pattern
+    that cannot be served; it says why, without a full stop.
     """
     if n_compiled_parts(pattern) > _MAX_PARTS:
-        return (
+        raise ValueError(
             f"it has more than {_MAX_PARTS:,} parts with its repeats written out; use smaller counts, or `*`"
         )
     try:
-        regex.compile(pattern)
+        return regex.compile(pattern, regex.MULTILINE)
     except regex.error as error:
-        return str(error)
+        raise ValueError(str(error)) from None
     except (RecursionError, OverflowError):
-        return "too deeply nested, or repeated too often"
-    return ""
+        raise ValueError("too deeply nested, or repeated too often") from None
 
 
 def n_compiled_parts(pattern: str) -> int:

@@ -9,21 +9,15 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import regex
 from numpy.typing import NDArray
 
-from indexer.errors import InputError
-from indexer.languages import canonical, is_code, knows
-from indexer.records import Int64Array, Mode, SearchRequest
-from indexer.retrieve.expressions import expression_problem
+from indexer.languages import is_code
+from indexer.records import Int64Array, SearchRequest
+from indexer.retrieve.expressions import compile_expression
 from indexer.retrieve.globs import PathGlobs
 from indexer.storage.database import StoreReader
 from indexer.storage.tables import Tables
 
-SPAN_KINDS = frozenset(
-    "function method class interface struct trait impl enum module constant type macro"
-    " section page cell table code".split()
-)
 _REGEX_SECONDS = 2.0
 
 
@@ -39,38 +33,16 @@ class Filters:
     """True: the regular expression ran out of time, files after that are left out."""
 
 
-def check_request(request: SearchRequest) -> None:
-    """Refuse what cannot be served, one sentence each. Raises InputError."""
-    if not request.query.strip():
-        raise InputError("The query is empty; ask something, in words or with an identifier.")
-    if request.k < 1:
-        raise InputError(f"k is {request.k}; ask for at least 1 result.")
-    if request.mode not in list(Mode):
-        raise InputError(f"Unknown mode {request.mode!r}; known: {', '.join(Mode)}.")
-    PathGlobs(request.paths)
-    for language in request.languages:
-        if not knows(language):
-            raise InputError(f"Unknown language {language!r}; `codesearch status` lists those in the index.")
-    for kind in request.kinds:
-        if kind not in SPAN_KINDS | {"docs"}:
-            raise InputError(f"Unknown kind {kind!r}; known: {', '.join(sorted(SPAN_KINDS | {'docs'}))}.")
-    if request.regex is not None:
-        problem = expression_problem(request.regex)
-        if problem:
-            raise InputError(f"The regular expression {request.regex!r} is broken: {problem}.")
-
-
 def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> Filters:
-    """Masks over chunks and regions for a checked request."""
+    """Masks over chunks and regions for a request that was checked: its languages are canonical names."""
     if not (request.languages or request.paths or request.kinds or request.regex):
         return Filters(None, None)
     rows = store.query(
         "SELECT path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id",
     )
-    languages = {canonical(language) for language in request.languages}
     globs = PathGlobs(request.paths)
     verdicts = {
-        path: (not languages or language in languages) and globs.passes(path)
+        path: (not request.languages or language in request.languages) and globs.passes(path)
         for path, language in dict.fromkeys(rows)
     }
     passing = np.array([verdicts[path] for path, _ in rows], bool)
@@ -135,7 +107,7 @@ def _matching(pattern: str, store: StoreReader, tables: Tables, passing: NDArray
 
     The `regex` package is used because it bounds a match in time; `re` cannot.
     """
-    compiled = regex.compile(pattern, regex.MULTILINE)
+    compiled = compile_expression(pattern)
     deadline = time.monotonic() + _REGEX_SECONDS
     found = np.zeros(len(tables.regions), bool)
     wanted = tables.chunk_id[passing].tolist()

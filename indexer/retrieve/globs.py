@@ -6,10 +6,16 @@ Not ignore files of a tree, which nest and are read on a walk (`ignore_rules.py`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-import pathspec
+from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-from indexer.errors import InputError
+
+@lru_cache(256)
+def compile_glob(pattern: str) -> GitIgnoreSpecPattern:
+    """A pattern without its leading `!`; the last few are remembered. Raises ValueError for a broken one."""
+    return GitIgnoreSpecPattern(pattern)
 
 
 class PathGlobs:
@@ -19,18 +25,11 @@ class PathGlobs:
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        """Raises InputError for a pattern that is broken."""
-        for pattern in patterns:
-            try:
-                pathspec.GitIgnoreSpec.from_lines([pattern.removeprefix("!")])
-            except ValueError:
-                raise InputError(
-                    f"The path pattern {pattern!r} is broken; patterns are as in .gitignore."
-                ) from None
-        included = [pattern for pattern in patterns if not pattern.startswith("!")]
-        excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-        self._included = pathspec.GitIgnoreSpec.from_lines(included) if included else None
-        self._excluded = pathspec.GitIgnoreSpec.from_lines(excluded)
+        """Raises ValueError for a pattern that is broken."""
+        included = [compile_glob(pattern) for pattern in patterns if not pattern.startswith("!")]
+        excluded = [compile_glob(pattern[1:]) for pattern in patterns if pattern.startswith("!")]
+        self._included = GitIgnoreSpec(included) if included else None
+        self._excluded = GitIgnoreSpec(excluded)
 
     def passes(self, path: str) -> bool:
         """Whether a repo-relative POSIX path passes."""

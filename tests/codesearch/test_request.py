@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pathspec
 import pytest
 
+import indexer.reading
 from codesearch.choices import KINDS, MODES
 from codesearch.request import make_request, within_folder
 from indexer.errors import InputError
-from indexer.records import Mode
-from indexer.retrieve.filters import SPAN_KINDS
+from indexer.records import Mode, SearchRequest
+from indexer.retrieve import expressions, globs
 
 
 def test_a_request_is_checked_and_normalised():
@@ -24,8 +28,34 @@ def test_a_request_is_checked_and_normalised():
 
 
 def test_kinds_and_modes_are_the_engines():
-    assert set(KINDS) == SPAN_KINDS | {"docs"}
+    grammars = Path(indexer.reading.__file__).parent / "grammars"
+    captured = {
+        name
+        for file in grammars.glob("*.scm")
+        for name in re.findall(r"@([a-z]+)\b", file.read_text("utf-8"))
+    }
+    of_code = captured - {"name", "doc", "title", "scope", "replaces"}
+    assert len(of_code) >= 12
+    assert set(KINDS) == of_code | {"section", "page", "cell", "table"} | {"code", "docs"}
     assert tuple(Mode) == MODES
+
+
+def test_a_request_is_checked_too_and_what_stands_beside_it_replaces_its_fields():
+    asked = SearchRequest("  x ", k=3, languages=("py",), regex="a+")
+    request = make_request(asked, 5, mode="lexical", regex=None)
+    assert request == SearchRequest("x", k=5, mode=Mode.LEXICAL, languages=("python",))
+    assert make_request(asked).k == 3
+    with pytest.raises(InputError, match="must be from 1 to 1,000, not 0"):
+        make_request(SearchRequest("x", k=0))
+
+
+def test_patterns_are_compiled_once(monkeypatch):
+    make_request("x", paths=["only/once/*.py"], regex="only (once)+")
+    monkeypatch.setattr(expressions.regex, "compile", None)
+    monkeypatch.setattr(globs, "GitIgnoreSpecPattern", None)
+    make_request("y", paths=["only/once/*.py", "!only/once/*.py"], regex="only (once)+")
+    assert expressions.compile_expression("only (once)+").search("only onceonce")
+    assert globs.PathGlobs(["only/once/*.py"]).passes("only/once/a.py")
 
 
 def test_undecodable_arguments_are_replaced():
@@ -43,10 +73,13 @@ def test_undecodable_arguments_are_replaced():
         ({"languages": "python"}, "`languages` is a list of strings"),
         ({"paths": ["!"]}, "is empty or broken"),
         ({"paths": ["a\nb"]}, "is empty or broken"),
+        ({"paths": ["*.py", "!a\\"]}, r"path pattern '!a.* is empty or broken"),
         ({"paths": ["a/../../b"]}, "leaves the indexed folder"),
         ({"regex": "["}, "is broken"),
         ({"regex": "(" * 5000}, "regular expression"),
         ({"regex": "((a{999}){999}){999}"}, "more than 50,000 parts"),
+        ({"regex": "(?:(?:a?){1000}){1000}b"}, "more than 50,000 parts"),
+        ({"languages": ["python", "klingon"]}, "Unknown language 'klingon'"),
         ({"kinds": ["nonsense"]}, "Unknown kind 'nonsense'"),
     ],
 )

@@ -201,23 +201,6 @@ def test_filters_find_what_they_let_through(searcher):
     assert {path_of(searcher, hit) for hit in found} == {"millrace/backoff.py"}
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"query": " "}, "query is empty"),
-        ({"k": 0}, "k is 0"),
-        ({"mode": "telepathy"}, "Unknown mode"),
-        ({"languages": ("klingon",)}, "Unknown language"),
-        ({"kinds": ("poem",)}, "Unknown kind"),
-        ({"regex": "["}, "is broken"),
-        ({"paths": ("a\\",)}, "is broken"),
-    ],
-)
-def test_a_bad_request_is_refused(searcher, changes, message):
-    with pytest.raises(InputError, match=message):
-        searcher.search(SearchRequest(**{"query": "job", **changes}))
-
-
 # --- large indexes ---------------------------------------------------------------------------
 
 

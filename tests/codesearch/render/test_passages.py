@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from codesearch.answers.findings import Filters, Findings, IndexState, Omitted
+from codesearch.answers.findings import Findings, IndexState, Omitted
 from codesearch.choices import SEARCH_FORMATS
 from codesearch.render.passages import render
 from indexer.errors import InputError
-from indexer.records import ComponentScores, Evidence, Mode, Passage, WordMatch
+from indexer.records import ComponentScores, Evidence, Passage, SearchRequest, WordMatch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -49,12 +49,16 @@ PLAIN = replace(
     n_tokens=2,
 )
 FINDINGS = Findings(
-    query='routes "and" <tags>',
-    mode=Mode.HYBRID,
+    request=SearchRequest(
+        'routes "and" <tags>',
+        languages=("python",),
+        paths=("src/*",),
+        regex="add_.*",
+        kinds=("method",),
+    ),
     passages=(PASSAGE, PLAIN),
     index=IndexState("0123abcd", 3, 4, changed=("a.py",), added=(), deleted=("b.py", "c.py"), n_skipped=2),
     tokenizer="codesearch-edge",
-    filters=Filters(languages=("python",), paths=("src/*",), regex="add_.*", kinds=("method",)),
     budget_tokens=500,
     omitted=(Omitted("src/old.py", 1, 9, "old", 0.05, "budget"),),
     notes=("The index is behind the disk by 3 files.",),
