@@ -1,13 +1,15 @@
-"""The two sets of retrieval questions, read from outside the project; nothing of them is kept in it.
+"""The sets of retrieval questions, read from outside the project; nothing of them is kept in it.
 
-Where they lie: `$CODESEARCH_BENCH_DATA`, else `../shared/bench` beside the project, in two folders:
+Where they lie: `$CODESEARCH_BENCH_DATA`, else `../shared/bench` beside the project, in a folder each:
 
 - `repo_queries/repos.json` and one file of queries a repository. The repositories themselves are
   checkouts at their pinned commits in `$CODESEARCH_BENCH_REPOS/<name>/`, else in the cache folder.
 - `cosqa/{corpus,queries.dev,qrels.dev}.jsonl`: Python functions and one right answer a query.
+- `meetings/dev.jsonl`: transcripts, questions and the turns that answer. `localisation/dev.jsonl`: see
+  `localise.py`.
 
-Both become `Collection`s: a folder to index, and questions with targets relative to that folder.
-Called by `quality.py`. It scores nothing.
+All become `Collection`s: a folder to index, and questions with targets relative to that folder.
+It scores nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from metrics import Target
 PROJECT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("CODESEARCH_BENCH_CACHE") or platformdirs.user_cache_path("codesearch-bench"))
 SETS = ("repo", "cosqa")
+_TURN_COLUMNS = 100
 
 
 class DataMissingError(Exception):
@@ -150,16 +154,52 @@ def load_cosqa() -> Collection:
             (source / f"{record['did']}.py").write_text(record["text"], encoding="utf-8", newline="")
         complete.touch()
     answers: dict[str, list[Target]] = {}
-    for record in _jsonl(folder / "qrels.dev.jsonl"):
+    for record in jsonl(folder / "qrels.dev.jsonl"):
         answers.setdefault(record["qid"], []).append(Target(f"{record['did']}.py"))
     queries = tuple(
         BenchQuery(record["qid"], record["text"], "question", tuple(answers[record["qid"]]))
-        for record in _jsonl(folder / "queries.dev.jsonl")
+        for record in jsonl(folder / "queries.dev.jsonl")
     )
     return Collection("cosqa", "cosqa", "python", source, queries, digest)
 
 
-def _jsonl(path: Path) -> list[dict[str, Any]]:
+def load_meetings() -> Collection:
+    """QMSum's validation half: a text file a meeting, turns wrapped with an empty line between them."""
+    raw = existing(data_folder() / "meetings" / "dev.jsonl").read_bytes()
+    digest = hashlib.sha256(raw).hexdigest()[:12]
+    source = CACHE / f"meetings-{digest}"
+    source.mkdir(parents=True, exist_ok=True)
+    queries = []
+    for meeting in map(json.loads, raw.decode("utf-8").splitlines()):
+        lines: list[str] = []
+        bounds = []  # first and last line of each turn
+        for speaker, text in meeting["turns"]:
+            first = len(lines) + 1
+            lines += textwrap.wrap(f"{speaker}: {text}", _TURN_COLUMNS) or [f"{speaker}:"]
+            bounds.append((first, len(lines)))
+            lines.append("")
+        name = meeting["name"]
+        (source / name).write_text("\n".join(lines), encoding="utf-8", newline="")
+        queries += [
+            BenchQuery(
+                f"{name.removesuffix('.txt')}/{position}",
+                asked["query"],
+                "meeting",
+                tuple(Target(name, bounds[first][0], bounds[last][1]) for first, last in asked["turns"]),
+            )
+            for position, asked in enumerate(meeting["queries"])
+        ]
+    return Collection("meetings", "meetings", "text", source, tuple(queries), digest)
+
+
+def existing(path: Path) -> Path:
+    """The path of a file of the data. Raises DataMissingError where it is not there."""
+    if not path.is_file():
+        raise DataMissingError(f"The benchmark data lacks {path.parent.name}/{path.name}.")
+    return path
+
+
+def jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 

@@ -131,13 +131,19 @@ def latest(system: str, *, besides: Path | None = None) -> dict[str, Any] | None
     return newest
 
 
-def facts(label: str, arguments: Sequence[str], settings: dict[str, Any], tokenizer: str) -> dict[str, Any]:
+def facts(
+    label: str,
+    arguments: Sequence[str],
+    settings: dict[str, Any],
+    tokenizer: str,
+    program: str = "quality.py",
+) -> dict[str, Any]:
     """Where a run comes from. Absolute paths in the command are cut to their last part."""
     shown = [Path(a).name if Path(a).is_absolute() else a for a in arguments]
     return {
         "label": label,
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["python tests/benchmarks/quality.py", *shown]),
+        "command": " ".join([f"python tests/benchmarks/{program}", *shown]),
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--", "codesearch", "indexer")),
         "versions": {"python": platform.python_version()} | _versions(),

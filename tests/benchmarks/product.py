@@ -21,11 +21,8 @@ from bench_data import CACHE, PROJECT, Collection
 from metrics import Returned
 
 MODES = ("hybrid", "single", "colbert", "lexical")
-_READ_PATH = frozenset(
-    """search.py candidates.py ranking.py signals.py sections.py groups.py evidence.py query_encoder.py
-    query_shape.py filters.py products.py status.py""".split()
-)
-"""Changes to these need no new index."""
+_READ_PATH = frozenset(("search.py", "query_encoder.py", "products.py", "status.py"))
+"""Changes to these, and to what lies in `retrieve`, need no new index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,8 @@ def write_path_digest() -> str:
     """One digest of all sources that an index depends on."""
     digest = hashlib.sha256()
     for path in sorted((PROJECT / "indexer").rglob("*")):
-        if path.suffix in {".py", ".scm"} and path.name not in _READ_PATH:
+        is_read = path.name in _READ_PATH or path.parent.name == "retrieve"
+        if path.suffix in {".py", ".scm"} and not is_read:
             digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
