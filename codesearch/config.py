@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from codesearch.choices import MODES, VECTOR_FAMILIES
+from indexer.disk.user_folders import config_folder
 from indexer.errors import InputError
 from indexer.settings import BuildSettings, WalkSettings
 
@@ -173,8 +174,8 @@ def load_config(
     def put(name: str, value: Any, source: str) -> None:
         values[name], sources[name] = value, source
 
-    user_file = user_config_file(environment)
-    for name, value in _read_user_file(user_file, required=_PREFIX + "CONFIG" in environment).items():
+    user_file, values_of_user = _user_settings(environment, warnings)
+    for name, value in values_of_user.items():
         if name not in _BY_NAME:
             raise InputError(f"{user_file} has the unknown key {name!r}; known are {', '.join(_BY_NAME)}.")
         put(name, _parsed(name, value, str(user_file)), str(user_file))
@@ -192,14 +193,12 @@ def load_config(
 
 
 def user_config_file(environment: Mapping[str, str] | None = None) -> Path:
-    """Where the user's file is looked for."""
+    """Where the user's file is looked for. Raises InputError where no home folder is known."""
     environment = os.environ if environment is None else environment
     named = environment.get(_PREFIX + "CONFIG")
     if named:
         return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("codesearch", appauthor=False)) / "config.toml"
+    return config_folder() / "config.toml"
 
 
 def _parsed(name: str, value: object, source: str) -> Any:
@@ -209,13 +208,29 @@ def _parsed(name: str, value: object, source: str) -> Any:
         raise InputError(f"{name} from {source}: {error}.") from None
 
 
-def _read_user_file(path: Path, *, required: bool) -> dict[str, Any]:
+def _user_settings(environment: Mapping[str, str], warnings: list[str]) -> tuple[Path, dict[str, Any]]:
+    """The user's file and what it holds; a folder that cannot be looked into is a warning, not an end."""
+    is_named = bool(environment.get(_PREFIX + "CONFIG"))
+    try:
+        path = user_config_file(environment)
+    except InputError:  # no home folder: no settings in it
+        return Path(), {}
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        if is_named:
+            raise InputError(f"CODESEARCH_CONFIG names {path}, which does not exist.") from None
+        return path, {}
+    except OSError as error:
+        if not is_named:
+            warnings.append(f"No settings of yours are read: {path} cannot be looked for ({error.strerror}).")
+            return path, {}
+    return path, _read_user_file(path)
+
+
+def _read_user_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if required:
-            raise InputError(f"CODESEARCH_CONFIG names {path}, which does not exist.") from None
-        return {}
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The configuration file {path} cannot be read: {error}.") from None
     except tomllib.TOMLDecodeError as error:

@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback
 from indexer.settings import STATE_FOLDER, BuildSettings, WalkSettings
@@ -22,7 +23,7 @@ def find_root(path: str | Path = ".") -> Path:
 
     Raises InputError where there is no such path, IndexMissingError where nothing above has an index.
     """
-    start = Path(path).expanduser().resolve()
+    start = expand_user(path).resolve()
     if not start.exists():
         raise InputError(f"There is no such folder: {path}.")
     indexed = _nearest_indexed(start)
@@ -40,7 +41,7 @@ def find_root_or_self(folder: Path) -> Path:
 
     Raises InputError for what is no folder.
     """
-    start = folder.expanduser().resolve()
+    start = expand_user(folder).resolve()
     if not start.exists():
         raise InputError(f"There is no such folder: {folder}.")
     if not start.is_dir():
@@ -64,7 +65,7 @@ def build_index(
     """Index a folder and say what was done; see `CodeIndex.build`."""
     from indexer.build import build
 
-    folder = Path(root).expanduser()
+    folder = expand_user(root)
     chosen = settings or (None if rebuild else recorded_settings(folder)) or BuildSettings()
     if model is not None:
         chosen = replace(chosen, model=model)

@@ -66,6 +66,7 @@ from indexer.storage.generations import (
 )
 from indexer.storage.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
 from indexer.storage.seals import Seal, seal_segment
+from indexer.storage.signing import require_key
 from indexer.storage.single_rows import build_single_index
 from indexer.storage.tables import Tables, make_tables, save_tables
 from indexer.storage.token_rows import build_multi_index
@@ -90,6 +91,7 @@ def build(
     try:
         root = _folder(root)
         checkpoint = open_checkpoint(settings.model)
+        require_key()
         state = prepare_state(root)
         with write_lock(state):
             return _Build(root, state, settings, checkpoint, progress, rebuild).run_locked()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from codesearch.answers.counting import counter_for
 from codesearch.render.passages import place
 from codesearch.render.sanitize import fence_for, label, visible
+from indexer.disk.programs import find_program
 from indexer.errors import InputError, StorageError
 from tui.session import Result
 
@@ -39,7 +39,7 @@ def editor_command(environment: Mapping[str, str], path: Path, line: int) -> lis
     """
     named = environment.get("VISUAL") or environment.get("EDITOR") or ""
     if not named:
-        found = next((name for name in ("nano", "vim", "vi") if shutil.which(name)), "")
+        found = next((name for name in ("nano", "vim", "vi") if find_program(name, environment)), "")
         if not found:
             raise InputError("No editor: set $EDITOR, for example EDITOR=vim.")
         named = found
@@ -47,9 +47,11 @@ def editor_command(environment: Mapping[str, str], path: Path, line: int) -> lis
         command = shlex.split(named)
     except ValueError:
         raise InputError(f"$EDITOR is not a command line: {named}") from None
-    if not command or shutil.which(command[0], path=environment.get("PATH")) is None:
+    program = find_program(command[0], environment) if command else None
+    if program is None:
         raise InputError(f"The editor {command[0] if command else named!r} is not there; set $EDITOR.")
-    return [*command, *_place_arguments(Path(command[0]).name.removesuffix(".exe"), str(path), line)]
+    editor = Path(program).name.removesuffix(".exe")
+    return [program, *command[1:], *_place_arguments(editor, str(path), line)]
 
 
 def _place_arguments(editor: str, path: str, line: int) -> list[str]:
@@ -89,11 +91,12 @@ def copy_with_tool(text: str, environment: Mapping[str, str]) -> bool:
         command = ["wl-copy"]
     elif environment.get("DISPLAY"):
         command = ["xclip", "-selection", "clipboard"]
-    if not command or shutil.which(command[0]) is None:
+    program = find_program(command[0], environment) if command else None
+    if program is None:
         return False
     try:
         done = subprocess.run(
-            command,
+            [program, *command[1:]],
             input=text.encode("utf-8"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -7,13 +7,14 @@ state folder that cannot be written costs the memory, never the session. No quer
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from indexer.disk.state_files import write_file
+from indexer.disk.user_folders import state_folder
+from indexer.errors import InputError
 from indexer.records import Mode
 
 MAX_HISTORY = 200
@@ -75,15 +76,18 @@ class RememberedState:
         )
 
 
-def default_state_file() -> Path:
-    """Where the state lies: the platform's state folder for this person."""
-    from platformdirs import user_state_path
+def default_state_file() -> Path | None:
+    """Where the state lies: the platform's state folder for this person; None where there is no place."""
+    try:
+        return state_folder() / "tui.json"
+    except InputError:
+        return None
 
-    return user_state_path("codesearch") / "tui.json"
 
-
-def load_state(path: Path) -> RememberedState:
+def load_state(path: Path | None) -> RememberedState:
     """The remembered state, field by field: what is missing or malformed takes its default."""
+    if path is None:
+        return RememberedState()
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -103,18 +107,15 @@ def load_state(path: Path) -> RememberedState:
     )
 
 
-def save_state(path: Path, state: RememberedState) -> bool:
-    """Write the state beside the file and rename it into place; False where that is not possible."""
-    temporary = ""
+def save_state(path: Path | None, state: RememberedState) -> bool:
+    """Write the state, whole or not at all; False where that is not possible."""
+    if path is None:
+        return False
+    content = json.dumps(asdict(state), ensure_ascii=False, indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(state), file, ensure_ascii=False, indent=1)
-        Path(temporary).replace(path)
+        write_file(path, content.encode("utf-8", "replace"), durable=False)
     except OSError:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         return False
     return True
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.disk.state_files import write_file
 from indexer.errors import InputError, StorageError
 
 BEGIN = "<!-- codesearch: begin; `codesearch init-agent --remove` takes this section out -->"
@@ -170,14 +168,4 @@ def _read(path: Path) -> str | None:
 
 def _replace(path: Path, text: str) -> None:
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    write_file(path, text.encode("utf-8"), mode=mode)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from codesearch.answers.drafts import Draft, ranges_of
 from codesearch.answers.lines import numbered_lines
+from indexer.disk.state_files import write_file
 from indexer.errors import InputError, StorageError
 from indexer.records import Passage
 
@@ -67,10 +68,8 @@ class Seen:
     def save(self, path: Path) -> None:
         """Write the memory, whole or not at all. Raises StorageError."""
         shown = {key: ranges_of(lines, max_gap=0) for key, lines in sorted(self._lines.items())}
-        temporary = path.with_name(path.name + ".new")
         try:
-            temporary.write_text(json.dumps({"schema": 1, "shown": shown}), encoding="utf-8")
-            temporary.replace(path)
+            write_file(path, json.dumps({"schema": 1, "shown": shown}).encode(), durable=False)
         except OSError as error:
             raise StorageError(
                 f"{path} cannot be written ({error.strerror}); name another file for --seen."

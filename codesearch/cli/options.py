@@ -14,6 +14,7 @@ import click
 from codesearch.choices import KINDS, MODES
 from codesearch.cli.console import is_terminal, put, put_colour, say
 from codesearch.config import Config, load_config
+from indexer.disk.user_folders import expand_user
 
 if TYPE_CHECKING:
     from codesearch.answers.findings import Findings
@@ -90,7 +91,7 @@ def remembering(seen_file: str | None) -> Iterator[Seen | None]:
         return
     from codesearch.answers.seen import Seen
 
-    path = Path(seen_file).expanduser()
+    path = expand_user(seen_file)
     seen = Seen.load(path)
     yield seen
     seen.save(path)
@@ -112,7 +113,7 @@ class Opened:
         if path in ("", "."):
             return self.folder
         try:
-            relative = Path(path).expanduser().resolve().relative_to(self.index.root).as_posix()
+            relative = expand_user(path).resolve().relative_to(self.index.root).as_posix()
         except ValueError:
             raise InputError(f"{path} is outside the indexed folder {self.index.root}.") from None
         return "" if relative == "." else relative
@@ -142,7 +143,7 @@ def open_index(path: str | None, flags: dict[str, Any], *, refresh: bool | None 
     index = CodeIndex.open(root)
     if config["refresh"]:
         _refresh(index, wanted=bool(refresh))
-    folder = Path(path).expanduser().resolve().relative_to(root).as_posix() if path else ""
+    folder = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
     return Opened(index, config, "" if folder == "." else folder)
 
 
@@ -150,7 +151,7 @@ def require_folder(path: str) -> Path:
     """The path, if it is a folder. Raises InputError with one sentence."""
     from indexer.errors import InputError
 
-    folder = Path(path).expanduser()
+    folder = expand_user(path)
     try:
         is_folder, exists = folder.is_dir(), folder.exists()
     except (OSError, ValueError):

@@ -164,9 +164,10 @@ def split_place(place: str) -> tuple[str, int | None]:
 
 def folder_of(file: str) -> Path:
     """The folder from which the index of a file is looked for. Raises InputError where there is none."""
+    from indexer.disk.user_folders import expand_user
     from indexer.errors import InputError
 
-    folder = Path(file).expanduser()
+    folder = expand_user(file)
     folder = folder if folder.is_dir() else folder.parent
     if not folder.is_dir():
         raise InputError(f"There is no such file: {file}.")

@@ -1,4 +1,6 @@
-"""How files of the state folder are made and looked at: never through a link, closed to other users.
+"""How small files are written whole or not at all, and how the state folder's are made and looked at.
+
+Never through a link, closed to other users.
 
 Whoever wrote a repository may have planted a `.codesearch` folder in it. Nothing that is written there
 may land elsewhere, and nothing elsewhere may be taken for part of the index. Not for files of the
@@ -8,6 +10,7 @@ indexed tree: those are `contained.py`'s.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -51,18 +54,24 @@ def create_file(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
 
 
-def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a small file: its name is taken by the whole content or not at all.
+def write_file(path: Path, content: bytes, *, durable: bool = True, mode: int = FILE_MODE) -> None:
+    """Write a small file: its name is taken by the whole content or not at all. Raises OSError.
 
     `durable` has it on the disk when this returns, and keeps that promise through a power cut.
     """
-    temporary = path.with_name(path.name + ".new")
-    with os.fdopen(create_file(temporary), "wb") as file:
-        file.write(content)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    temporary.replace(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.new")
+    try:
+        with os.fdopen(create_file(temporary), "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     if durable:
         sync_folder(path.parent)
 

@@ -6,9 +6,7 @@ remembered in the user's cache folder, so that a build pays for it once.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from indexer.disk.user_folders import cache_folder
+from indexer.disk.remembered import recall, remember
 from indexer.encoders.attention import Borders, make_attention
 from indexer.encoders.cpu_backbone import CpuBackbone
 from indexer.encoders.dense import apply_dense, load_dense
@@ -36,17 +34,12 @@ def ranks_alike(checkpoint: Checkpoint) -> bool:
     """True where bfloat16 changes no ranking beyond ties; computed once, then read from the cache."""
     machine = f"{platform.machine()}-{torch.backends.cpu.get_cpu_capability()}"
     key = f"{checkpoint.fingerprint[:32]}-{torch.__version__}-{machine}"
-    record = cache_folder() / "bfloat16" / f"{key.replace('/', '_').replace(' ', '_')}.json"
-    try:
-        return bool(json.loads(record.read_text(encoding="ascii"))["ranks_alike"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    record = key.replace("/", "_").replace(" ", "_")
+    known = recall("bfloat16", record).get("ranks_alike")
+    if isinstance(known, bool):
+        return known
     verdict = compare_types(checkpoint)
-    with contextlib.suppress(OSError):  # an unwritable cache costs time, nothing else
-        record.parent.mkdir(parents=True, exist_ok=True)
-        partial = record.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps({"ranks_alike": verdict}), encoding="ascii")
-        partial.replace(record)
+    remember("bfloat16", record, {"ranks_alike": verdict})
     return verdict
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.disk.user_folders import expand_user
 from indexer.errors import CheckpointError
 from indexer.models.architecture import Architecture, read_architecture
 from indexer.models.fingerprint import fingerprint_files
@@ -141,7 +142,7 @@ def open_checkpoint(name_or_folder: str, *, truncate_dim: int | None = None) -> 
 def _display_name(name_or_folder: str, root: Path) -> str:
     if root.parent == BUNDLED_FOLDER:
         return root.name
-    if Path(name_or_folder).expanduser().is_dir():
+    if expand_user(name_or_folder).is_dir():
         return name_or_folder
     return full_name(name_or_folder) or name_or_folder
 

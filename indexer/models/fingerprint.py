@@ -6,14 +6,11 @@ opening a large model costs it once.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from indexer.disk.user_folders import cache_folder
+from indexer.disk.remembered import recall, remember
 from indexer.errors import CheckpointError
 from indexer.models.weights import TensorFiles
 
@@ -36,22 +33,13 @@ def _digest(file: Path, name: str) -> str:
     status = file.stat()
     if status.st_size < _REMEMBERED_BYTES:
         return _check_and_hash(file, name)
-    record = (
-        cache_folder() / "weights" / (hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:32] + ".json")
-    )
     stamp = [status.st_size, status.st_mtime_ns]
-    try:
-        remembered = json.loads(record.read_text(encoding="ascii"))
-        if remembered["stamp"] == stamp:
-            return str(remembered["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    record = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:32]
+    known = recall("weights", record)
+    if known.get("stamp") == stamp and isinstance(known.get("sha256"), str):
+        return str(known["sha256"])
     digest = _check_and_hash(file, name)
-    with contextlib.suppress(OSError):  # an unwritable cache costs time, nothing else
-        record.parent.mkdir(parents=True, exist_ok=True)
-        partial = record.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps({"stamp": stamp, "sha256": digest}), encoding="ascii")
-        partial.replace(record)
+    remember("weights", record, {"stamp": stamp, "sha256": digest})
     return digest
 
 

@@ -7,11 +7,11 @@ lies in the folder.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from pathlib import Path
 
-from indexer.errors import CheckpointError, MissingExtraError
+from indexer.disk.user_folders import expand_user, hub_cache
+from indexer.errors import CheckpointError, InputError, MissingExtraError
 from indexer.models.known_models import KNOWN_MODELS
 
 BUNDLED_FOLDER = Path(__file__).parent
@@ -28,7 +28,7 @@ def find_folder(name_or_folder: str) -> Path:
         raise CheckpointError("The model's name is empty; name a folder, a hub model, or leave the default.")
     if _is_plain_name(name_or_folder) and (BUNDLED_FOLDER / name_or_folder / "config.json").is_file():
         return BUNDLED_FOLDER / name_or_folder
-    folder = Path(name_or_folder).expanduser()
+    folder = expand_user(name_or_folder)
     if folder.is_dir():
         return folder
     hub_name = full_name(name_or_folder)
@@ -56,7 +56,10 @@ def full_name(name: str) -> str | None:
 
 def cached_folder(hub_name: str) -> Path | None:
     """The snapshot of a hub model in the local cache, or None; imports nothing and asks nobody."""
-    folder = hub_cache() / ("models--" + hub_name.replace("/", "--"))
+    try:
+        folder = hub_cache() / ("models--" + hub_name.replace("/", "--"))
+    except InputError:  # no home folder, so no cache
+        return None
     snapshots = folder / "snapshots"
     candidates = []
     with contextlib.suppress(OSError, ValueError):
@@ -67,18 +70,6 @@ def cached_folder(hub_name: str) -> Path | None:
         if candidate.parent == snapshots and (candidate / "config.json").is_file():
             return candidate
     return None
-
-
-def hub_cache() -> Path:
-    """Where huggingface_hub keeps models, by the variables that it reads itself."""
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser()
-    home = os.environ.get("HF_HOME")
-    if home:
-        return Path(home).expanduser() / "hub"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache).expanduser() if cache else Path.home() / ".cache") / "huggingface" / "hub"
 
 
 def pull(name: str) -> Path:

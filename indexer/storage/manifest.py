@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.disk.state_files import write_file
+from indexer.disk.user_folders import key_file
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
 from indexer.settings import STATE_FOLDER
 from indexer.storage.seals import Seal
@@ -107,7 +108,8 @@ def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
         ) from error
     if not trust and not is_signed(content, str(signature)):
         raise ForeignIndexError(
-            f"The index in {root} was not built by you on this machine; build your own with"
+            f"The index in {root} is not signed with your key ({key_file()}); if you built it, set HOME and"
+            " XDG_STATE_HOME as they were then; else build your own with"
             f" `codesearch index --rebuild {root}`, or use it with `codesearch doctor --trust {root}` if you"
             " know where it comes from."
         )

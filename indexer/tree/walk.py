@@ -21,7 +21,8 @@ from indexer import path_roles
 from indexer.disk.contained import read_regular
 from indexer.records import FoundFile, SkippedFile
 from indexer.settings import STATE_FOLDER, WalkSettings
-from indexer.tree.git import GitError, GitFile, find_repository, is_ignored, list_files, worktree_owner
+from indexer.tree.git import GitFile, is_ignored, list_files, worktree_owner
+from indexer.tree.git_runner import GitError, find_repository
 from indexer.tree.ignore_rules import IgnoreRules
 from indexer.tree.skips import max_bytes, too_large
 

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from indexer.tree import git as git_files
-
 settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("seeded")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -123,4 +121,3 @@ def own_git_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
-    git_files._user_excludes.cache_clear()

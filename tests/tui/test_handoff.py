@@ -48,12 +48,14 @@ def programs(tmp_path):
 )
 def test_each_editor_is_told_the_line_in_its_way(programs, editor, arguments):
     environment = programs(editor.split()[0]) | {"EDITOR": editor}
-    assert editor_command(environment, Path("/r/a b.py"), 7) == arguments
+    program, *others = editor_command(environment, Path("/r/a b.py"), 7)
+    assert program == f"{environment['PATH']}/{arguments[0]}"
+    assert others == arguments[1:]
 
 
 def test_visual_comes_before_editor(programs):
     environment = programs("vim", "nano") | {"EDITOR": "vim", "VISUAL": "nano"}
-    assert editor_command(environment, Path("/a"), 1)[0] == "nano"
+    assert editor_command(environment, Path("/a"), 1)[0].endswith("/nano")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +67,18 @@ def test_a_missing_editor_is_a_sentence(programs, editor, sentence):
         editor_command(programs("vim") | {"EDITOR": editor}, Path("/a"), 1)
 
 
-def test_without_any_editor_the_sentence_says_how_to_set_one(monkeypatch):
-    monkeypatch.setenv("PATH", "/nonexistent")
+def test_without_any_editor_the_sentence_says_how_to_set_one():
     with pytest.raises(InputError, match="EDITOR=vim"):
-        editor_command({}, Path("/a"), 1)
+        editor_command({"PATH": "/nonexistent"}, Path("/a"), 1)
+
+
+@pytest.mark.parametrize("path", [".", "", ":/nonexistent", "/nonexistent:."])
+def test_no_program_of_the_folder_one_is_in_is_run(programs, tmp_path, monkeypatch, path):
+    programs("vim", "nano", "wl-copy")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is not there"):
+        editor_command({"EDITOR": "vim", "PATH": path}, Path("/a"), 1)
+    assert not copy_with_tool("x", {"WAYLAND_DISPLAY": "w", "PATH": path})
 
 
 def test_markdown_says_where_it_is_from():
@@ -128,21 +138,20 @@ def test_export_to_a_full_disk(tmp_path, monkeypatch):
         export(tmp_path / "a.md", "q", [result()])
 
 
-def test_the_desktops_clipboard_gets_the_text(tmp_path, programs, monkeypatch):
+def test_the_desktops_clipboard_gets_the_text(tmp_path, programs):
     if os.uname().sysname == "Darwin":
         pytest.skip("pbcopy is always there")
     where = tmp_path / "clipboard"
     path = programs("wl-copy", script=f"#!/bin/sh\n/bin/cat > {where}\n")["PATH"]
-    monkeypatch.setenv("PATH", path)
-    assert copy_with_tool("täxt", {"WAYLAND_DISPLAY": "w"})
+    assert copy_with_tool("täxt", {"WAYLAND_DISPLAY": "w", "PATH": path})
     assert where.read_text() == "täxt"
-    assert not copy_with_tool("x", {"DISPLAY": ":0"}), "xclip is not there"
-    assert not copy_with_tool("x", {}), "no desktop"
+    assert not copy_with_tool("x", {"DISPLAY": ":0", "PATH": path}), "xclip is not there"
+    assert not copy_with_tool("x", {"PATH": path}), "no desktop"
 
 
-def test_a_failing_clipboard_is_said(programs, monkeypatch):
-    monkeypatch.setenv("PATH", programs("xclip", script="#!/bin/sh\nexit 1\n")["PATH"])
-    assert not copy_with_tool("x", {"DISPLAY": ":0"})
+def test_a_failing_clipboard_is_said(programs):
+    environment = programs("xclip", script="#!/bin/sh\nexit 1\n")
+    assert not copy_with_tool("x", environment | {"DISPLAY": ":0"})
 
 
 def test_results_are_values():

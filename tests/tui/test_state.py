@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -60,7 +61,7 @@ def test_a_failed_write_keeps_the_old_state(tmp_path, monkeypatch):
     def full_disk(*args, **kwargs):
         raise OSError("no space")
 
-    monkeypatch.setattr(json, "dump", full_disk)
+    monkeypatch.setattr(os, "fchmod", full_disk)
     assert not save_state(path, RememberedState())
     assert load_state(path) == FULL
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]

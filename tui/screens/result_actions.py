@@ -6,11 +6,11 @@ A mixin of `SearchScreen` alone, so that asking and answering stay apart from do
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codesearch.choices import KINDS
 from codesearch.request import regex_problem
+from indexer.disk.user_folders import expand_user
 from indexer.errors import InputError
 from indexer.languages import LANGUAGES
 from indexer.records import Mode
@@ -175,7 +175,7 @@ class ResultActions(_Base):
             return
 
         def check(text: str) -> str:
-            path = Path(text).expanduser()
+            path = expand_user(text)
             if not text or path.is_dir():
                 return "Name a file."
             if path.exists():
@@ -185,7 +185,7 @@ class ResultActions(_Base):
         def write(answer: str | None) -> None:
             if answer is not None:
                 self.remember_query()
-                path = Path(answer).expanduser()
+                path = expand_user(answer)
                 self.post_message(ExportRequested(path, self.shown.title or self.query_text, chosen))
 
         title = f"export {len(chosen)} result{'s' if len(chosen) > 1 else ''}"

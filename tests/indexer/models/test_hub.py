@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import CheckpointError
-from indexer.models.hub import BUNDLED_FOLDER, cached_folder, find_folder, full_name, hub_cache, pull
+from indexer.models.hub import BUNDLED_FOLDER, cached_folder, find_folder, full_name, pull
 
 
 @pytest.fixture
@@ -71,18 +71,6 @@ def test_full_names() -> None:
     assert full_name("gte-modernbert-base") == "Alibaba-NLP/gte-modernbert-base"
     assert full_name("someone/something") == "someone/something"
     assert full_name("something") is None
-
-
-def test_cache_folder_follows_the_librarys_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(variable, raising=False)
-    assert hub_cache() == Path.home() / ".cache/huggingface/hub"
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert hub_cache() == Path("/x/huggingface/hub")
-    monkeypatch.setenv("HF_HOME", "/y")
-    assert hub_cache() == Path("/y/hub")
-    monkeypatch.setenv("HF_HUB_CACHE", "/z")
-    assert hub_cache() == Path("/z")
 
 
 def test_pull_asks_the_library_and_turns_its_errors_into_one_sentence(

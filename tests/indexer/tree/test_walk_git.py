@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from indexer.settings import WalkSettings
-from indexer.tree import git as git_files
+from indexer.tree import git_runner
 from indexer.tree.walk import walk
 from tests.indexer.walking import DEFAULT, found, git, put, skipped
 
@@ -142,6 +142,58 @@ def test_the_users_own_ignore_file_counts(tree: Path) -> None:
     assert found(tree) == ["a.py"]
 
 
+def test_excludes_of_includeif_count_where_git_says_so(tree: Path) -> None:
+    git(tree, "init", "-q")
+    put(tree, "a.py", "a.personal")
+    put(Path.home(), "ignore", text="*.personal\n")
+    put(Path.home(), "work.conf", text="[core]\n\texcludesFile = ~/ignore\n")
+    config = '[includeIf "gitdir:{}"]\n\tpath = ~/work.conf\n'
+    put(Path.home(), ".gitconfig", text=config.format(f"{tree}/"))
+    assert found(tree) == ["a.py"]
+    put(Path.home(), ".gitconfig", text=config.format("/elsewhere/"))
+    assert found(tree) == ["a.personal", "a.py"]
+
+
+@pytest.mark.parametrize("variable", ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"])
+def test_excludes_of_the_users_and_the_machines_configuration_count(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    git(tree, "init", "-q")
+    put(tree, "a.py", "a.personal")
+    put(Path.home(), "ignore", text="*.personal\n")
+    put(Path.home(), "config", text="[core]\n\texcludesFile = ~/ignore\n")
+    monkeypatch.setenv(variable, str(Path.home() / "config"))
+    assert found(tree) == ["a.py"]
+
+
+def test_excludes_of_a_command_line_that_runs_git_count(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(tree, "init", "-q")
+    put(tree, "a.py", "a.personal")
+    put(Path.home(), "ignore", text="*.personal\n")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.excludesFile")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "~/ignore")
+    assert found(tree) == ["a.py"]
+
+
+def test_the_repositorys_own_configuration_names_no_ignore_file(tree: Path) -> None:
+    git(tree, "init", "-q")
+    put(tree, "a.py", "a.personal", "b.theirs")
+    put(Path.home(), ".config/git/ignore", text="*.personal\n")
+    put(tree.parent, "theirs", text="*.theirs\n")
+    git(tree, "config", "core.excludesFile", str(tree.parent / "theirs"))
+    assert found(tree) == ["a.py", "b.theirs"]
+
+
+def test_git_is_not_taken_from_the_tree(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(tree, "init", "-q")
+    put(tree, "git", text=f"#!/bin/sh\ntouch {tree.parent}/mark\n")
+    (tree / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f".{os.pathsep}{os.environ['PATH']}")
+    assert found(tree) == ["git"]
+    assert not (tree.parent / "mark").exists()
+
+
 @pytest.mark.parametrize("seed", range(16))
 def test_random_trees_are_seen_as_git_sees_them_with_git_and_without(tree: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -189,7 +241,7 @@ def test_a_git_that_hangs_or_fails_is_done_without(tree: Path, monkeypatch: pyte
     git(tree, "init", "-q")
     put(tree, "a.py")
     os.mkfifo(tree / ".gitignore")
-    monkeypatch.setattr(git_files, "GIT_SECONDS", 0.3)
+    monkeypatch.setattr(git_runner, "GIT_SECONDS", 0.3)
     assert found(tree) == ["a.py"]
 
 

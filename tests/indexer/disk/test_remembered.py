@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from indexer.disk.remembered import recall, remember
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "codesearch"
+
+
+def test_what_was_remembered_comes_back(cache):
+    assert recall("kind", "name") == {}
+    remember("kind", "name", {"stamp": [1, 2]})
+    assert recall("kind", "name") == {"stamp": [1, 2]}
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"\xff", b"[" * 100_000])
+def test_a_damaged_record_is_none(cache, content):
+    (cache / "kind").mkdir(parents=True)
+    (cache / "kind" / "name.json").write_bytes(content)
+    assert recall("kind", "name") == {}
+
+
+def test_without_a_folder_for_it_nothing_is_remembered(cache, monkeypatch):
+    cache.write_text("a file")
+    remember("kind", "name", {"a": 1})
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    remember("kind", "name", {"a": 1})
+    assert recall("kind", "name") == {}
