@@ -32,7 +32,7 @@ from indexer.retrieve.expressions import compile_expression
 from indexer.retrieve.globs import PathGlobs
 from indexer.settings import WalkSettings
 from indexer.tree.walk import walk
-from indexer.words import split_identifier
+from indexer.words import identifiers, normalised, split_identifier
 
 MAX_BYTES = 64_000_000
 """Text kept in memory; what lies beyond is not searched, and the notes say so."""
@@ -41,8 +41,6 @@ REGEX_SECONDS = 2.0
 CONTEXT_LINES = 4
 _CHARS_PER_TOKEN = 4
 NOTE = "There is no index yet: these are plain word matches. F9 builds the index."
-
-_WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ class PlainText:
             for file in self._read()
             if globs.passes(file.path) and (not request.languages or file.language in request.languages)
         ]
-        lowered = [f"{file.path}\n{file.text}".lower() for file in files]
+        lowered = [normalised(f"{file.path}\n{file.text}").lower() for file in files]
         n_with = {word: sum(word in text for text in lowered) for word in words}
         weights = {word: math.log(1 + len(files) / n) for word, n in n_with.items() if n}
         pattern = compile_expression(request.regex or "")
@@ -136,13 +134,13 @@ class PlainText:
 
 
 def _query_words(query: str) -> list[str]:
-    parts = [part for word in _WORD.findall(query) for part in split_identifier(word)]
-    telling = [part for part in parts if part not in STOP_WORDS and len(part) > 1]
+    parts = [part for name in identifiers(query) for part in split_identifier(name)]
+    telling = [part for part in parts if part not in STOP_WORDS and (len(part) > 1 or not part.isascii())]
     return list(dict.fromkeys(telling or parts))
 
 
 def _best_window(file: SourceFile, weights: dict[str, float]) -> Passage:
-    lines = file.text.lower().split("\n")
+    lines = normalised(file.text).lower().split("\n")
     found = [frozenset(word for word in weights if word in line) for line in lines]
     best_line, best_score = 0, -1.0
     for i, here in enumerate(found):
@@ -151,7 +149,7 @@ def _best_window(file: SourceFile, weights: dict[str, float]) -> Passage:
             score = sum(weights[word] for word in around) + 0.1 * sum(weights[word] for word in here)
             if score > best_score:
                 best_line, best_score = i, score
-    in_path = sum(weight for word, weight in weights.items() if word in file.path.lower())
+    in_path = sum(weight for word, weight in weights.items() if word in normalised(file.path).lower())
     score = (max(best_score, 0.0) + in_path) / (2.1 * sum(weights.values()))
     return _window(file, best_line, score, tuple(weights))
 
@@ -163,12 +161,15 @@ def _window(file: SourceFile, line: int, score: float, words: tuple[str, ...]) -
         last -= 1
     text = "\n".join(lines[first:last]) + "\n"
     start_char = sum(len(other) + 1 for other in lines[:first])
+    pieces = [normalised(character).lower() for character in text]
+    origin = [at for at, piece in enumerate(pieces) for _ in piece]
+    folded = "".join(pieces)
     matches = []
     for word in words:
-        match = re.search(re.escape(word), text, re.IGNORECASE)
-        if match is not None:
-            start, end = start_char + match.start(), start_char + match.end()
-            matches.append(WordMatch(word, match.group(), start, end, 1.0))
+        at = folded.find(word)
+        if at >= 0:
+            start, end = origin[at], origin[at + len(word) - 1] + 1
+            matches.append(WordMatch(word, text[start:end], start_char + start, start_char + end, 1.0))
     return Passage(
         path=file.path,
         start_line=first + 1,

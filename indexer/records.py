@@ -225,6 +225,20 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class QueryUsed:
+    """What counted of a query that is too long to count whole."""
+
+    text: str | None
+    """What the model read; None where it read all of the query, or no model was asked."""
+    words: tuple[str, ...]
+    """The words that were looked up."""
+    n_words: int
+    """Distinct words of the query."""
+    n_tokens: int
+    """Tokens of the query; 0 where no model was asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchRequest:
     """A question and what may answer it. Filters are conjunctive; an empty filter lets all pass."""
 

@@ -29,6 +29,7 @@ from indexer.records import (
     Hit,
     Int64Array,
     Mode,
+    QueryUsed,
     QueryVectors,
     SearchRequest,
     Span,
@@ -37,13 +38,14 @@ from indexer.records import (
 from indexer.retrieve.candidates import CandidateGatherer, Gathered
 from indexer.retrieve.evidence import EvidenceFinder
 from indexer.retrieve.filters import make_filters
-from indexer.retrieve.query_shape import QueryShape, query_shape
+from indexer.retrieve.query_digest import QueryDigest, digest
+from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.section_ranking import row_rarities
 from indexer.retrieve.signals import FileFacts, PathSignals, path_signals
 from indexer.storage.database import StoreReader
 from indexer.storage.facts import number, walk_settings
-from indexer.storage.full_text import rarity
+from indexer.storage.full_text import counts, rarity
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.storage.manifest import Manifest, read_manifest, state_folder
 from indexer.storage.single_rows import SingleVectors
@@ -52,12 +54,14 @@ from indexer.storage.tables import load_tables
 from indexer.storage.token_rows import MultiVectors
 from indexer.tree.freshness import find_stale, stale_among
 from indexer.vectors.cores import beside, one_blas_thread
+from indexer.words import query_words
 
 _OPEN_ATTEMPTS = 20
 """A build may swap and remove a generation between reading the manifest and pinning what it names."""
 
 _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
+_CACHED_DIGESTS = 16
 _KNOWN_FILES = 20_000
 """Files of which path and language are remembered: some 200 bytes each."""
 
@@ -73,8 +77,11 @@ class SearchResult:
     truncated: bool
     """True: a time limit ended the search early and hits may be missing."""
     query: str = ""
+    """What was compared: the query, or what counts of it."""
     vectors: QueryVectors | None = None
     """What the query became, for `explain`; None in lexical mode."""
+    used: QueryUsed | None = None
+    """What counted of a query that is too long to count whole; None for all of it."""
     has_words: bool = True
     """False: its words were looked for, and no indexed text holds any of them."""
 
@@ -174,20 +181,17 @@ class Searcher:
         mode = request.mode
         self._check_mode(mode)
         filters = make_filters(request, self._store, self._tables)
-        shape = query_shape(request.query, self.root.name)
-        n_regions = len(self._tables.regions)
-        asked = beside(
-            lambda: (
-                self._gatherer.look_up(shape, mode, filters),
-                rarity(self._store.query, sorted(shape.stems), n_regions),
-            )
-        )
-        vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(request.query)
+        part = self._digest(request.query, mode is not Mode.LEXICAL)
+        shape = query_shape(request.query, self.root.name, part.words if part.used else None)
+        asked = beside(lambda: (self._gatherer.look_up(shape, mode, filters), self._counts(shape.stems)))
+        vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(part.text)
         near = self._gatherer.look_near(vectors, mode, filters)
-        looked_up, rarities = asked()
+        looked_up, n_with = asked()
+        n_regions = len(self._tables.regions)
+        rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
         gathered = self._gatherer.gather(looked_up, near, vectors, mode, filters)
         file_of, signals = self._file_signals(shape, rarities, gathered)
-        row_weights = None if vectors is None else row_rarities(request.query, vectors.tokens, rarities)
+        row_weights = None if vectors is None else row_rarities(part.text, vectors.tokens, rarities)
         ranked = rank(gathered, file_of, signals, mode, row_weights)
         hits = self._hits(gathered, ranked, request.k)
         return SearchResult(
@@ -195,10 +199,28 @@ class Searcher:
             n_candidates=len(gathered.region),
             elapsed_seconds=time.monotonic() - started,
             truncated=filters.timed_out,
-            query=request.query,
+            query=part.text,
             vectors=vectors,
-            has_words=mode in (Mode.COLBERT, Mode.SINGLE) or looked_up.finds_words or shape.drops_words,
+            used=part.used,
+            has_words=mode in (Mode.COLBERT, Mode.SINGLE)
+            or looked_up.finds_words
+            or any(self._counts({stem(word) for word in query_words(request.query)}).values()),
         )
+
+    def _counts(self, stems: Iterable[str]) -> dict[str, int]:
+        """How many regions hold each stemmed word."""
+        return counts(self._store.query, sorted(stems))
+
+    @cached_property
+    def _digest(self) -> Callable[[str, bool], QueryDigest]:
+        """What counts of a query, which a model reads or not; the last few are remembered."""
+
+        def made(query: str, is_read: bool) -> QueryDigest:
+            room = self._tokenizer.query_room if is_read else 0
+            count_tokens = self._tokenizer.count if is_read else None
+            return digest(query, self._counts, len(self._tables.regions), room, count_tokens)
+
+        return lru_cache(_CACHED_DIGESTS)(made)
 
     def explain(self, result: SearchResult, hit: Hit) -> Hit:
         """A hit of a result with its matches: which words of the code answer which of the query."""

@@ -192,6 +192,12 @@ class ChunkTokenizer:
             n_tail=tail,
         )
 
+    @property
+    def query_room(self) -> int:
+        """Tokens of a query that the model reads, beside specials, prefix and prompt."""
+        room = self._checkpoint.query_tokens - self._n_lead - self._n_tail - len(self._query_prefix)
+        return max(1, room - self.count(self._checkpoint.query_prompt))
+
     def tokenize_query(self, query: str) -> TokenizedQuery:
         """A query as the model reads it, cut to the checkpoint's query length."""
         checkpoint, prefix = self._checkpoint, self._query_prefix

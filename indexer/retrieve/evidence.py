@@ -14,13 +14,14 @@ import numpy as np
 
 from indexer.embeddings.embedding_store import NOWHERE
 from indexer.records import Chunk, Float32Array, Int64Array, QueryToken, QueryVectors, WordMatch
+from indexer.words import word_at
 
 if TYPE_CHECKING:
     from indexer.embeddings.embedding_store import SegmentReader
     from indexer.storage.tables import Tables
     from indexer.vectors.codec import RowCodec
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\w")
 _LEAST_SIMILARITY = 0.35
 """Cosine under which a query word is said to have found nothing."""
 
@@ -121,10 +122,5 @@ def _word_at(text: str, at: int) -> tuple[int, int]:
     """
     while at < len(text) and text[at].isspace():
         at += 1
-    inside = _WORD.match(text, at)
-    if inside is None:
-        return at, min(at + 1, len(text))
-    start = at
-    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
-        start -= 1
-    return start, inside.end()
+    start, end = word_at(text, at)
+    return (start, end) if start < end else (at, min(at + 1, len(text)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,16 +12,15 @@ import Stemmer
 from indexer.words import STOP_WORDS, identifiers, joined, query_words, split_identifier
 
 # Each word is begun at once only: a pasted key of 100,000 letters costs no more than its length.
-_CODE = re.compile(
+CODE = re.compile(
     r"`[^`]+`|(?<!\w)(?:\w+(?:(?:::|\.|->|#)\w+)+|[A-Za-z0-9]+_\w+|[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]\w*)"
 )
+_MIXED = re.compile(r"\w+")
 _CAPITALISED = re.compile(r"[A-Z][a-z]\w*")
 _TEST_WORDS = frozenset({"test", "mock", "benchmark", "spec", "fixtur"})
 _DOCUMENT_WORDS = frozenset({"doc", "document", "readm", "guid", "exampl", "tutori", "changelog", "handbook"})
 _STEMMER = Stemmer.Stemmer("porter")
 _MAX_GRAM = 4
-_MAX_WORDS = 48
-"""Distinct words of a long query that are looked up: the rest adds time and no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,6 @@ class QueryShape:
 
     words: tuple[str, ...]
     """Distinct lower-case words for full-text search, in order."""
-    drops_words: bool
-    """There are more that tell: the name of the repository searched, or beyond the first forty-eight."""
     stems: frozenset[str]
     """Stemmed parts of its telling words, without the name of the repository searched."""
     identifiers: frozenset[str]
@@ -55,28 +53,34 @@ def stems_of(text: str) -> frozenset[str]:
     return frozenset(stem(part) for name in identifiers(text) for part in split_identifier(name))
 
 
-def query_shape(query: str, repository: str) -> QueryShape:
-    """Take a query apart; `repository` is the name of the searched folder, which tells nothing within it."""
+def query_shape(query: str, repository: str, words: Sequence[str] | None = None) -> QueryShape:
+    """Take a query apart; `repository` is the name of the searched folder, which tells nothing within it.
+
+    `words` are those of its `query_words` that count; all of them by default.
+    """
+    every = query_words(query) if words is None else list(words)
+    counted = None if words is None else {stem(word) for word in every}
     parts = [part for name in identifiers(query) for part in split_identifier(name)]
     telling = {stem(part) for part in parts if part not in STOP_WORDS} or {stem(part) for part in parts}
     own = stems_of(repository)
     tokens = query.split()
-    named = {joined(name) for match in _CODE.finditer(query) for name in identifiers(match.group())}
+    named = {name for match in CODE.finditer(query) for name in _joined_names(match.group())}
     is_identifier = len(tokens) == 1
     if is_identifier:
-        named |= {joined(name) for name in identifiers(query)}
+        named |= _joined_names(query)
     else:
         named |= {joined(token) for token in tokens[1:] if _CAPITALISED.fullmatch(token)}
-    every = query_words(query)
-    words = [word for word in every if stem(word) not in own] or every
+    if counted is not None:
+        telling &= counted
+        named = {name for name in named if stem(name) in counted}
     grams = {
         "".join(parts[start : start + n])
         for n in range(2, _MAX_GRAM + 1)
-        for start in range(min(len(parts), 256) - n + 1)
+        for start in range(len(parts) - n + 1)
+        if counted is None or all(stem(part) in counted for part in parts[start : start + n])
     }
     return QueryShape(
-        words=tuple(words[:_MAX_WORDS]),
-        drops_words=len(every) > min(len(words), _MAX_WORDS),
+        words=tuple([word for word in every if stem(word) not in own] or every),
         stems=frozenset(telling - own or telling),
         identifiers=frozenset(named - {joined(repository)}),
         grams=frozenset(grams),
@@ -84,3 +88,10 @@ def query_shape(query: str, repository: str) -> QueryShape:
         wants_tests=bool(telling & _TEST_WORDS),
         wants_documents=bool(telling & _DOCUMENT_WORDS),
     )
+
+
+def _joined_names(text: str) -> set[str]:
+    """The identifiers of a text, and its whole words where these mix scripts, as names do too."""
+    return {joined(name) for name in identifiers(text)} | {
+        joined(word) for word in _MIXED.findall(text) if not word.isascii()
+    }

@@ -16,6 +16,7 @@ import numpy as np
 from indexer.records import Float32Array, Int64Array, QueryToken
 from indexer.retrieve.groups import over_largest, top_three
 from indexer.retrieve.query_shape import stems_of
+from indexer.words import is_unspaced, word_at
 
 _WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 1.0}
 """What a ranker's largest value adds to a region's score."""
@@ -35,16 +36,25 @@ def row_rarities(query: str, tokens: Sequence[QueryToken], rarities: Mapping[str
         start, end = token.start_char, token.end_char
         if not any(character.isalnum() for character in query[start:end]):
             continue
-        while start > 0 and query[start - 1].isalnum():
-            start -= 1
-        while end < len(query) and query[end].isalnum():
-            end += 1
+        first = next(at for at in range(start, end) if query[at].isalnum())
+        if is_unspaced(query[first]):
+            low, high = word_at(query, first)
+            start, end = min(start, low), max(end, high)
+        else:
+            while start > 0 and _is_spaced(query[start - 1]):
+                start -= 1
+            while end < len(query) and _is_spaced(query[end]):
+                end += 1
         rarity = max((rarities.get(stem, 0.0) for stem in stems_of(query[start:end])), default=0.0)
         found[row] = rarity**_RARITY_POWER
     total = float(found.sum())
     if total <= 0:
         return np.full(len(tokens), 1.0 / max(1, len(tokens)), np.float32)
     return found / np.float32(total)
+
+
+def _is_spaced(character: str) -> bool:
+    return character.isalnum() and not is_unspaced(character)
 
 
 def section_scores(parts: Mapping[str, Float32Array], file_of: Int64Array, n_files: int) -> Float32Array:

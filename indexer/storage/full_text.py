@@ -1,6 +1,7 @@
 """BM25 over SQLite's FTS5: a table of regions (path, symbol, body) and one of symbols (leaf, full name).
 
-The tables hold split words (`words.py`) and no content of their own: a row is removed by handing
+The tables hold split words (`words.py`), which stand between spaces in one spelling and lower case, so
+that FTS5 only stems them; they have no content of their own: a row is removed by handing
 FTS5 the same words again, which the row functions make from the stored text. Not ranking: scores
 leave here as BM25 gives them, sign turned so that higher is better.
 """
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import math
 import sqlite3
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
-from indexer.words import last_name, words
+from indexer.words import is_unspaced, last_name, words
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -29,6 +29,8 @@ REGION_WEIGHTS = (3.0, 5.0, 3.0)
 """bm25 weights of path, symbol and body."""
 SYMBOL_WEIGHTS = (2.0, 1.0)
 """bm25 weights of a symbol's last name and its full name."""
+
+_HIGHEST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
     for table, columns in _COLUMNS.items():
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5({', '.join(columns)}, content='',"
-            " tokenize='porter unicode61 remove_diacritics 2')"
+            " tokenize='porter ascii')"
         )
     connection.execute(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {REGIONS}_terms USING fts5vocab('{REGIONS}', 'row')"
@@ -126,7 +128,7 @@ def _search(
 ) -> LexicalMatches:
     rows: list[tuple[Any, ...]] = []
     if query_words:
-        match = " OR ".join('"' + word.replace('"', '""') + '"' for word in query_words)
+        match = " OR ".join(f'"{word}"{"*" if _is_beginning(word) else ""}' for word in query_words)
         score, body = (f"-bm25({table}, {', '.join(map(str, w))})" for w in (weights, body_weights))
         rows = query(
             f"SELECT rowid, {score} AS score, {body} FROM {table}"
@@ -141,16 +143,21 @@ def _search(
     )
 
 
-def rarity(query: Query, stems: Iterable[str], n_regions: int) -> dict[str, float]:
-    """How telling each stemmed word is: log(1 + regions / (1 + regions that hold it))."""
+def counts(query: Query, stems: Iterable[str]) -> dict[str, int]:
+    """How many regions hold each stemmed word."""
     found = {}
     for stem in stems:
-        rows = query(f"SELECT doc FROM {REGIONS}_terms WHERE term = ?", (_without_diacritics(stem),))
-        found[stem] = math.log(1.0 + n_regions / (1.0 + (rows[0][0] if rows else 0)))
+        last = stem + _HIGHEST if _is_beginning(stem) else stem
+        rows = query(f"SELECT max(doc) FROM {REGIONS}_terms WHERE term >= ? AND term <= ?", (stem, last))
+        found[stem] = rows[0][0] or 0
     return found
 
 
-def _without_diacritics(word: str) -> str:
-    """As `remove_diacritics` leaves a word in the tables."""
-    decomposed = unicodedata.normalize("NFD", word)
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+def rarity(n_with: int, n_regions: int) -> float:
+    """How telling a word is that so many of all regions hold."""
+    return math.log(1.0 + n_regions / (1.0 + n_with))
+
+
+def _is_beginning(word: str) -> bool:
+    """Whether a word is one character of a script without spaces: any pair that it begins has it."""
+    return len(word) == 1 and is_unspaced(word)

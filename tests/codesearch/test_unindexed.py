@@ -104,3 +104,20 @@ def test_an_empty_folder_is_a_sentence(tmp_path):
     (tmp_path / "nothing").mkdir()
     with pytest.raises(NothingToIndexError, match="no text"):
         PlainText(tmp_path / "nothing").search(SearchRequest("lamp"))
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("parse_config", "parse"),
+        ("端口占用", "端口"),
+        ("größe", "Größe"),
+        ("GRO\u0308SSE", "Größe"),
+        ("误", "误"),
+    ],
+)
+def test_words_of_every_script_are_found_in_place(tmp_path, query, word):
+    text = "# 端口8080报错误\n# 请调用parse_config函数\n# Größe\n"
+    (tmp_path / "a.py").write_text(text)
+    (passage,) = PlainText(tmp_path).search(SearchRequest(query)).passages
+    assert text[passage.evidence.matches[0].start_char :].startswith(word)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +13,10 @@ from indexer.words import (
     identifiers,
     joined,
     last_name,
+    names,
     query_words,
     split_identifier,
+    word_at,
     words,
 )
 
@@ -30,6 +34,9 @@ from indexer.words import (
         ("utf8", ["utf", "8"]),
         ("größeMessen", ["größe", "messen"]),
         ("привет2Мир", ["привет", "2", "мир"]),
+        ("parse_configом", ["parse", "config", "ом"]),
+        ("端口被占", ["端口", "口被", "被占"]),
+        ("锁", ["锁"]),
     ],
 )
 def test_identifiers_split_where_people_see_words(identifier, parts):
@@ -68,9 +75,9 @@ def test_hashes_are_no_words():
 
 
 def test_what_is_no_word_is_not_remembered():
-    before = module._words_of.cache_info().misses
+    before = module._parts_and_whole.cache_info().misses
     assert module.words("y" * 100_000) == []
-    assert module._words_of.cache_info().misses == before
+    assert module._parts_and_whole.cache_info().misses == before
 
 
 def test_questions_lose_the_words_that_only_ask():
@@ -93,3 +100,44 @@ def test_words_of_any_text_are_lower_case_and_never_empty(text):
         assert word
         assert word == word.lower()
         assert not any(c.isspace() for c in word)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("调用parse_config函数", ["调用", "parse_config", "函数"]),
+        ("端口8080被占用时报错EADDRINUSE错误", ["端口", "8080", "被占用时报错", "EADDRINUSE", "错误"]),
+        ("設定loadConfigを呼ぶ", ["設定", "loadConfig", "を呼ぶ"]),
+        ("parse_config를", ["parse_config", "를"]),
+        ("โหลดconfigไฟล์", ["โหลด", "config", "ไฟล์"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("ＥＡＤＤＲ x² ﬁle", ["EADDR", "x2", "file"]),
+    ],
+)
+def test_an_identifier_is_found_inside_any_script(text, found):
+    assert list(identifiers(text)) == found
+
+
+@pytest.mark.parametrize("text", ["café", "パーサー", "한국어", "Ёлка", "naïve_größe"])
+def test_both_spellings_of_an_accented_letter_are_one_word(text):
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    assert words(composed) == words(decomposed)
+    assert query_words(composed) == query_words(decomposed)
+    assert joined(composed) == joined(decomposed)
+
+
+@given(st.text(alphabet="错误端口被占用ab_é "), st.text(alphabet="错误端口被占用", min_size=1))
+def test_what_stands_in_a_text_of_a_script_without_spaces_is_found(before, run):
+    found = words(before + run)
+    asked = query_words(run)
+    assert all(any(word.startswith(each) for word in found) for each in asked)
+    assert len(run) == 1 or set(asked) <= set(found)
+
+
+def test_the_word_at_a_place_ends_where_the_script_does():
+    text = "调用parse_config函数 cafe\u0301_x"
+    assert [text[slice(*word_at(text, at))] for at in (0, 1, 2, 13, 14, 15, 16, 17, 22)] == [
+        "调用", "调用", "parse_config", "parse_config", "函数", "函数", "", "cafe\u0301_x", "cafe\u0301_x",
+    ]  # fmt: skip
+    assert [match.group() for match in names("用parse2(函数, 9)")] == ["用", "parse2", "函数"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from codesearch.answers.evidence import telling
 from indexer.records import Passage, WordMatch
+from indexer.words import names
 from tui.text.syntax import pieces_of
 from tui.theme import level_of
 
@@ -27,7 +28,6 @@ _UNSAFE = re.compile(
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 """Controls, and characters that hide or reorder what stands around them."""
-_WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def safe_line(text: str) -> str:
 
 def words_of(line: str) -> Iterator[re.Match[str]]:
     """The identifiers of a line."""
-    return _WORD.finditer(line)
+    return names(line)
 
 
 def passage_document(passage: Passage) -> Document:

@@ -55,6 +55,17 @@ def test_parts_of_one_word_count_once_with_the_best_of_them():
     assert matches == (WordMatch("addRoute", "add_route", 4, 13, 0.9),)
 
 
+def test_a_word_ends_where_its_script_does():
+    query, text = "报错parse_config", "// 调用parse_config时报错"
+    tokens = (QueryToken("报错", 0, 2), QueryToken("config", 8, 14))
+    starts = np.array([5, 17, 19])
+    similarities = np.array([[0.2, 0.3, 0.9], [0.9, 0, 0]], np.float32)
+    assert match_words(query, tokens, similarities, text, starts, 0) == (
+        WordMatch("报错", "报错", 18, 20, 0.9),
+        WordMatch("parse_config", "parse_config", 5, 17, 0.9),
+    )
+
+
 def test_marks_and_specials_of_the_query_match_nothing():
     assert match("?! ->", [(0, 0.9), (1, 0.9)]) == ()
 

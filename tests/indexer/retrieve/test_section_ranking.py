@@ -17,6 +17,13 @@ def test_rows_weigh_as_the_square_of_their_words_rarity() -> None:
     np.testing.assert_allclose(found, [0, 0, 0.1, 0, 0.9, 0, 0], rtol=1e-6)
 
 
+def test_rows_of_a_script_without_spaces_weigh_as_their_pairs() -> None:
+    query = "灯塔在parse"
+    tokens = [QueryToken(query[at], at, at + 1) for at in range(3)] + [QueryToken("parse", 3, 8)]
+    found = row_rarities(query, tokens, {"灯塔": 3.0, "塔在": 1.0, "pars": 2.0})
+    np.testing.assert_allclose(found, np.array([9, 1, 1, 4]) / 15, rtol=1e-6)
+
+
 def test_where_no_word_tells_all_rows_count_alike() -> None:
     tokens = [QueryToken("", 0, 0), QueryToken("why", 0, 3)]
     assert row_rarities("why", tokens, {}).tolist() == [0.5, 0.5]

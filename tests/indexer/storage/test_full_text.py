@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import random
 import sqlite3
+import unicodedata
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from indexer.storage.full_text import (
     SYMBOLS,
     LexicalRow,
     add_rows,
+    counts,
     create_tables,
     rarity,
     region_rows,
@@ -50,6 +52,11 @@ def reading(connection):
 def found(connection, text, limit=10):
     """Row ids, best first."""
     return search_regions(reading(connection), query_words(text), limit).row_ids.tolist()
+
+
+def weighed(connection, stems):
+    """Rarity by stem, of eight regions."""
+    return {each: rarity(n, 8) for each, n in counts(reading(connection), stems).items()}
 
 
 def check(connection, table=REGIONS):
@@ -103,16 +110,43 @@ def test_symbols_are_found_by_their_last_name_first(connection):
 def test_rare_words_tell_more(connection):
     rows = [LexicalRow(i, ("", "", "common routing" if i else "common rare")) for i in range(8)]
     add_rows(connection, REGIONS, rows)
-    rarities = rarity(reading(connection), ["common", "rout", "rare", "unknown"], 8)
+    rarities = weighed(connection, ["common", "rout", "rare", "unknown"])
     assert rarities["common"] < rarities["rout"] < rarities["rare"] < rarities["unknown"]
     assert rarities["rare"] == pytest.approx(math.log(1 + 8 / 2))
 
 
 def test_a_word_with_diacritics_is_as_rare_as_it_is(connection):
     add_rows(connection, REGIONS, [LexicalRow(i, ("", "", "café" if i else "cafe über")) for i in range(8)])
-    rarities = rarity(reading(connection), [stem("café"), stem("über")], 8)
-    assert rarities[stem("café")] == pytest.approx(math.log(1 + 8 / 9))
-    assert rarities[stem("über")] == pytest.approx(math.log(1 + 8 / 2))
+    of_cafe, of_over = (stem(word) for word in query_words("café über"))
+    rarities = weighed(connection, [of_cafe, of_over])
+    assert rarities[of_cafe] == pytest.approx(math.log(1 + 8 / 9))
+    assert rarities[of_over] == pytest.approx(math.log(1 + 8 / 2))
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (
+            "# 端口8080被占用时报错EADDRINUSE错误",
+            ["EADDRINUSE", "端口", "被占用", "报错", "8080", "误", "占"],
+        ),
+        ("请调用parse_config函数", ["parse_config", "config", "函数", "调用"]),
+        ("設定ファイルをload_configで読む", ["load_config", "ファイル", "設定", "読"]),
+        ("parse_config를 호출하지 않으면", ["parse_config", "호출", "않으면"]),
+        ("อ่านไฟล์config", ["config", "ไฟล์"]),
+        ("यह हिन्दी है", ["हिन्दी"]),
+        ("für die Größe café", [unicodedata.normalize("NFD", "größe"), "cafe", "CAFÉ"]),
+        (unicodedata.normalize("NFD", "パーサー 한국어 Größe"), ["パーサー", "한국", "größe", "Größe"]),
+    ],
+)
+def test_words_of_every_script_are_found_and_counted(connection, text, asked):
+    add_rows(connection, REGIONS, [LexicalRow(1, ("a.py", "", text)), LexicalRow(2, ("b.py", "", "else"))])
+    for query in asked:
+        assert found(connection, query) == [1], query
+        assert set(counts(reading(connection), map(stem, query_words(query))).values()) == {1}, query
+    remove_rows(connection, REGIONS, [LexicalRow(1, ("a.py", "", text))])
+    check(connection)
+    assert not any(found(connection, query) for query in asked)
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=20))
