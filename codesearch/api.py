@@ -28,7 +28,7 @@ from codesearch.context import Context, ContextDrafts, context_drafts, make_cont
 from codesearch.locate import build_index, find_root, settings_of
 from codesearch.render.context_blocks import writers
 from codesearch.request import Filtering, check_budget, check_k, check_offset, make_request
-from indexer.errors import CodesearchError, InputError
+from indexer.errors import InputError
 from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
 from indexer.settings import STATE_FOLDER, BuildSettings
 
@@ -110,7 +110,7 @@ class CodeIndex:
         with self._lock:
             if self._searcher is not None and _manifest_mark(self.root) != self._mark:
                 self._reopen()
-            with suppress(CodesearchError):
+            with suppress(Exception):
                 self.refresh()
 
     def close(self) -> None:

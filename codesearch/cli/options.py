@@ -181,16 +181,14 @@ def show(findings: Findings, form: str) -> int:
 
 def _refresh(index: CodeIndex, *, wanted: bool) -> None:
     """Bring a stale index up to date: always where asked for, else only where it is quick and possible."""
-    from indexer.errors import CodesearchError
-
     if not index.state().n_stale:
         return
     try:
         report = index.update() if wanted else index.refresh()
-    except CodesearchError as error:
+    except Exception as error:  # whatever it is, the index that is there still answers
         if wanted:
             raise
-        say(f"The index could not be brought up to date: {error}")
+        say(f"The index could not be brought up to date: {error or type(error).__name__}")
         return
     if report is not None:
         n_chunks, seconds = report.n_encoded_chunks, report.elapsed_seconds

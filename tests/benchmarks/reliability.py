@@ -36,6 +36,7 @@ ROWS: dict[str, RowMaker] = {
     "containment": state.containment,
     "edits": state.edits,
     "secrets": state.secrets,
+    "hostile-sources": sizes.hostile_sources,
     "odd-files": sizes.odd_files,
     "20000-files": sizes.twenty_thousand,
     "100000-files": sizes.hundred_thousand,

@@ -33,6 +33,49 @@ with Searcher.open(Path(sys.argv[1])) as searcher:
 """
 
 
+READ_HOSTILE = """
+import json, resource, sys, time
+from indexer.languages import LANGUAGES
+from indexer.reading.grammar_process import end_processes
+from indexer.reading.parse import parse
+from indexer.records import SourceFile
+from tests.reliability.fuzzing import check_span
+from tests.reliability.hostile_texts import hostile_texts
+n, seconds, slowest, texts, without = int(sys.argv[1]), 2.0, 0.0, 0, 0
+for number, language in enumerate(row.name for row in LANGUAGES.values() if row.grammar):
+    for hostile in hostile_texts(n, 1_000_000, seed=number):
+        started = time.process_time() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+        parsed = parse(SourceFile("a", hostile.text, language, "", len(hostile.text)), seconds)
+        for span in parsed.spans[:100] + parsed.spans[-100:]:
+            check_span(span, hostile.text)
+        end_processes()
+        took = time.process_time() + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - started
+        if took > slowest:
+            slowest = took
+            print(language, hostile.kind, f"{took:.1f} s", parsed.problem, file=sys.stderr, flush=True)
+        texts, without = texts + 1, without + bool(parsed.problem)
+peaks = [resource.getrusage(of).ru_maxrss * 1024 for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(json.dumps({"texts": texts, "without": without, "slowest": slowest, "peaks": peaks}))
+"""
+"""Each text has a process of its own, so that the time it took is known."""
+
+
+def hostile_sources(bench: Bench) -> Row:
+    """Texts that grow a grammar's error recovery, nest deep or end in the middle, for every grammar."""
+    done = checked(run_child(str(bench.count(200)), code=READ_HOSTILE, niceness=bench.niceness))
+    result = json.loads(done.output.splitlines()[-1])
+    assert sum(result["peaks"]) < 1_000_000_000, result
+    assert result["slowest"] < 10, done.output[-2000:]
+    return Row(
+        "hostile-sources",
+        "texts of 1 kB to 1 MB made to break each grammar: repeated openers, deep nesting, unclosed strings,"
+        " random bytes; parsed, or indexed as text with its reason",
+        f"{result['texts']:,} texts, {result['without']:,} without symbols",
+        peak_bytes=sum(result["peaks"]),
+        detail=f"the slowest took {result['slowest']:.1f} s of processor time",
+    )
+
+
 def odd_files(bench: Bench) -> Row:
     """Files that have made indexers fall over, beside two ordinary ones that must be found."""
     root = bench.place("odd") / "tree"

@@ -98,6 +98,19 @@ def test_a_changed_file_is_brought_up_to_date_first(run, copied):
     assert result.stderr.startswith("Brought the index up to date (1 chunks encoded")
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out of luck"), OSError("no space")])
+def test_a_refresh_that_fails_takes_no_answer_away(run, copied, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    (copied / "retry.py").write_text("def forget_all_cookies():\n    return None\n")
+    monkeypatch.setattr("codesearch.api.CodeIndex.refresh", fail)
+    result = run("search", "seconds to wait", copied, "-k", 1)
+    assert result.exit_code == 0
+    assert result.stdout
+    assert result.stderr.startswith("The index could not be brought up to date: ")
+
+
 def test_without_refresh_a_changed_file_is_marked(run, copied):
     (copied / "retry.py").write_text("def forget_all_cookies():\n    return None\n")
     result = run("search", "seconds to wait", copied, "-k", 1, "--no-refresh", "--format", "json")

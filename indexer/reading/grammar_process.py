@@ -1,0 +1,226 @@
+"""Warm processes that run tree-sitter: texts go in, symbols come out, and nothing that happens there ends us.
+
+A process is started for the first text, kept for the next, and replaced once it has ended: by itself after
+a while without work, by its limits, or because a grammar crashed. As many run as threads ask at once.
+`grammar_worker.py` is the other half.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+_WORKER = Path(__file__).with_name("grammar_worker.py")
+_PACKAGES = ("tree_sitter", "tree_sitter_language_pack")
+_MEMORY_BYTES = 300_000_000
+_MEMORY_FACTOR = 400
+"""Address space that a process may have: so much, and so many times the text. Dense source takes up to 370
+times its size (Haskell; most languages half of that), error recovery any amount."""
+_MIN_WALL_SECONDS = 60.0
+_WALL_FACTOR = 20.0
+"""A process that has not answered after so many times its processor time hangs: it is stopped, not busy."""
+_MAX_ANSWER_BYTES = 100_000_000
+_READ_BYTES = 1 << 18
+_END_SECONDS = 2.0
+"""How long a process is waited for that has closed its pipes, or whose input has been closed."""
+
+
+class GrammarError(Exception):
+    """There are no symbols of a text; the message goes on behind `parsing as python`."""
+
+
+class FoundSymbol(NamedTuple):
+    """A definition, in bytes of the text."""
+
+    kind: str
+    name: str
+    start: int
+    end: int
+
+
+def find_symbols(content: bytes, grammar: str, seconds: float) -> list[FoundSymbol]:
+    """Find the symbols of a text in UTF-8, outermost first and by position.
+
+    `seconds` are of processor time. Raises GrammarError where the text takes longer, needs too much
+    memory, or makes the parser fail or crash; then too, the next text is parsed as if nothing had been.
+    """
+    memory_bytes = _MEMORY_BYTES + _MEMORY_FACTOR * len(content)
+    header = {"grammar": grammar, "seconds": seconds, "memory_bytes": memory_bytes, "n_bytes": len(content)}
+    try:
+        answer = _answer_to(json.dumps(header).encode() + b"\n" + content, seconds)
+    except OSError as error:
+        raise GrammarError(f"could not be started ({error.strerror or error})") from error
+    match answer.get("stopped"):
+        case None:
+            return [FoundSymbol(*symbol) for symbol in answer["symbols"]]
+        case "time":
+            raise GrammarError(f"took more than {seconds:g} s")
+        case "crash" | "memory":
+            megabytes = memory_bytes // 1_000_000
+            raise GrammarError(f"crashed the parser or took more than {megabytes} MB of memory")
+        case other:
+            raise GrammarError(f"failed ({other})")
+
+
+def _answer_to(request: bytes, seconds: float) -> dict[str, Any]:
+    while True:
+        process = _processes.take()
+        is_fresh = not process.n_asked
+        answer = process.ask(request, seconds)
+        if answer is not None and answer.get("stopped") != "memory":
+            _processes.put_back(process)
+            return answer
+        if process.end() in (-signal.SIGXCPU, _HANGS):
+            return {"stopped": "time"}
+        if is_fresh:
+            return {"stopped": "crash"}
+        # Its age may be to blame, not this text: it was just ending, or earlier texts had filled it up.
+
+
+def end_processes() -> None:
+    """End the processes that wait for work; the next text starts one."""
+    _processes.end()
+
+
+_HANGS = 256
+"""Exit status, as no process has one, of a process that did not answer in time."""
+
+
+class _Process:
+    """One process and the pipes to it."""
+
+    def __init__(self) -> None:
+        self.n_asked = 0
+        self._is_hanging = False
+        # Isolated: neither the folder it is started in nor the environment says where modules lie.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", str(_WORKER), *_package_folders()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is the parent's to handle
+        )
+        self._stdin = cast(IO[bytes], self._process.stdin)
+        self._stdout = cast(IO[bytes], self._process.stdout)
+        for pipe in (self._stdin, self._stdout):
+            os.set_blocking(pipe.fileno(), False)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def ask(self, request: bytes, seconds: float) -> dict[str, Any] | None:
+        """Send a request and wait for its answer; None where there is none, nor will be any more."""
+        until = time.monotonic() + max(_MIN_WALL_SECONDS, _WALL_FACTOR * seconds)
+        self.n_asked += 1
+        try:
+            self._send(request, until)
+            return cast("dict[str, Any]", json.loads(self._receive(until)))
+        except TimeoutError:
+            self._is_hanging = True
+        except (OSError, EOFError, ValueError):
+            pass
+        return None
+
+    def end(self) -> int:
+        """End it, where it has not; its exit status as `subprocess` gives it, or _HANGS."""
+        with contextlib.suppress(OSError):
+            self._stdin.close()
+        try:
+            status = _HANGS if self._is_hanging else self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = _HANGS
+        self._process.kill()
+        self._process.wait()
+        self._stdout.close()
+        return status
+
+    def _send(self, request: bytes, until: float) -> None:
+        rest = memoryview(request)
+        while rest:
+            self._wait(self._stdin, select.POLLOUT, until)
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[os.write(self._stdin.fileno(), rest) :]
+
+    def _receive(self, until: float) -> bytes:
+        answer = bytearray()
+        while not answer.endswith(b"\n"):
+            self._wait(self._stdout, select.POLLIN, until)
+            part = os.read(self._stdout.fileno(), _READ_BYTES)
+            if not part or len(answer) > _MAX_ANSWER_BYTES:
+                raise EOFError
+            answer += part
+        return bytes(answer)
+
+    @staticmethod
+    def _wait(pipe: IO[bytes], event: int, until: float) -> None:
+        poll = select.poll()  # takes any number of open files, which `select` does not
+        poll.register(pipe.fileno(), event)
+        if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise TimeoutError
+
+
+class _Processes:
+    """The processes that wait for work."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Process] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> _Process:
+        """One of them, or a new one; the caller's own until it is put back or ended."""
+        with self._lock:
+            while self._waiting:
+                process = self._waiting.pop()
+                if process.is_running:
+                    return process
+                process.end()
+        return _Process()
+
+    def put_back(self, process: _Process) -> None:
+        """Let it wait for the next text."""
+        with self._lock:
+            self._waiting.append(process)
+
+    def end(self) -> None:
+        """End all that wait."""
+        with self._lock:
+            while self._waiting:
+                self._waiting.pop().end()
+
+
+_processes = _Processes()
+atexit.register(end_processes)
+
+
+def _forget() -> None:
+    """A forked process has its parent's pipes, and must leave them alone."""
+    global _processes, _parents
+    _parents, _processes = _processes, _Processes()
+
+
+_parents = _processes
+os.register_at_fork(after_in_child=_forget)
+
+
+@cache
+def _package_folders() -> tuple[str, ...]:
+    """The folders, each once, that the tree-sitter packages lie in."""
+    found = [find_spec(name) for name in _PACKAGES]
+    folders = [str(Path(spec.origin).parent.parent) for spec in found if spec is not None and spec.origin]
+    return tuple(dict.fromkeys(folders))
