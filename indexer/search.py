@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -71,6 +72,12 @@ class SearchResult:
     """Hits, best first, and how they came about."""
 
     hits: tuple[Hit, ...]
+    """As many as were asked for, where there are so many."""
+    first: Callable[[int], tuple[Hit, ...]] = field(repr=False, compare=False)
+    """The best so many hits, more than were asked for too: taken from the order, nothing is searched again.
+
+    Good for as long as the searcher is open.
+    """
     n_candidates: int
     """Regions that were scored."""
     elapsed_seconds: float
@@ -193,9 +200,10 @@ class Searcher:
         file_of, signals = self._file_signals(shape, rarities, gathered)
         row_weights = None if vectors is None else row_rarities(part.text, vectors.tokens, rarities)
         ranked = rank(gathered, file_of, signals, mode, row_weights)
-        hits = self._hits(gathered, ranked, request.k)
+        first = partial(self._hits, gathered, ranked)
         return SearchResult(
-            hits,
+            first(request.k),
+            first,
             n_candidates=len(gathered.region),
             elapsed_seconds=time.monotonic() - started,
             truncated=filters.timed_out,
@@ -311,14 +319,18 @@ class Searcher:
                 end = start + sum(len(near) + 1 for near in lines[max(0, line - 11) : line + 10])
         query = text[start : min(end, start + 20_000)].strip() or path
         n_own = self._n_regions(chunks, start, end)
-        result = self.search(SearchRequest(query=query, k=k + n_own, mode=Mode.HYBRID))
+        result = self.search(SearchRequest(query=query, k=k, mode=Mode.HYBRID))
         own = {chunk.chunk_id for chunk in chunks}
-        others = [
-            hit
-            for hit in result.hits
-            if hit.chunk_id not in own or hit.end_char <= start or hit.start_char >= end
-        ]
-        return replace(result, hits=tuple(others[:k]))
+
+        def first(n: int) -> tuple[Hit, ...]:
+            others = (
+                hit
+                for hit in result.first(n + n_own)
+                if hit.chunk_id not in own or hit.end_char <= start or hit.start_char >= end
+            )
+            return tuple(islice(others, n))
+
+        return replace(result, hits=first(k), first=first)
 
     def _n_regions(self, chunks: list[Chunk], start: int, end: int) -> int:
         """How many regions of a file's chunks show a part of these of its characters."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from codesearch.answers.budget import fill
@@ -31,13 +31,13 @@ MOST_HITS = 400
 
 @dataclass(slots=True)
 class Question:
-    """A request, put to an engine as often as it takes to get enough hits."""
+    """A request, put to an engine once; as many of the hits are taken as it takes to fill the answer."""
 
     request: SearchRequest
     searcher: Searcher
     state: IndexState
     ask: Callable[[int], SearchResult] | None = None
-    """The engine's answer for a number of hits; None: its search."""
+    """The engine's answer, of so many hits at first; None: its search."""
     seen: Seen | None = None
     truncated: bool = field(default=False, init=False)
     """The engine ran out of time on an answer."""
@@ -51,20 +51,19 @@ class Question:
         first: int | None = None,
         limits: PassageLimits = DEFAULT_LIMITS,
     ) -> Drafts:
-        """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be asked for."""
-        n_hits = first or (_JOINED_HITS if limits.reach_lines else k + k // 2 + 5)
+        """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be taken."""
+        n_hits = min(MOST_HITS, first or (_JOINED_HITS if limits.reach_lines else k + k // 2 + 5))
+        result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
+        self.truncated, self.has_words = result.truncated, result.has_words
+        skip = self.seen.covers if self.seen is not None else None
+        explain = cache(partial(self.searcher.explain, result))
+        hits = result.hits
         while True:
-            n_hits = min(n_hits, MOST_HITS)
-            result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
-            self.truncated, self.has_words = result.truncated, result.has_words
-            skip = self.seen.covers if self.seen is not None else None
-            explain = partial(self.searcher.explain, result)
-            drafts = draft_passages(
-                result.hits, self.searcher, k=k, limits=limits, skip=skip, explain=explain
-            )
-            if not wants_more(drafts.kept) or len(result.hits) < n_hits or n_hits == MOST_HITS:
+            drafts = draft_passages(hits, self.searcher, k=k, limits=limits, skip=skip, explain=explain)
+            if not wants_more(drafts.kept) or len(hits) < n_hits or n_hits == MOST_HITS:
                 return drafts
-            n_hits *= 4
+            n_hits = min(MOST_HITS, 4 * n_hits)
+            hits = result.first(n_hits)
 
     def notes(self, drafts: Drafts) -> tuple[str, ...]:
         """Sentences for a person: why nothing was found or little fits, what is stale, what was cut."""

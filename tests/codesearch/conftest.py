@@ -77,7 +77,7 @@ class FakeSearcher:
     def search(self, request: SearchRequest) -> SearchResult:
         self.requests.append(request)
         hits = self.hits if self.hits is not None else self._matching(request)
-        return SearchResult(tuple(hits[: request.k]), len(hits), 0.0, False)
+        return SearchResult(tuple(hits[: request.k]), lambda n: tuple(hits[:n]), len(hits), 0.0, False)
 
     def explain(self, result: SearchResult, hit: Hit) -> Hit:
         return hit

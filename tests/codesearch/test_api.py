@@ -28,11 +28,23 @@ def test_search_is_find_without_its_surroundings(index):
     assert (findings.index.n_files, findings.index.n_skipped) == (3, 1)
 
 
-def test_more_hits_are_asked_for_until_k_passages_stand(fake, tmp_path):
+def test_more_hits_are_taken_until_k_passages_stand_and_nothing_is_searched_twice(fake, tmp_path):
+    searcher = fake({"log.txt": "def needle\n" * 300, "other.txt": "one def needle\n"})
+    index = CodeIndex(tmp_path, searcher)
+    for answer in (index.find("needle", k=2), index.similar("log.txt", k=2)):
+        assert [p.path for p in answer.passages] == ["log.txt", "other.txt"]
+    assert [request.k for request in searcher.requests] == [40, 40]
+    assert [file.path for file in index.files("needle", k=2)] == ["log.txt", "other.txt"]
+    assert {p.path for p in index.context("needle", 4000).passages} == {"log.txt", "other.txt"}
+    assert len(searcher.requests) == 4
+
+
+def test_a_hit_is_explained_once(fake, tmp_path):
     searcher = fake({"log.txt": "needle\n" * 300, "other.txt": "one needle\n"})
-    findings = CodeIndex(tmp_path, searcher).find("needle", k=2)
-    assert [p.path for p in findings.passages] == ["log.txt", "other.txt"]
-    assert [request.k for request in searcher.requests] == [40, 160, 400]
+    explained = []
+    searcher.explain = lambda result, hit: explained.append(hit) or hit
+    CodeIndex(tmp_path, searcher).find("needle", k=2)
+    assert len(explained) == len(set(explained)) > 40
 
 
 def test_a_budget_that_fits_nothing_says_so(index, words):

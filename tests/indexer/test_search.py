@@ -87,6 +87,18 @@ def test_fewer_hits_are_the_first_of_more(searcher, mode):
         assert ask(searcher, query, k=3, mode=mode) == ask(searcher, query, k=12, mode=mode)[:3]
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_further_hits_are_those_of_a_longer_answer(searcher, mode, monkeypatch):
+    few = [searcher.search(SearchRequest(query, k=3, mode=mode)) for query in QUERIES]
+    many = [ask(searcher, query, k=50, mode=mode) for query in QUERIES]
+    like = searcher.similar("README.md", 3, k=2), searcher.similar("README.md", 3, k=30).hits
+    monkeypatch.setattr(searcher, "search", None)
+    assert [result.first(50) for result in few] == many
+    assert [result.first(2) for result in few] == [result.hits[:2] for result in few]
+    assert like[0].first(30) == like[1]
+    assert len(like[1]) == 30
+
+
 def test_the_same_question_has_the_same_answer(searcher, task_queue):
     first = [ask(searcher, query) for query in QUERIES]
     with Searcher.open(task_queue) as another:
