@@ -1,6 +1,7 @@
 """Candidates of a hand-made index, whose every array a reader can check, against loops over it.
 
-Three chunks: `wide` of two regions and a wide span over both, `bare` of one region, `long` of three.
+Three chunks: `wide` of two regions and a wide span over both, `bare` of one region, `long` of three with
+a wide span over parts of two and one exactly over the second.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Chunk:
 CHUNKS = (
     Chunk(3, borders=(0, 10, 20), n_rows=(1, 2, 1), wide=((0, 20),)),
     Chunk(5, borders=(0, 8), n_rows=(2, 3), segment=1),
-    Chunk(9, borders=(0, 5, 9, 30), n_rows=(1, 1, 2, 4), wide=((6, 12),)),
+    Chunk(9, borders=(0, 5, 9, 30), n_rows=(1, 1, 2, 4), wide=((6, 12), (5, 9))),
 )
 WIDE, BARE, LONG = range(3)
 FIRST_REGION = (0, 2, 3)
@@ -280,6 +281,7 @@ def test_only_regions_that_pass_are_candidates(near: list[Int64Array] | None) ->
     looked_up = found_words((5, 0, 9.0), (9, 1, 4.0), (9, 0, 2.0))
     found = index.gatherer().gather(looked_up, near, query, Mode.HYBRID, only(1, 4))
     assert found.region.tolist() == [1, 4]
+    assert found.chunk.tolist() == [WIDE, LONG]
     assert found.lexical.tolist() == [0, 4]
     every = expected_of_vectors(index, query, [WIDE, BARE, LONG])
     np.testing.assert_allclose(found.single, np.array(every["single"])[[1, 4]], atol=1e-3)
