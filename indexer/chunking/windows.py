@@ -2,8 +2,7 @@
 
 A chunk that fits is one window. A longer one is read in passes of equal length that overlap, each
 behind a repeat of the header; a token's vector is kept from the pass in which it stands farthest
-from a cut. A document with headings is read section by section instead: `DESIGN.md` says what that
-gains.
+from a cut. A document with headings is read section by section instead: see `DECISIONS.md`, 3.
 """
 
 from __future__ import annotations

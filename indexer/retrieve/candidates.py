@@ -25,7 +25,7 @@ from indexer.vectors.codec import RowCodec, float16_to_float32
 from indexer.vectors.exact import run_maxima
 
 FULL_SCAN_ROWS = 60_000
-"""An index of at most this many token rows is scored whole: nothing can be missed. See `DESIGN.md`."""
+"""An index of at most this many token rows is scored whole: nothing can be missed. See `DECISIONS.md`, 17."""
 MAX_CHUNKS = 256
 """Chunks scored by MaxSim in a larger one."""
 MAX_ROWS = 100_000

@@ -2,8 +2,8 @@
 
 Pure arithmetic over arrays: nothing here reads an index. A question is about files, so each file gets
 a score, a weighted sum of signals that are each divided by their largest value among the candidates;
-its regions then share it out. Every constant is in `Weights`; `DESIGN.md` says what each is worth on
-the development data, on which alone they were fitted.
+its regions then share it out. Every constant is in `Weights`; `tests/benchmarks/results/ranking.md` has
+what each is worth on the development data, on which alone they were fitted.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A question to code asks for a file; one to documents for the section that says i
 section may be in the same document or in any other. So the places that documents have among all hits
 stay theirs, and within these places regions are ordered anew: by what the rankers say of the region,
 and by what they say of its document's best three. Pure arithmetic; called by `ranking.py`, which
-decides between code and documents. `DESIGN.md` has the measurements.
+decides between code and documents. `DECISIONS.md`, 3, has the figures.
 """
 
 from __future__ import annotations
