@@ -25,12 +25,12 @@ from codesearch.answers.findings import Findings, IndexState, RankedFile, Ranked
 from codesearch.answers.lines import split_lines
 from codesearch.answers.seen import Seen
 from codesearch.context import Context, ContextDrafts, context_drafts, make_context
-from codesearch.locate import build_index, find_root, settings_of
+from codesearch.locate import build_index, find_root
 from codesearch.render.context_blocks import writers
 from codesearch.request import Filtering, check_budget, check_k, check_offset, make_request
 from indexer.errors import InputError
 from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
-from indexer.settings import STATE_FOLDER, BuildSettings
+from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, STATE_FOLDER, BuildSettings
 
 if TYPE_CHECKING:
     from indexer.search import OutlineEntry, Searcher
@@ -90,7 +90,9 @@ class CodeIndex:
         """Bring the index up to date with the disk, with the settings it was built with."""
         from indexer.build import build
 
-        report = build(self.root, settings_of(self.status()), progress)
+        with self._lock:
+            settings = self._engine.settings
+        report = build(self.root, settings, progress)
         with self._lock:
             self._reopen()
         return report
@@ -129,8 +131,8 @@ class CodeIndex:
         self.close()
 
     @property
-    def engine(self) -> Searcher:
-        """The engine behind this index. Raises InputError once the index is closed."""
+    def _engine(self) -> Searcher:
+        """Raises InputError once the index is closed."""
         if self._searcher is None:
             raise InputError("This index is closed; open it again.")
         return self._searcher
@@ -189,14 +191,14 @@ class CodeIndex:
         request = make_request(query, k, **filtering)
         counter = counter_for(tokenizer)
         with self._lock:
-            question = Question(request, self.engine, self.state(), seen=seen)
+            question = Question(request, self._engine, self.state(), seen=seen)
             return answering.find(question, counter, budget_tokens, check_offset(offset))
 
     def similar(
         self,
         path: str,
         line: int | None = None,
-        k: int = 10,
+        k: int = DEFAULT_K,
         budget_tokens: int | None = None,
         *,
         tokenizer: Tokenizer = None,
@@ -212,7 +214,7 @@ class CodeIndex:
         request = SearchRequest(query=where if line is None else f"{where}:{line}", k=check_k(k))
         counter = counter_for(tokenizer)
         with self._lock:
-            searcher = self.engine
+            searcher = self._engine
             question = Question(
                 request, searcher, self.state(), ask=lambda n: searcher.similar(where, line, n), seen=seen
             )
@@ -221,7 +223,7 @@ class CodeIndex:
     def context(
         self,
         query: str | SearchRequest,
-        budget_tokens: int = 4000,
+        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
         *,
         tokenizer: Tokenizer = None,
         format: str = "text",
@@ -238,7 +240,7 @@ class CodeIndex:
         request = make_request(query, **filtering)
         counter = counter_for(tokenizer)
         with self._lock:
-            question = Question(request, self.engine, self.state(), seen=seen)
+            question = Question(request, self._engine, self.state(), seen=seen)
             return make_context(question, counter, budget_tokens, format)
 
     def drafts(
@@ -252,7 +254,7 @@ class CodeIndex:
         """What a context block would be made from, best first, to be mixed with other indexes' drafts."""
         request = make_request(query, **filtering)
         with self._lock:
-            question = Question(request, self.engine, self.state())
+            question = Question(request, self._engine, self.state())
             drafts = context_drafts(question, counter_for(tokenizer), budget_tokens)
             return ContextDrafts(drafts.kept, question.stale(drafts.kept), question.notes(drafts))
 
@@ -263,7 +265,7 @@ class CodeIndex:
         request = make_request(query, k, **filtering)
         counter = counter_for(None)
         with self._lock:
-            question = Question(request, self.engine, self.state())
+            question = Question(request, self._engine, self.state())
             drafts = question.drafts(MOST_HITS, lambda kept: _n_files(kept) < request.k, first=4 * request.k)
             notes = question.notes(drafts)
         best: dict[str, Draft] = {}
@@ -277,16 +279,20 @@ class CodeIndex:
 
     # --- looking things up ---
 
-    def status(self) -> IndexStatus:
-        """What the index holds, what it skipped and why, what is stale."""
+    def status(self, look_seconds: float = 5.0) -> IndexStatus:
+        """What the index holds, what it skipped and why, what is stale.
+
+        `look_seconds` is how long it may look at the disk for what is stale; 0 for not at all. Raises
+        IndexCorruptError where the index has lost what its build noted.
+        """
         with self._lock:
-            return self.engine.status()
+            return self._engine.status(look_seconds)
 
     def state(self) -> IndexState:
         """The short form of `status` that every answer carries; a look at the disk is kept for seconds."""
         with self._lock:
             if self._state is None or time.monotonic() - self._state_at > _FRESHNESS_KEPT_SECONDS:
-                self._state = index_state(self.engine.status(_FRESHNESS_SECONDS))
+                self._state = index_state(self._engine, _FRESHNESS_SECONDS)
                 self._state_at = time.monotonic()
             return self._state
 
@@ -295,14 +301,14 @@ class CodeIndex:
         where = PurePosixPath(path).as_posix() if path else ""
         prefix = "" if where == "." else where
         with self._lock:
-            entries = self.engine.outline(prefix)
+            entries = self._engine.outline(prefix)
         inside = prefix + "/"
         return [e for e in entries if not prefix or e.path == prefix or e.path.startswith(inside)]
 
     def paths(self) -> tuple[str, ...]:
         """Every indexed file."""
         with self._lock:
-            return tuple(self.engine.paths())
+            return tuple(self._engine.paths())
 
     def read(self, path: str, start_line: int = 1, end_line: int | None = None) -> str:
         """Lines of an indexed file, as indexed; the disk is not touched.
@@ -310,7 +316,7 @@ class CodeIndex:
         Raises InputError for a file that is not indexed or lines that it does not have.
         """
         with self._lock:
-            text = self.engine.file_text(path)
+            text = self._engine.file_text(path)
         if text is None:
             raise InputError(f"{path!r} is not an indexed file; `codesearch outline` lists what is.")
         lines = split_lines(text)

@@ -24,7 +24,7 @@ from typing import Any
 from codesearch.choices import MODES, VECTOR_FAMILIES
 from indexer.disk.user_folders import config_folder
 from indexer.errors import InputError
-from indexer.settings import BuildSettings, WalkSettings
+from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, DEFAULT_MODE, BuildSettings, WalkSettings
 
 REPOSITORY_FILE = "codesearch.toml"
 _PREFIX = "CODESEARCH_"
@@ -92,23 +92,54 @@ class Key:
     """The most that a repository's own file may set."""
 
 
+_BUILD = BuildSettings()
+
 KEYS = (
-    Key("model", _word, "codesearch-edge", "model that a new index is built with"),
-    Key("mode", _one_of(*MODES), "hybrid", "how answers are ranked", in_repository=True),
-    Key("k", _count, 10, "passages in an answer", in_repository=True, cap=100),
-    Key("budget", _count, 4000, "tokens in a context block", in_repository=True, cap=100_000),
+    Key("model", _word, _BUILD.model, "model that a new index is built with"),
+    Key("mode", _one_of(*MODES), DEFAULT_MODE, "how answers are ranked", in_repository=True),
+    Key("k", _count, DEFAULT_K, "passages in an answer", in_repository=True, cap=100),
+    Key(
+        "budget",
+        _count,
+        DEFAULT_BUDGET_TOKENS,
+        "tokens in a context block",
+        in_repository=True,
+        cap=100_000,
+    ),
     Key("tokenizer", _word, "auto", "what budgets are counted with"),
     Key("refresh", _flag, True, "bring a slightly stale index up to date before searching"),
     Key(
-        "max_file_size", parse_size, 1_000_000, "larger files are skipped", in_repository=True, cap=10_000_000
+        "max_file_size",
+        parse_size,
+        _BUILD.walk.max_file_bytes,
+        "larger files are skipped",
+        in_repository=True,
+        cap=10_000_000,
     ),
-    Key("include_hidden", _flag, False, "index files whose name starts with a dot"),
-    Key("include_generated", _flag, False, "index minified and generated files", in_repository=True),
-    Key("include_vendored", _flag, True, "index vendored code that git tracks", in_repository=True),
-    Key("include_secrets", _flag, False, "index credentials as they are; else they are redacted"),
-    Key("max_memory", parse_size, 2_000_000_000, "resident memory of a build"),
+    Key("include_hidden", _flag, _BUILD.walk.include_hidden, "index files whose name starts with a dot"),
+    Key(
+        "include_generated",
+        _flag,
+        _BUILD.walk.include_generated,
+        "index minified and generated files",
+        in_repository=True,
+    ),
+    Key(
+        "include_vendored",
+        _flag,
+        _BUILD.walk.include_vendored,
+        "index vendored code that git tracks",
+        in_repository=True,
+    ),
+    Key(
+        "include_secrets",
+        _flag,
+        _BUILD.walk.include_secrets,
+        "index credentials as they are; else they are redacted",
+    ),
+    Key("max_memory", parse_size, _BUILD.max_memory_bytes, "resident memory of a build"),
     Key("threads", _count, None, "processor threads of a build; all by default"),
-    Key("vectors", _one_of(*VECTOR_FAMILIES), "auto", "vector index family"),
+    Key("vectors", _one_of(*VECTOR_FAMILIES), _BUILD.vectors, "vector index family"),
     Key("chat_base_url", _word, None, "OpenAI-compatible endpoint for `ask`, as http://localhost:11434/v1"),
     Key("chat_model", _word, None, "chat model for `ask`"),
     Key("chat_key", _word, None, "key of that endpoint, where it wants one"),

@@ -5,17 +5,13 @@ Not the write path: that is `indexer.build`.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback
-from indexer.settings import STATE_FOLDER, BuildSettings, WalkSettings
-
-if TYPE_CHECKING:
-    from indexer.storage.status import IndexStatus
+from indexer.settings import STATE_FOLDER, BuildSettings
 
 
 def find_root(path: str | Path = ".") -> Path:
@@ -74,30 +70,11 @@ def build_index(
 
 def recorded_settings(root: Path) -> BuildSettings | None:
     """The settings that a folder's index was built with; None where there is no readable index."""
-    from indexer.search import Searcher
+    from indexer import search
 
     if not (root / STATE_FOLDER / "manifest.json").is_file():
         return None
     try:
-        with Searcher.open(root.resolve()) as searcher:
-            return settings_of(searcher.status(0.0))
+        return search.recorded_settings(root)
     except CodesearchError:
         return None
-
-
-def settings_of(status: IndexStatus) -> BuildSettings:
-    """Build settings as an index recorded them; what it did not record is the default."""
-    recorded = status.settings
-    walk: dict[str, Any] = {
-        item.name: int(recorded[item.name])
-        if item.name == "max_file_bytes"
-        else recorded[item.name] in ("1", "True")
-        for item in fields(WalkSettings)
-        if item.name in recorded
-    }
-    return BuildSettings(
-        model=status.model,
-        max_tokens=int(recorded["max_tokens"]),
-        walk=WalkSettings(**walk),
-        vectors=recorded.get("vectors", "auto"),
-    )

@@ -12,7 +12,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from indexer.records import ProgressCallback
 from indexer.settings import BuildSettings
 from indexer.storage.compaction import segments_read
 from indexer.storage.database import StoreReader
-from indexer.storage.facts import TOTALS, walk_settings
+from indexer.storage.facts import TOTALS, recorded_settings
 from indexer.storage.generations import (
     DATABASE,
     EMBEDDINGS,
@@ -306,11 +306,10 @@ def _recorded_settings(root: Path) -> BuildSettings:
     settings = BuildSettings()
     with suppress(CodesearchError, sqlite3.Error, OSError):
         manifest = read_manifest(state_folder(root))
-        settings = replace(settings, model=manifest.model, max_tokens=manifest.max_tokens)
+        settings = recorded_settings(manifest, {})
         folder = generation_folder(state_folder(root), manifest.generation)
         with closing(StoreReader(folder / DATABASE)) as store:
-            facts = store.facts()
-        settings = replace(settings, walk=walk_settings(facts), vectors=facts.get("vectors", "auto"))
+            settings = recorded_settings(manifest, store.facts())
     return settings
 
 

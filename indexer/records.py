@@ -14,6 +14,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.settings import DEFAULT_K, DEFAULT_MODE
+
 Int32Array = NDArray[np.int32]
 Int64Array = NDArray[np.int64]
 Float32Array = NDArray[np.float32]
@@ -224,6 +226,9 @@ class Mode(StrEnum):
     LEXICAL = "lexical"
 
 
+_DEFAULT_MODE = Mode(DEFAULT_MODE)
+
+
 @dataclass(frozen=True, slots=True)
 class QueryUsed:
     """What counted of a query that is too long to count whole."""
@@ -243,9 +248,9 @@ class SearchRequest:
     """A question and what may answer it. Filters are conjunctive; an empty filter lets all pass."""
 
     query: str
-    k: int = 10
+    k: int = DEFAULT_K
     """Hits wanted; at least 1."""
-    mode: Mode = Mode.HYBRID
+    mode: Mode = _DEFAULT_MODE
     languages: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     """Globs in .gitignore syntax over repo-relative paths; a leading `!` excludes."""

@@ -8,14 +8,16 @@ Nothing here loads torch: queries are encoded in NumPy, so that a cold search is
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -44,8 +46,10 @@ from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.section_ranking import row_rarities
 from indexer.retrieve.signals import FileFacts, PathSignals, path_signals
+from indexer.settings import DEFAULT_K, BuildSettings
 from indexer.storage.database import StoreReader
-from indexer.storage.facts import number, walk_settings
+from indexer.storage.facts import BuildFacts, build_facts
+from indexer.storage.facts import recorded_settings as settings_of
 from indexer.storage.full_text import counts, rarity
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.storage.manifest import Manifest, read_manifest, state_folder
@@ -124,17 +128,7 @@ class Searcher:
 
         Raises IndexMissingError, IndexMismatchError or IndexCorruptError, each saying what to do.
         """
-        root = root.resolve()
-        state = state_folder(root)
-        for attempt in range(_OPEN_ATTEMPTS):
-            manifest = read_manifest(state)
-            try:
-                return cls(root, manifest)
-            except (IndexCorruptError, OSError):
-                # A build may have swapped and removed the generation between the two reads.
-                if attempt == _OPEN_ATTEMPTS - 1 or read_manifest(state).generation == manifest.generation:
-                    raise
-        raise AssertionError("unreachable")
+        return _with_live(root.resolve(), cls)
 
     # --- parts, made when first needed -------------------------------------------------------
 
@@ -295,7 +289,7 @@ class Searcher:
             )
         )
 
-    def similar(self, path: str, line: int | None, k: int = 10) -> SearchResult:
+    def similar(self, path: str, line: int | None, k: int = DEFAULT_K) -> SearchResult:
         """Code like a file, or like the innermost span around one of its lines, that itself left out.
 
         Raises InputError for a path that is not indexed or a line it does not have.
@@ -373,32 +367,47 @@ class Searcher:
         )
         return tuple(OutlineEntry(path, Span(*span)) for path, *span in rows)
 
+    @cached_property
+    def settings(self) -> BuildSettings:
+        """The settings that the index was built with."""
+        return settings_of(self.manifest, self._store.facts())
+
+    @cached_property
+    def facts(self) -> BuildFacts:
+        """What the generation holds, as its build counted it. Raises IndexCorruptError where that is lost."""
+        return build_facts(self._store.facts())
+
+    @cached_property
+    def n_skipped(self) -> int:
+        """Files that are not indexed."""
+        ((n,),) = self._store.query("SELECT count(*) FROM skipped")
+        return int(n)
+
     def freshness(self, budget_seconds: float = 0.5) -> StaleFiles:
         """What changed on disk since the build, as far as the time budget allows to look."""
-        facts = self._store.facts()
         return find_stale(
             self.root,
             self._store.files(),
             self._store.skipped(),
-            number(facts, "built_at_ns"),
+            self.facts.built_at_ns,
             budget_seconds,
-            walk_settings(facts),
+            self.settings.walk,
         )
 
     def stale_among(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of a few indexed paths whose file is not what was indexed, as the disk is now."""
         wanted = sorted(set(paths))
         rows = self._store.files(wanted) if wanted else {}
-        return stale_among(self.root, rows, number(self._store.facts(), "built_at_ns"), wanted)
+        return stale_among(self.root, rows, self.facts.built_at_ns, wanted)
 
     def status(self, budget_seconds: float = 5.0) -> IndexStatus:
-        """Everything known of this index."""
+        """Everything known of this index; looks at the disk for so long, and at every file of the index."""
         return read_status(
             self.root,
             self.manifest,
             self._store,
             n_rows=int(self._tables.n_rows.sum()),
-            n_bytes_on_disk=sum(f.stat().st_size for f in self._state.rglob("*") if f.is_file()),
+            n_bytes_on_disk=sum(_file_sizes(self._state)),
             stale=self.freshness(budget_seconds),
         )
 
@@ -414,6 +423,45 @@ class Searcher:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self.close()
+
+
+def recorded_settings(root: Path) -> BuildSettings:
+    """The settings that the index of a tree was built with; reads its manifest and a few facts alone.
+
+    Raises IndexMissingError, IndexMismatchError or IndexCorruptError, each saying what to do.
+    """
+
+    def read(root: Path, manifest: Manifest) -> BuildSettings:
+        pinned = Pin(root, state_folder(root), manifest)
+        with pinned as pin, closing(StoreReader(pin.folder / DATABASE)) as store:
+            return settings_of(manifest, store.facts())
+
+    return _with_live(root.resolve(), read)
+
+
+def _file_sizes(state: Path) -> Iterator[int]:
+    """Bytes of each file below a state folder; a build may remove some meanwhile."""
+    for folder, _, names in os.walk(state):
+        for name in names:
+            with suppress(FileNotFoundError):
+                yield Path(folder, name).lstat().st_size
+
+
+_Opened = TypeVar("_Opened")
+
+
+def _with_live(root: Path, opened: Callable[[Path, Manifest], _Opened]) -> _Opened:
+    """What is opened of the live generation; tried again where a build swaps it meanwhile."""
+    state = state_folder(root)
+    for attempt in range(_OPEN_ATTEMPTS):
+        manifest = read_manifest(state)
+        try:
+            return opened(root, manifest)
+        except (IndexCorruptError, OSError):
+            # A build may have swapped and removed the generation between the two reads.
+            if attempt == _OPEN_ATTEMPTS - 1 or read_manifest(state).generation == manifest.generation:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _number(score: float) -> float | None:

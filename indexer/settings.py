@@ -1,4 +1,6 @@
-"""Every number that shapes an index, in one place. Values only: no files, flags or environment.
+"""Every number that shapes an index, and what holds where nobody chose, in one place.
+
+Values only: no files, flags or environment.
 
 `codesearch/config.py` turns defaults, files, environment and flags into these.
 """
@@ -11,6 +13,13 @@ MAX_TOKENS = 8192
 """What a chunk may hold and what ModernBERT reads at once, header and specials included."""
 
 STATE_FOLDER = ".codesearch"
+
+DEFAULT_K = 10
+"""Passages in an answer."""
+DEFAULT_MODE = "hybrid"
+"""How answers are ranked; see `indexer.records.Mode`."""
+DEFAULT_BUDGET_TOKENS = 4000
+"""Tokens of a context block."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class IndexedRepository:
         """What the index holds."""
         if looks_at_disk:
             self._follow()
-        status = self._index.status() if looks_at_disk else self._index.engine.status(0.0)
+        status = self._index.status() if looks_at_disk else self._index.status(look_seconds=0.0)
         stale = status.stale
         changes = [f"{path}  changed" for path in stale.changed]
         changes += [f"{path}  new" for path in stale.added]

@@ -16,6 +16,7 @@ from indexer.disk.state_files import write_file
 from indexer.disk.user_folders import state_folder
 from indexer.errors import InputError
 from indexer.records import Mode
+from indexer.settings import DEFAULT_BUDGET_TOKENS
 
 MAX_HISTORY = 200
 
@@ -48,7 +49,7 @@ class RememberedState:
     theme: str = "codesearch-dark"
     mode: str = Mode.HYBRID.value
     evidence: bool = True
-    budget_tokens: int = 4000
+    budget_tokens: int = DEFAULT_BUDGET_TOKENS
     """Tokens that a copied context block may hold."""
     history: tuple[str, ...] = ()
     """Newest first, each query once."""

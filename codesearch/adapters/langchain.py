@@ -12,6 +12,7 @@ from codesearch.api import CodeIndex
 from codesearch.render.passages import passage_dict
 from indexer.errors import MissingExtraError
 from indexer.records import Passage
+from indexer.settings import DEFAULT_K, DEFAULT_MODE
 
 try:
     from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -34,8 +35,8 @@ class CodesearchRetriever(BaseRetriever):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     index: CodeIndex
-    k: int = 10
-    mode: str = "hybrid"
+    k: int = DEFAULT_K
+    mode: str = DEFAULT_MODE
     languages: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     regex: str | None = None

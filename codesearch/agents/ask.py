@@ -25,6 +25,7 @@ from codesearch.request import check_budget, check_query
 from codesearch.workspace import Repositories
 from indexer.errors import ChatError, InputError, MissingExtraError
 from indexer.records import Mode, Passage
+from indexer.settings import DEFAULT_BUDGET_TOKENS
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -81,7 +82,7 @@ class Conversation:
         repositories: Repositories,
         settings: ChatSettings | None,
         *,
-        budget_tokens: int = 4000,
+        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
         tokenizer: Tokenizer = None,
         mode: Mode = Mode.HYBRID,
     ) -> None:

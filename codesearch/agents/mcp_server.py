@@ -23,6 +23,7 @@ from codesearch.render.sanitize import fence_for, label, visible
 from codesearch.render.status import status_text
 from codesearch.workspace import Repositories
 from indexer.errors import CodesearchError, InputError, MissingExtraError
+from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K
 
 try:
     from mcp.server.mcpserver import MCPServer
@@ -141,7 +142,7 @@ class _Tools:
     def search(
         self,
         query: str,
-        k: Wanted = 10,
+        k: Wanted = DEFAULT_K,
         mode: Mode = "hybrid",
         languages: Languages = [],  # noqa: B006 - the schema shows the default; nothing changes it
         paths: Paths = [],  # noqa: B006
@@ -172,7 +173,7 @@ class _Tools:
     def context(
         self,
         query: str,
-        budget_tokens: BlockBudget = 4000,
+        budget_tokens: BlockBudget = DEFAULT_BUDGET_TOKENS,
         format: BlockForm = "text",
         mode: Mode = "hybrid",
         languages: Languages = [],  # noqa: B006
@@ -203,7 +204,7 @@ class _Tools:
         self,
         path: File,
         line: Line = 0,
-        k: Wanted = 10,
+        k: Wanted = DEFAULT_K,
         budget_tokens: Budget = 0,
         format: Form = "compact",
         offset: Offset = 0,

@@ -22,7 +22,6 @@ from indexer.records import SearchRequest
 
 if TYPE_CHECKING:
     from indexer.search import Searcher, SearchResult
-    from indexer.storage.status import IndexStatus
 
 _JOINED_HITS = 40
 """Hits that a few long passages start from: those that make none of their own may belong to one."""
@@ -115,15 +114,16 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     )
 
 
-def index_state(status: IndexStatus) -> IndexState:
-    """The short form of a status that every answer carries."""
+def index_state(searcher: Searcher, look_seconds: float) -> IndexState:
+    """What every answer carries of the state of its index, after a look at the disk of so many seconds."""
+    facts, stale = searcher.facts, searcher.freshness(look_seconds)
     return IndexState(
-        commit=status.commit or None,
-        n_files=status.n_files,
-        n_chunks=status.n_chunks,
-        changed=tuple(status.stale.changed),
-        added=tuple(status.stale.added),
-        deleted=tuple(status.stale.deleted),
-        n_skipped=len(status.skipped),
-        complete=status.stale.complete,
+        commit=facts.commit or None,
+        n_files=facts.n_files,
+        n_chunks=facts.n_chunks,
+        changed=tuple(stale.changed),
+        added=tuple(stale.added),
+        deleted=tuple(stale.deleted),
+        n_skipped=searcher.n_skipped,
+        complete=stale.complete,
     )

@@ -13,6 +13,7 @@ from codesearch.cli.console import put, say
 from codesearch.cli.options import tokenizer_option
 from codesearch.config import load_config
 from codesearch.render.sanitize import visible
+from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_MODE
 
 if TYPE_CHECKING:
     from codesearch.agents.ask import Conversation, Turn
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
 @click.option("--base-url", metavar="URL", help="OpenAI-compatible endpoint, as http://localhost:11434/v1.")
 @click.option("--model", "chat_model", metavar="NAME", help="Chat model at that endpoint.")
 @click.option("--key", "chat_key", metavar="KEY", help="Better set as CODESEARCH_CHAT_KEY.")
-@click.option("--budget", type=int, metavar="TOKENS", help="Tokens of excerpts a question; 4,000 by default.")
+@click.option(
+    "--budget",
+    type=int,
+    metavar="TOKENS",
+    help=f"Tokens of excerpts a question; {DEFAULT_BUDGET_TOKENS:,} by default.",
+)
 @tokenizer_option
-@click.option("--mode", type=click.Choice(MODES), help="How to rank; hybrid by default.")
+@click.option("--mode", type=click.Choice(MODES), help=f"How to rank; {DEFAULT_MODE} by default.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),

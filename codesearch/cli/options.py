@@ -15,6 +15,7 @@ from codesearch.choices import KINDS, MODES
 from codesearch.cli.console import is_terminal, put, put_colour, say
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
+from indexer.settings import DEFAULT_MODE
 
 if TYPE_CHECKING:
     from codesearch.answers.findings import Findings
@@ -35,7 +36,7 @@ def filter_options(command: Command) -> Command:
                      help="Only these files, in .gitignore syntax; a leading ! excludes; repeatable."),
         click.option("--lang", "languages", multiple=True, metavar="LANG",
                      help="Only this language, as python or markdown; repeatable."),
-        click.option("--mode", type=click.Choice(MODES), help="How to rank; hybrid by default."),
+        click.option("--mode", type=click.Choice(MODES), help=f"How to rank; {DEFAULT_MODE} by default."),
     ):  # fmt: skip
         command = option(command)
     return command

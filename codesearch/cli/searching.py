@@ -21,9 +21,13 @@ from codesearch.cli.options import (
     seen_option,
     show,
 )
+from indexer.settings import DEFAULT_K
 
 _k_option = click.option(
-    "-k", type=int, metavar="N", help="How many are wanted, 10 by default; a few are longer each than many."
+    "-k",
+    type=int,
+    metavar="N",
+    help=f"How many are wanted, {DEFAULT_K} by default; a few are longer each than many.",
 )
 _format_option = click.option(
     "--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True

@@ -106,7 +106,7 @@ def _counts(files: Sequence[SkippedFile]) -> str:
 
 
 def _redacted_words(status: IndexStatus) -> str:
-    if status.settings.get("include_secrets") == "True":
+    if not status.covers_secrets:
         return "nothing: credentials are indexed as they are"
     if not status.n_redacted:
         return "nothing that looks like a credential"

@@ -1,35 +1,70 @@
-"""What a build notes about itself in its generation's database, as strings: written once, read by name."""
+"""What a build notes about itself in its generation's database: written as JSON values, read by name.
+
+The one place that writes and the one that reads them.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from indexer.errors import IndexCorruptError
 from indexer.settings import BuildSettings, WalkSettings
+from indexer.storage.manifest import Manifest
 
-WALK_FACTS = tuple(item.name for item in fields(WalkSettings))
 TOTALS = ("n_files", "n_chunks", "n_spans", "n_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFacts:
+    """What a generation holds, as its build counted it."""
+
+    n_files: int
+    n_chunks: int
+    n_spans: int
+    n_tokens: int
+    built_at_ns: int
+    """Since 1970; when the build began to look at the tree."""
+    commit: str = ""
+    """Git commit at indexing time; empty outside a repository."""
+    branch: str = ""
+    n_redacted: int = 0
+    """Credentials that are covered in the indexed text."""
 
 
 def settings_facts(settings: BuildSettings, text_rules: str) -> dict[str, str]:
     """Which files were offered, by which rules their text was read, how vectors are searched."""
-    facts = {name: str(getattr(settings.walk, name)) for name in WALK_FACTS}
     walk = settings.walk
     rules = f"{text_rules} generated={walk.include_generated} secrets={walk.include_secrets}"
-    return facts | {"text_rules": rules, "vectors": settings.vectors}
+    values = {item.name: getattr(walk, item.name) for item in fields(WalkSettings)}
+    values["vectors"] = settings.vectors
+    return {name: json.dumps(value) for name, value in values.items()} | {"text_rules": rules}
 
 
-def walk_settings(facts: Mapping[str, str]) -> WalkSettings:
-    """The settings that the tree was walked with; the default for what was not noted."""
-    values: dict[str, int | bool] = {}
-    for name in WALK_FACTS:
-        text = facts.get(name)
-        if text in ("True", "False"):
-            values[name] = text == "True"
-        elif text is not None and text.isdigit():
-            values[name] = int(text)
-    return WalkSettings(**values)  # type: ignore[arg-type]
+def recorded_settings(manifest: Manifest, facts: Mapping[str, str]) -> BuildSettings:
+    """The settings that an index was built with; the default for what was not noted as what it is."""
+    default = BuildSettings()
+    names = [item.name for item in fields(WalkSettings)]
+    walk = {name: _noted(facts, name, getattr(default.walk, name)) for name in names}
+    return replace(
+        default,
+        model=manifest.model,
+        max_tokens=manifest.max_tokens,
+        walk=WalkSettings(**walk),
+        vectors=_noted(facts, "vectors", default.vectors),
+    )
+
+
+def build_facts(facts: Mapping[str, str]) -> BuildFacts:
+    """Raises IndexCorruptError where one is missing that every build notes."""
+    return BuildFacts(
+        **{name: number(facts, name) for name in (*TOTALS, "built_at_ns")},
+        commit=facts.get("commit", ""),
+        branch=facts.get("branch", ""),
+        n_redacted=number(facts, "n_redacted") if "n_redacted" in facts else 0,
+    )
 
 
 def number(facts: Mapping[str, str], name: str) -> int:
@@ -40,3 +75,16 @@ def number(facts: Mapping[str, str], name: str) -> int:
         raise IndexCorruptError(
             f"The index database lacks its fact {name}; rebuild the index with `codesearch index --rebuild`."
         ) from None
+
+
+_OLDER = {"True": True, "False": False}
+"""As version 0.1.0 wrote them."""
+
+
+def _noted(facts: Mapping[str, str], name: str, default: Any) -> Any:
+    text = facts.get(name, "")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = _OLDER.get(text, text)
+    return value if type(value) is type(default) and value != "" else default

@@ -1,13 +1,13 @@
-"""What an index holds and how it was made, as `codesearch status` tells it. Read by `search.py`."""
+"""What an index holds and how it was made, as `codesearch status` tells it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from indexer.records import SkippedFile, StaleFiles
 from indexer.storage.database import StoreReader
-from indexer.storage.facts import WALK_FACTS
+from indexer.storage.facts import build_facts, recorded_settings
 from indexer.storage.manifest import Manifest
 
 
@@ -34,10 +34,13 @@ class IndexStatus:
     """Files that are indexed, but without spans; the reason says why."""
     stale: StaleFiles
     settings: dict[str, str]
+    """What it was built with, to be shown."""
     languages: dict[str, int]
     """Files by language, most first."""
     n_redacted: int = 0
     """Credentials that are covered in the indexed text."""
+    covers_secrets: bool = True
+    """False: credentials are indexed as they are."""
 
 
 def read_status(
@@ -49,34 +52,41 @@ def read_status(
     n_bytes_on_disk: int,
     stale: StaleFiles,
 ) -> IndexStatus:
-    """The status of one open generation, from its database and what only its reader knows."""
-    facts = store.facts()
+    """The status of one open generation, from its database and what only its reader knows.
+
+    Raises IndexCorruptError where the database lacks a fact.
+    """
+    noted = store.facts()
+    facts, settings = build_facts(noted), recorded_settings(manifest, noted)
     languages = store.query(
         "SELECT language, count(*) AS n FROM files GROUP BY language ORDER BY n DESC, language"
     )
     problems = store.query("SELECT path, problem FROM files WHERE problem != '' ORDER BY path")
+    shown = {
+        "model_fingerprint": manifest.model_fingerprint,
+        "max_tokens": settings.max_tokens,
+        "window_tokens": manifest.window_tokens,
+        "codec": manifest.codec,
+        **asdict(settings.walk),
+        "vectors": settings.vectors,
+    }
     return IndexStatus(
         root=root,
         model=manifest.model,
-        commit=facts.get("commit", ""),
-        branch=facts.get("branch", ""),
-        n_files=int(facts["n_files"]),
-        n_chunks=int(facts["n_chunks"]),
-        n_spans=int(facts["n_spans"]),
-        n_tokens=int(facts["n_tokens"]),
+        commit=facts.commit,
+        branch=facts.branch,
+        n_files=facts.n_files,
+        n_chunks=facts.n_chunks,
+        n_spans=facts.n_spans,
+        n_tokens=facts.n_tokens,
         n_rows=n_rows,
         n_bytes_on_disk=n_bytes_on_disk,
-        built_at=int(facts["built_at_ns"]) / 1e9,
+        built_at=facts.built_at_ns / 1e9,
         skipped=tuple(row.file for row in store.skipped().values()),
         problems=tuple(SkippedFile(path, "no-spans", problem) for path, problem in problems),
         stale=stale,
-        settings={
-            "model_fingerprint": manifest.model_fingerprint,
-            "max_tokens": str(manifest.max_tokens),
-            "window_tokens": str(manifest.window_tokens),
-            "codec": manifest.codec,
-            **{name: facts[name] for name in (*WALK_FACTS, "vectors") if name in facts},
-        },
+        settings={name: str(value) for name, value in shown.items()},
         languages=dict(languages),
-        n_redacted=int(facts.get("n_redacted", "0")),
+        n_redacted=facts.n_redacted,
+        covers_secrets=not settings.walk.include_secrets,
     )

@@ -108,7 +108,6 @@ def main() -> int:
 def _ask(collection: Collection, spec: IndexSpec, mode: str, names: Sequence[str]) -> list[Asked]:
     """Every question of a collection put to the product, and the signals that its search noted."""
     import indexer.search as search
-    from codesearch import CodeIndex
     from codesearch.request import make_request
     from indexer.retrieve.ranking import file_signals
 
@@ -127,7 +126,7 @@ def _ask(collection: Collection, spec: IndexSpec, mode: str, names: Sequence[str
     with ExitStack() as stack:
         stack.enter_context(patch.object(search, "path_signals", note_paths))
         stack.enter_context(patch.object(search, "rank", note_signals))
-        engine = stack.enter_context(CodeIndex.open(tree_of(collection, spec))).engine
+        engine = stack.enter_context(search.Searcher.open(tree_of(collection, spec)))
         for query in collection.queries:
             engine.search(make_request(query.text, k=1, mode=mode))
             right = {target.path for target in query.targets}

@@ -175,18 +175,18 @@ def _use_no_model() -> None:
 
 def run(issues: Sequence[Issue], kind: IndexKind, modes: Sequence[str], rivals: Sequence[str]) -> Figures:
     """Every issue put to every system."""
-    from codesearch import CodeIndex
     from codesearch.request import make_request
+    from indexer.search import Searcher
 
     figures: Figures = {system: {} for system in (*modes, *rivals)}
     for issue in issues:
         if modes:
-            with CodeIndex.open(indexed(issue, kind)) as index:
+            with Searcher.open(indexed(issue, kind)) as searcher:
                 for mode in modes:
                     started = time.perf_counter()
-                    hits = index.engine.search(make_request(issue.text, k=_DEPTH, mode=mode)).hits
+                    hits = searcher.search(make_request(issue.text, k=_DEPTH, mode=mode)).hits
                     seconds = time.perf_counter() - started
-                    files = dict.fromkeys(index.engine.chunk(hit.chunk_id).path for hit in hits)
+                    files = dict.fromkeys(searcher.chunk(hit.chunk_id).path for hit in hits)
                     _note(figures[mode], issue, answers(files))
                     figures[mode].setdefault("seconds", []).append(round(seconds, 4))
         if rivals:

@@ -89,18 +89,18 @@ class Product:
     def __init__(self, tree: Path, tokenizer: str):
         from codesearch import CodeIndex
         from codesearch.answers.counting import counter_for
+        from indexer.search import Searcher
 
         self._index = CodeIndex.open(tree)
-        self._ranker = CodeIndex.open(tree)
+        self._ranker = Searcher.open(tree)
         self._counter = counter_for(tokenizer)
 
     def files(self, query: str, depth: int, mode: str) -> list[str]:
         """The files of the engine's first `depth` hits, each where its first hit stands."""
         from codesearch.request import make_request
 
-        engine = self._ranker.engine
-        hits = engine.search(make_request(query, k=depth, mode=mode)).hits
-        return list(dict.fromkeys(engine.chunk(hit.chunk_id).path for hit in hits))
+        hits = self._ranker.search(make_request(query, k=depth, mode=mode)).hits
+        return list(dict.fromkeys(self._ranker.chunk(hit.chunk_id).path for hit in hits))
 
     def passages(self, query: str, n: int, mode: str) -> list[Returned]:
         """The first `n` passages as a user gets them."""

@@ -30,6 +30,7 @@ from indexer.records import (
     WordMatch,
 )
 from indexer.search import OutlineEntry, SearchResult
+from indexer.storage.facts import BuildFacts
 from indexer.storage.status import IndexStatus
 
 
@@ -135,6 +136,23 @@ class FakeSearcher:
 
     def stale_among(self, paths: Iterable[str]) -> frozenset[str]:
         return frozenset(paths) & {*self.stale.changed, *self.stale.deleted}
+
+    @property
+    def facts(self) -> BuildFacts:
+        status = self.status()
+        return BuildFacts(
+            n_files=status.n_files,
+            n_chunks=status.n_chunks,
+            n_spans=status.n_spans,
+            n_tokens=status.n_tokens,
+            built_at_ns=int(status.built_at * 1e9),
+            commit=status.commit,
+            branch=status.branch,
+        )
+
+    @property
+    def n_skipped(self) -> int:
+        return len(self.status().skipped)
 
     def status(self, budget_seconds: float = 5.0) -> IndexStatus:
         return IndexStatus(

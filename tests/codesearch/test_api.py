@@ -107,6 +107,14 @@ def test_what_is_stale_is_marked_and_noted(shapes, tmp_path):
     )
 
 
+def test_an_answer_reads_no_full_status(shapes, tmp_path):
+    facts = shapes.facts
+    shapes.__class__ = type("Cheap", (type(shapes),), {"facts": facts, "n_skipped": 1, "status": None})
+    index = CodeIndex(tmp_path, shapes)
+    assert index.search("plane alpha")
+    assert (index.state().n_files, index.state().n_skipped) == (3, 1)
+
+
 def test_an_empty_index_says_so(fake, tmp_path):
     findings = CodeIndex(tmp_path, fake({})).find("x")
     assert findings.notes == (

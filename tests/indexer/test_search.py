@@ -15,8 +15,9 @@ from indexer.build import build
 from indexer.embeddings.embedding_store import NOWHERE
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
 from indexer.records import Mode, SearchRequest
-from indexer.search import Searcher
-from indexer.settings import BuildSettings
+from indexer.search import Searcher, recorded_settings
+from indexer.settings import BuildSettings, WalkSettings
+from indexer.storage.facts import TOTALS
 from indexer.storage.full_text import REGIONS
 from indexer.storage.manifest import read_manifest, state_folder, write_manifest
 from indexer.storage.single_rows import SingleVectors
@@ -333,6 +334,32 @@ def test_status_counts_what_there_is(searcher, task_queue):
     assert status.n_bytes_on_disk > 34 * status.n_rows
     assert (status.skipped, status.problems) == ((), ())
     assert not status.stale
+
+
+def test_what_the_build_did_not_note_is_said_and_not_a_traceback(task_queue, monkeypatch):
+    with Searcher.open(task_queue) as searcher:
+        noted = searcher._store.facts()
+        for name in ("n_files", "built_at_ns"):
+            monkeypatch.setattr(searcher._store, "facts", lambda name=name: {**noted, name: "many"})
+            with pytest.raises(IndexCorruptError, match=f"lacks its fact {name}; rebuild"):
+                searcher.status()
+            monkeypatch.setattr(searcher._store, "facts", lambda: {})
+            with pytest.raises(IndexCorruptError, match="lacks its fact"):
+                _ = searcher.facts
+        kept = {name: noted[name] for name in (*TOTALS, "built_at_ns")}
+        monkeypatch.setattr(searcher._store, "facts", lambda: kept)
+        status = searcher.status()
+    assert (status.commit, status.n_redacted, status.settings["max_file_bytes"]) == ("", 0, "1000000")
+
+
+def test_recorded_settings_are_read_without_the_tables(own_copy, monkeypatch):
+    settings = BuildSettings(vectors="exact", walk=WalkSettings(max_file_bytes=5000, include_hidden=True))
+    build(own_copy, settings)
+    monkeypatch.setattr("indexer.search.load_tables", None)
+    assert recorded_settings(own_copy) == settings
+    (own_copy / "elsewhere").mkdir()
+    with pytest.raises(IndexMissingError):
+        recorded_settings(own_copy / "elsewhere")
 
 
 def test_freshness_names_what_changed(own_copy):

@@ -25,7 +25,7 @@ def test_text(shapes):
 def test_covered_credentials_are_counted(shapes):
     status = shapes.status()
     assert "3 credentials are covered" in status_text(replace(status, n_redacted=3))
-    included = replace(status, settings={"include_secrets": "True"})
+    included = replace(status, covers_secrets=False)
     assert "indexed as they are" in status_text(included)
 
 
