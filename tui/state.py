@@ -19,6 +19,8 @@ from indexer.records import Mode
 from indexer.settings import DEFAULT_BUDGET_TOKENS
 
 MAX_HISTORY = 200
+MAX_REMEMBERED_CHARS = 10_000
+"""A longer query, which was pasted, is not kept: the file is written at each query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class RememberedState:
 
     def with_query(self, query: str) -> RememberedState:
         """The state after this query was asked."""
-        query = " ".join(query.split())
-        if not query:
+        query = "\n".join(" ".join(line.split()) for line in query.strip().splitlines())
+        if not query or len(query) > MAX_REMEMBERED_CHARS:
             return self
         older = tuple(entry for entry in self.history if entry != query)
         return replace(self, history=(query, *older)[:MAX_HISTORY])

@@ -73,6 +73,11 @@ def test_history_is_newest_first_and_holds_a_query_once():
     assert state.with_query("  ") is state
 
 
+def test_history_keeps_lines_and_no_text_beyond_measure():
+    assert RememberedState().with_query("a  b\r\n  c\n").history == ("a b\nc",)
+    assert RememberedState().with_query("a" * 10_001).history == ()
+
+
 def test_history_has_an_end():
     state = RememberedState()
     for number in range(MAX_HISTORY + 5):

@@ -5,6 +5,7 @@ A mixin of `SearchScreen` alone, so that asking and answering stay apart from do
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -299,7 +300,7 @@ _FIELDS = {
 
 
 def _globs(text: str) -> tuple[str, ...]:
-    return tuple(glob.strip() for glob in text.split(",") if glob.strip())
+    return tuple(glob.strip() for glob in re.split(r"[,\n]", text) if glob.strip())
 
 
 def _regex_objection(text: str) -> str:

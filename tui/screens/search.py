@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
@@ -120,7 +121,7 @@ class SearchScreen(ResultActions, Screen[None]):
     @property
     def query_text(self) -> str:
         """What stands in the query bar, blanks at the ends aside."""
-        return self.query_one(QueryBar).value.strip()
+        return self.query_one(QueryBar).text.strip()
 
     def on_query_edited(self, message: QueryEdited) -> None:
         """Search after a pause."""
@@ -150,6 +151,13 @@ class SearchScreen(ResultActions, Screen[None]):
             self.search()
         elif self._is_answered:
             self._go_to_answer()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted beside the query bar is the query too."""
+        event.stop()
+        bar = self.query_one(QueryBar)
+        bar.set_query(event.text)
+        bar.focus()
 
     def next_serial(self) -> int:
         """Another question: what is still to come of the one before is worthless."""

@@ -17,6 +17,7 @@ from textual.widgets.selection_list import Selection
 
 from tui.state import SavedQuery
 from tui.text.document import safe_line
+from tui.widgets.whole_input import WholeInput, drawn
 
 AnswerT = TypeVar("AnswerT")
 
@@ -45,7 +46,7 @@ class _Choices(SelectionList[str]):
     BINDINGS: ClassVar[list[BindingType]] = [("enter", "screen.accept", "accept")]
 
 
-class _NarrowInput(Input):
+class _NarrowInput(WholeInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         ("down", "screen.move(1)", "next"),
         ("up", "screen.move(-1)", "previous"),
@@ -90,19 +91,23 @@ class TextDialog(Dialog[str | None]):
         with Vertical(classes="dialog") as box:
             box.border_title = self.dialog_title
             box.border_subtitle = self.hint
-            yield Input(self.value, compact=True)
+            yield WholeInput(drawn(self.value), compact=True)
             yield Label("", id="objection", markup=False)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.query_one("#objection", Label).update(self.check(event.value.strip()))
+        self.query_one("#objection", Label).update(self.check(self._text))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if not self.check(event.value.strip()):
-            self.dismiss(event.value.strip())
+        if not self.check(self._text):
+            self.dismiss(self._text)
+
+    @property
+    def _text(self) -> str:
+        return self.query_one(WholeInput).text.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ class RecallDialog(Dialog[Recalled | None]):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._narrow(event.value)
+        self._narrow(self.query_one(_NarrowInput).text)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -9,9 +9,10 @@ from textual.widgets import Input
 
 from tui.keys import bindings
 from tui.messages import QueryEdited, QueryEntered
+from tui.widgets.whole_input import WholeInput
 
 
-class QueryBar(Input):
+class QueryBar(WholeInput):
     """An input with a history: ctrl+up and ctrl+down walk through older queries."""
 
     BINDINGS = bindings("query")
@@ -21,7 +22,6 @@ class QueryBar(Input):
             placeholder="Ask the code: “where is a failed job retried?”",
             id="query",
             compact=True,
-            max_length=4000,
         )
         self.history: Sequence[str] = ()
         """Newest first."""
@@ -30,23 +30,22 @@ class QueryBar(Input):
 
     def set_query(self, query: str) -> None:
         """Replace the text, with the cursor at its end."""
-        self.value = query
-        self.cursor_position = len(query)
+        self.set_text(query)
 
     @on(Input.Changed)
     def _edited(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(QueryEdited(event.value))
+        self.post_message(QueryEdited(self.text))
 
     def action_enter(self) -> None:
         """Search now."""
         self._history_index = -1
-        self.post_message(QueryEntered(self.value))
+        self.post_message(QueryEntered(self.text))
 
     def action_older_query(self) -> None:
         """One step back in the history; what was typed is kept as the newest entry."""
         if self._history_index < 0:
-            self._draft = self.value
+            self._draft = self.text
         if self._history_index + 1 < len(self.history):
             self._history_index += 1
             self.set_query(self.history[self._history_index])
