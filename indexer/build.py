@@ -1,8 +1,9 @@
 """THE WRITE PATH: a tree becomes an index.
 
-    walk → compare with what is indexed → ingest → tables, FAISS → manifest
+    walk → compare with what is indexed → ingest → words can be searched
+         → encode → tables, FAISS → manifest, from time to time and at the end
 
-`ingest.py` is the middle of it, from files to stored vectors; the two compose all stages of writing.
+`ingest/` has the two halves in the middle, from files to rows and from rows to vectors.
 
 A build writes a new generation beside the live one and makes it live by renaming the manifest, so
 search never sees it half done. Embeddings are kept by content: what an earlier build has encoded, a
@@ -11,12 +12,15 @@ killed one too, is not encoded again.
 
 from __future__ import annotations
 
+import math
 import resource
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -35,7 +39,9 @@ from indexer.errors import (
     NothingToIndexError,
     StorageError,
 )
+from indexer.ingest.backlog import Backlog, Missing
 from indexer.ingest.embed import Embedder
+from indexer.ingest.encoding import encode_for
 from indexer.ingest.ingest import TEXT_RULES, Ingest
 from indexer.ingest.prepare import Preparer
 from indexer.ingest.writer import Writer
@@ -68,18 +74,33 @@ from indexer.storage.manifest import FORMAT_VERSION, Manifest, OlderFormatError,
 from indexer.storage.seals import Seal, seal_segment
 from indexer.storage.signing import require_key
 from indexer.storage.single_rows import build_single_index
-from indexer.storage.tables import Tables, make_tables, save_tables
+from indexer.storage.tables import Tables, load_tables, make_tables, save_tables
 from indexer.storage.token_rows import build_multi_index
 from indexer.tree.freshness import Changes, compare
 from indexer.tree.git_state import git_state
 from indexer.tree.walk import walk
 from indexer.vectors.codec import DEFAULT_CODEC
 
+_AT_ONCE_TOKENS = 65_536
+"""So much is encoded before anything is published: it takes a second or two."""
+_PUBLISH_SECONDS = 20.0
+"""What was encoded can be searched after this time at the latest, while publishing is quick."""
+_ENCODING_SHARE = 9.0
+"""Encoding takes at least so many times what publishing takes, however large the index."""
+
 
 def build(
-    root: Path, settings: BuildSettings, progress: ProgressCallback | None = None, *, rebuild: bool = False
+    root: Path,
+    settings: BuildSettings,
+    progress: ProgressCallback | None = None,
+    *,
+    rebuild: bool = False,
+    encode: bool = True,
 ) -> BuildReport:
     """Index a tree, or bring its index up to date.
+
+    A large tree can be searched by its words first, then by more and more vectors. Without `encode` it
+    ends there: chunks that have no stored vectors get them from a later build, or when a search asks.
 
     `rebuild` starts over, for another model, other settings or a damaged index; stored embeddings that
     still fit and are whole are used. Raises InputError for a path that is no folder, CheckpointError
@@ -94,7 +115,7 @@ def build(
         require_key()
         state = prepare_state(root)
         with write_lock(state):
-            return _Build(root, state, settings, checkpoint, progress, rebuild).run_locked()
+            return _Build(root, state, settings, checkpoint, progress, rebuild, encode).run_locked()
     except KeyboardInterrupt:
         raise BuildInterruptedError(
             "Interrupted; the previous index is untouched, and the same command goes on where this one ended."
@@ -120,9 +141,12 @@ class _Build:
     checkpoint: Checkpoint
     progress: ProgressCallback | None
     rebuild: bool
+    encode: bool
     started: float = field(default_factory=time.monotonic)
     n_encoded_chunks: int = 0
     n_encoded_tokens: int = 0
+    n_tokens_to_encode: int = 0
+    n_skipped: int = 0
 
     def run_locked(self) -> BuildReport:
         """Run; what the disk or SQLite says against it becomes one sentence."""
@@ -144,7 +168,7 @@ class _Build:
         """Bring the index to what the tree holds; the caller holds the lock."""
         wanted = _manifest_for(self.checkpoint, self.settings)
         live = self._live_manifest(wanted)
-        built_at_ns = time.time_ns()
+        when = {"built_at_ns": str(time.time_ns())}
         found, walk_skips = self._walk()
         git = git_state(self.root)
         facts = settings_facts(self.settings, TEXT_RULES) | {"commit": git.commit, "branch": git.branch}
@@ -152,86 +176,135 @@ class _Build:
         changes = compare(found, before.files, before.skipped, before.built_at_ns)
         if not changes.unchanged and not changes.suspect and not changes.added:
             raise self._nothing_to_index(walk_skips)
-        if live is not None and before.is_current(changes, facts, walk_skips):
+        is_current = live is not None and before.is_current(changes, facts, walk_skips)
+        self.n_skipped = len(walk_skips) + len(changes.still_skipped)
+        if live is not None and is_current and (before.has_all_vectors or not self.encode):
             remove_others(self.state, live.generation)
-            return self._report_of(before.totals, len(walk_skips) + len(changes.still_skipped))
+            return self._report_of(before.totals)
 
         layout = row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
-            if len(embeddings.known(before.keys)) < len(before.keys):  # some were damaged: encode these again
-                before = _Before.nothing()
-                changes = compare(found, {}, {}, 0)
-            base = live if before.files else None
-            with new_generation(self.state, base) as folder:
-                store = StoreWriter(folder / DATABASE)
-                store.connection.execute("PRAGMA secure_delete = ON")  # what left the tree leaves the file
-                try:
-                    skips = self._ingest(wanted, store, embeddings, layout, before, changes)
-                    skips += [SkippedRow(skip) for skip in walk_skips]
-                    store.replace_skipped(skips)
-                    garbage, tables = self._write_tables(folder, base, store, embeddings, layout, skips)
-                    totals = _totals(store)
-                    facts |= {name: str(value) for name, value in totals.items()}
-                    n_redacted = _count(store, "coalesce(sum(n_redacted), 0) FROM files")
-                    store.set_facts(facts | {"built_at_ns": str(built_at_ns), "n_redacted": str(n_redacted)})
-                    store.close()
-                finally:
-                    store.connection.close()
-                published = publish(self.state, folder, wanted, self._seals(tables, layout))
-            remove_others(self.state, published.generation)
-            embeddings.drop(garbage, segments_read(self.state))  # and what killed builds left unnamed
+            made = self._making(wanted, layout, embeddings)
+            if live is None or not is_current:
+                base = live if before.files else None
+                with new_generation(self.state, base) as folder:
+                    totals = self._write_words(folder, made, before, changes, facts | when, walk_skips)
+                    with closing(StoreReader(folder / DATABASE)) as reader:
+                        missing = made.backlog.missing(reader.chunks_to_encode())
+                        if self.encode and missing.n_tokens <= _AT_ONCE_TOKENS:
+                            self._start_encoding(missing)
+                            blocks = made.backlog.blocks(missing, reader)
+                            encode_for(math.inf, blocks, made.embedder, embeddings, self._encoded)
+                            missing = Missing(())
+                        live = self._publish(made, folder, reader, base, is_whole=not missing.chunks)
+            else:
+                totals = before.totals
+            if self.encode:
+                self._encode_missing(made, live)
         self.report("write", 1, 1)
-        return self._report_of(totals, len(skips))
+        return self._report_of(totals)
 
-    def _ingest(
-        self,
-        wanted: Manifest,
-        store: StoreWriter,
-        embeddings: EmbeddingStore,
-        layout: RowLayout,
-        before: _Before,
-        changes: Changes,
-    ) -> list[SkippedRow]:
-        """Bring the new generation's files to what the tree holds; the files that are skipped for content."""
-        create_tables(store.connection)
+    def _making(self, wanted: Manifest, layout: RowLayout, embeddings: EmbeddingStore) -> _Making:
         preparer = Preparer(self.root, self.settings, self.checkpoint, wanted)
-        embedder = Embedder(self.checkpoint, preparer.tokenizer, layout.codec, self.settings.max_memory_bytes)
-        writer = Writer(store)
-        for path in changes.deleted:
-            writer.remove(before.files[path])
-        ingest = Ingest(preparer, writer, embedder, embeddings)
-        skips = ingest.add([*changes.suspect, *changes.added], before.files, self._ingested)
-        self.n_encoded_chunks, self.n_encoded_tokens = ingest.n_encoded_chunks, ingest.n_encoded_tokens
-        return skips + [before.skipped[path] for path in changes.still_skipped]
+        memory = self.settings.max_memory_bytes
+        embedder = Embedder(self.checkpoint, preparer.tokenizer, layout.codec, memory)
+        return _Making(wanted, layout, embeddings, preparer, embedder, Backlog(preparer, embeddings))
 
-    def _write_tables(
+    def _write_words(
         self,
         folder: Path,
-        base: Manifest | None,
-        store: StoreWriter,
-        embeddings: EmbeddingStore,
-        layout: RowLayout,
-        skips: Sequence[SkippedRow],
-    ) -> tuple[list[int], Tables]:
-        """Write what is derived from the database and the embeddings; segments to drop, and the tables."""
-        live = {row.embedding_key for row in store.chunk_keys()}
-        if not live:
-            raise self._nothing_to_index([skip.file for skip in skips])
+        made: _Making,
+        before: _Before,
+        changes: Changes,
+        facts: dict[str, str],
+        walk_skips: Sequence[SkippedFile],
+    ) -> dict[str, int]:
+        """Bring the new generation's database to what the tree holds; the totals of it."""
+        store = StoreWriter(folder / DATABASE)
+        store.connection.execute("PRAGMA secure_delete = ON")  # what left the tree leaves the file
+        try:
+            create_tables(store.connection)
+            writer = Writer(store)
+            for path in changes.deleted:
+                writer.remove(before.files[path])
+            ingest = Ingest(made.preparer, writer, made.backlog)
+            files = [*changes.suspect, *changes.added]
+            skips = ingest.add(files, before.files, partial(self.report, "read"))
+            skips += [before.skipped[path] for path in changes.still_skipped]
+            skips += [SkippedRow(skip) for skip in walk_skips]
+            totals = _totals(store)
+            if not totals["n_chunks"]:
+                raise self._nothing_to_index([skip.file for skip in skips])
+            store.replace_skipped(skips)
+            n_redacted = _count(store, "coalesce(sum(n_redacted), 0) FROM files")
+            numbers = totals | {"n_redacted": n_redacted}
+            store.set_facts(facts | {name: str(value) for name, value in numbers.items()})
+            store.close()
+        finally:
+            store.connection.close()
+        self.n_skipped = len(skips)
+        return totals
+
+    def _encode_missing(self, made: _Making, live: Manifest) -> None:
+        """Encode what the live generation lacks, and publish again from time to time and at the end."""
+        seconds = _PUBLISH_SECONDS
+        folder = generation_folder(self.state, live.generation)
+        with closing(StoreReader(folder / DATABASE)) as reader:
+            missing = made.backlog.missing(reader.chunks_to_encode())
+            if not missing.chunks and load_tables(folder).has_vectors.all():
+                return
+            self._start_encoding(missing)
+            blocks = made.backlog.blocks(missing, reader)
+            while True:
+                more = encode_for(seconds, blocks, made.embedder, made.embeddings, self._encoded)
+                started = time.monotonic()
+                with new_generation(self.state, live, same_files=True) as folder:
+                    live = self._publish(made, folder, reader, live, is_whole=not more)
+                if not more:
+                    return
+                seconds = max(_PUBLISH_SECONDS, _ENCODING_SHARE * (time.monotonic() - started))
+
+    def _start_encoding(self, missing: Missing) -> None:
+        self.n_tokens_to_encode = missing.n_tokens
+        if missing.chunks:
+            self.report("encode", 0, self.n_tokens_to_encode)
+
+    def _encoded(self, n_chunks: int, n_tokens: int) -> None:
+        self.n_encoded_chunks += n_chunks
+        self.n_encoded_tokens += n_tokens
+        self.report("encode", min(self.n_encoded_tokens, self.n_tokens_to_encode), self.n_tokens_to_encode)
+
+    def _publish(
+        self, made: _Making, folder: Path, reader: StoreReader, previous: Manifest | None, *, is_whole: bool
+    ) -> Manifest:
+        """Write what is derived from the database and the embeddings, and make the generation live.
+
+        `is_whole`: every chunk has its vectors, and what nothing needs any more goes.
+        """
+        embeddings, layout = made.embeddings, made.layout
         self.report("write", 0, 1)
-        garbage = move_live(embeddings, layout, live)
-        del live
-        tables = make_tables(store.chunk_keys(), embeddings.load)
+        garbage: list[int] = []
+        if is_whole:
+            live = {row.embedding_key for row in reader.chunk_keys()}
+            garbage = move_live(embeddings, layout, live)
+            del live
+        tables = make_tables(reader.chunk_keys(), embeddings.load)
         save_tables(folder, tables)
         segments = SegmentReader(self.state / EMBEDDINGS, layout)
-        previous = generation_folder(self.state, base.generation) if base is not None else None
-        build_single_index(folder, tables, segments, self.settings.vectors, previous)
-        build_multi_index(folder, tables, segments, layout.codec, self.settings.vectors, previous)
-        return garbage, tables
+        before = generation_folder(self.state, previous.generation) if previous is not None else None
+        build_single_index(folder, tables, segments, self.settings.vectors, before)
+        if is_whole:
+            build_multi_index(folder, tables, segments, layout.codec, self.settings.vectors, before)
+        published = publish(self.state, folder, made.wanted, self._seals(tables, layout))
+        remove_others(self.state, published.generation)
+        if is_whole:
+            embeddings.drop(garbage, segments_read(self.state))  # and what killed builds left unnamed
+        return published
 
     def _seals(self, tables: Tables, layout: RowLayout) -> dict[str, Seal]:
         """Seals of the segments that the tables point into."""
         seals = {}
-        for segment in np.unique(tables.segment).tolist():
+        for segment in np.unique(tables.segment[tables.has_vectors]).tolist():
             own = tables.segment == segment
             for kind, ends, width in (
                 ("single", tables.single_start + tables.n_single, 2 * layout.single_dim),
@@ -247,10 +320,6 @@ class _Build:
         if self.progress is not None:
             elapsed = time.monotonic() - self.started
             self.progress(BuildProgress(stage, done, total, elapsed, self.n_encoded_tokens, path))
-
-    def _ingested(self, n_done: int, n_files: int, path: str, ingest: Ingest) -> None:
-        self.n_encoded_chunks, self.n_encoded_tokens = ingest.n_encoded_chunks, ingest.n_encoded_tokens
-        self.report("encode", n_done, n_files, path)
 
     def _live_manifest(self, wanted: Manifest) -> Manifest | None:
         if self.rebuild:
@@ -284,15 +353,27 @@ class _Build:
         )
         return NothingToIndexError(f"{self.root} holds no file that can be indexed (skipped: {reasons}).")
 
-    def _report_of(self, totals: dict[str, int], n_skipped: int) -> BuildReport:
+    def _report_of(self, totals: dict[str, int]) -> BuildReport:
         return BuildReport(
             **totals,
             n_encoded_chunks=self.n_encoded_chunks,
             n_encoded_tokens=self.n_encoded_tokens,
-            n_skipped=n_skipped,
+            n_skipped=self.n_skipped,
             elapsed_seconds=time.monotonic() - self.started,
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What generations are made with."""
+
+    wanted: Manifest
+    layout: RowLayout
+    embeddings: EmbeddingStore
+    preparer: Preparer
+    embedder: Embedder
+    backlog: Backlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,13 +382,13 @@ class _Before:
 
     files: dict[str, FileRow]
     skipped: dict[str, SkippedRow]
-    keys: frozenset[str]
     facts: dict[str, str]
+    has_all_vectors: bool = True
 
     @classmethod
     def nothing(cls) -> Self:
         """Before the first build."""
-        return cls({}, {}, frozenset(), {})
+        return cls({}, {}, {})
 
     @classmethod
     def read(cls, root: Path, state: Path, live: Manifest | None, facts: dict[str, str]) -> Self:
@@ -323,9 +404,8 @@ class _Before:
                 noted = reader.facts()
                 if noted.get("text_rules") != facts["text_rules"]:
                     return cls.nothing()
-                rows = reader.query("SELECT embedding_key FROM chunks")
-                keys = frozenset(key for (key,) in rows)
-                return cls(reader.files(), reader.skipped(), keys, noted)
+                has_all = bool(load_tables(pin.folder).has_vectors.all())
+                return cls(reader.files(), reader.skipped(), noted, has_all)
             finally:
                 reader.close()
 

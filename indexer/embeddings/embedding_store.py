@@ -361,6 +361,10 @@ class SegmentReader:
             self._maps[segment, kind] = whole.view(np.ndarray).view(dtype).reshape(-1, width)
         return self._maps[segment, kind]
 
+    def hold(self, segment: int, single: NDArray[np.float16], rows: NDArray[np.uint8]) -> None:
+        """Serve a segment from memory: (n, H) and (n, n_row_bytes), as `NewEmbedding` has them."""
+        self._maps[segment, "single"], self._maps[segment, "rows"] = single, rows
+
     def single(self, segment: int, start: int, n: int) -> NDArray[np.float16]:
         """(n, H) float16, a view of the mapped file."""
         return self._slice(segment, "single", start, n)  # type: ignore[return-value]
@@ -380,6 +384,9 @@ class SegmentReader:
 
     def _slice(self, segment: int, kind: str, start: int, n: int) -> NDArray[np.generic]:
         rows = self._map(segment, kind)[start : start + n]
+        if len(rows) != n:  # mapped before it was appended to
+            self._maps.pop((segment, kind))
+            rows = self._map(segment, kind)[start : start + n]
         if len(rows) != n:
             path = segment_path(self._folder, segment, kind)
             raise IndexCorruptError(

@@ -67,6 +67,8 @@ class Gathered:
     """(Q, N): for each query row, the best cosine within the region; None where MaxSim did not run."""
     header_maxima: Float32Array | None
     """(Q, N): the same over the header rows (the path) of the region's chunk."""
+    has_vectors: NDArray[np.bool_]
+    """(N,) False: the region's chunk was not encoded yet, and its vectors' scores mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ class CandidateGatherer:
         """What the database says of a query's words; needs none of its vectors."""
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         # Without single vectors only words can name the candidates of a large index.
-        words = shape.words if by_words or self._singles.is_empty else ()
+        has_all = bool(self._tables.has_vectors.all())
+        words = shape.words if by_words or self._singles.is_empty or not has_all else ()
         # What a filter lets through may stand behind any number of rows that it does not.
         limit = _LEXICAL_REGIONS if filters.regions is None else -1
         return LookedUp(
@@ -176,8 +179,11 @@ class CandidateGatherer:
             _scatter(columns["body"], region, lexical_at, found.body_scores)
             _scatter(columns["symbol"], region, symbols.region, symbols.score)
             _scatter(columns["definition"], region, definitions.region, definitions.score)
-        if single is not None and mode in (Mode.HYBRID, Mode.SINGLE) and len(chunks):
-            self._score_single(single, chunks, counts, columns["single"], columns["whole"])
+        has_single = tables.n_single[chunks] > 0
+        if single is not None and mode in (Mode.HYBRID, Mode.SINGLE) and has_single.any():
+            own = np.repeat(has_single, counts)
+            encoded = chunks[has_single], counts[has_single]
+            columns["single"][own], columns["whole"][own] = self._score_single(single, *encoded)
         maxima = header = None
         if multi is not None and len(chunks) and self._codec is not None:
             maxima, header = self._score_multi(multi, chunks, counts, self._codec)
@@ -193,7 +199,14 @@ class CandidateGatherer:
             single_chunk=columns["whole"][keep],
             maxima=None if maxima is None else maxima[:, keep],
             header_maxima=None if header is None else header[:, keep],
+            has_vectors=np.repeat(tables.has_vectors[chunks], counts)[keep],
         )
+
+    def named(self, looked_up: LookedUp, filters: Filters) -> Int64Array:
+        """Chunks that words name, best first."""
+        votes = self._votes(looked_up, (), filters)
+        chosen = np.flatnonzero(votes)
+        return chosen[np.argsort(-votes[chosen], kind="stable")]
 
     def _symbols(self, words: Sequence[str]) -> _Places:
         found = search_symbols(self._store.query, words, _SYMBOLS)
@@ -254,6 +267,15 @@ class CandidateGatherer:
         `near` holds chunks that vectors named, best first, one array an index.
         """
         tables = self._tables
+        votes = self._votes(looked_up, near, filters)
+        chosen = np.flatnonzero(votes)
+        chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
+        n_fitting = int(np.searchsorted(np.cumsum(tables.n_rows[chosen]), MAX_ROWS, "right"))
+        return np.sort(chosen[: max(1, n_fitting)])
+
+    def _votes(self, looked_up: LookedUp, near: Sequence[Int64Array], filters: Filters) -> Float32Array:
+        """(C,) how often and how highly each chunk is named."""
+        tables = self._tables
         votes = np.zeros(tables.n_chunks, np.float32)
         named: list[Int64Array] = [tables.position(looked_up.regions.row_ids >> REGION_BITS)]
         for places in (looked_up.symbols, looked_up.definitions):
@@ -266,26 +288,22 @@ class CandidateGatherer:
             if filters.chunks is not None:
                 ordered = ordered[filters.chunks[ordered]]
             votes[ordered] += 1.0 / (20.0 + np.arange(len(ordered), dtype=np.float32))
-        chosen = np.flatnonzero(votes)
-        chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
-        n_fitting = int(np.searchsorted(np.cumsum(tables.n_rows[chosen]), MAX_ROWS, "right"))
-        return np.sort(chosen[: max(1, n_fitting)])
+        return votes
 
     def _score_single(
         self,
         query: Float32Array,
         chunks: NDArray[np.int64],
         counts: NDArray[np.int64],
-        single_region: Float32Array,
-        single_chunk: Float32Array,
-    ) -> None:
+    ) -> tuple[Float32Array, Float32Array]:
+        """(N,) cosines of the regions of chunks that have single vectors, and of their chunks."""
         tables = self._tables
         # A chunk's rows: its own, its regions', its wide spans'.
         n_single = tables.n_single[chunks]
         scores = self._single_scores(query, chunks, n_single)
         first = np.cumsum(n_single) - n_single
-        single_chunk[:] = np.repeat(scores[first], counts)
-        single_region[:] = scores[np.repeat(first + 1, counts) + _ramp(counts)]
+        single_chunk = np.repeat(scores[first], counts)
+        single_region = scores[np.repeat(first + 1, counts) + _ramp(counts)]
         # A wide span lends its score to the regions that it shows a part of: those from `low` to `high`.
         n_wide = n_single - 1 - counts
         wide = tables.wide[np.repeat(tables.wide_start[chunks], n_wide) + _ramp(n_wide)]
@@ -299,6 +317,7 @@ class CandidateGatherer:
         np.maximum.at(
             single_region, np.repeat(low, n_shown) + _ramp(n_shown), np.repeat(wide_scores, n_shown)
         )
+        return single_region, single_chunk
 
     def _single_scores(self, query: Float32Array, chunks: Int64Array, n_single: Int64Array) -> Float32Array:
         """(S,) cosines of all single-vector rows of the chunks, in order."""
@@ -318,7 +337,7 @@ class CandidateGatherer:
         tables = self._tables
         pieces = [
             self._segments.codes(int(tables.segment[c]), int(tables.rows_start[c]), int(tables.n_rows[c]))
-            for c in chunks.tolist()
+            for c in chunks[tables.n_rows[chunks] > 0].tolist()
         ]
         first_rows = np.cumsum(tables.n_rows[chunks]) - tables.n_rows[chunks]
         regions = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)

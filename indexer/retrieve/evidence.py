@@ -53,6 +53,8 @@ class EvidenceFinder:
         if vectors is None or vectors.rows is None or self._codec is None:
             return ()
         t = self._tables
+        if t.segment[position] < 0:
+            return ()
         start, end, end_row = t.regions[region].tolist()
         is_first = region == int(t.region_start[position])
         first_row = int(t.n_header_rows[position]) if is_first else int(t.regions[region - 1, 2])

@@ -83,6 +83,8 @@ WEIGHTS: dict[Mode, Weights] = {
 
 _REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
 """What a ranker's largest value adds to a region's place within its file."""
+_OF_WORDS = frozenset({"lexical_top", "lexical_body", "symbol"})
+"""Signals that need no vectors."""
 _NEXT_REGION = 0.85
 """A file's second region scores this share of its first, its third the square of it."""
 _TELLING_SHARE = 0.02
@@ -128,7 +130,7 @@ def rank(
     if not len(gathered.region):
         return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
     signals = file_signals(gathered, file_of, paths)
-    weights = WEIGHTS[mode]
+    weights = WEIGHTS[Mode.LEXICAL if mode is Mode.HYBRID and not gathered.has_vectors.any() else mode]
     ranked = order_regions(gathered, signals, file_scores(signals, weights))
     return order_sections(ranked, gathered, file_of, paths, weights, row_rarities)
 
@@ -163,26 +165,48 @@ def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSi
     best: Callable[[Float32Array], Float32Array] = lambda values: _largest(values, file_of, n_files)  # noqa: E731
     columns: dict[str, Float32Array] = {}
     colbert = np.zeros(len(g.region), np.float32)
-    if g.maxima is not None and g.header_maxima is not None:
-        weights = _row_weights(g.maxima)
+    seen = g.has_vectors
+    if g.maxima is not None and g.header_maxima is not None and seen.any():
+        weights = _row_weights(g.maxima[:, seen])
         both = np.maximum(g.maxima, g.header_maxima)  # (Q, N)
-        colbert = weights @ both
+        colbert = np.where(seen, weights @ both, np.float32(0.0))
         _, chunk_of = np.unique(g.chunk, return_inverse=True)
-        columns["colbert_top"] = top_three(colbert - np.median(colbert), file_of, n_files)
+        columns["colbert_top"] = top_three(_above_usual(colbert, seen), file_of, n_files)
         columns["colbert_header"] = best(weights @ g.header_maxima)
         columns["colbert_chunk"] = best((weights @ _group_maxima(both, chunk_of))[chunk_of])
         columns["colbert_file"] = weights @ _group_maxima(both, file_of, n_files)
     columns["single_chunk"] = best(g.single_chunk)
     columns["single_region"] = best(g.single)
-    columns["single_top"] = top_three(g.single - np.median(g.single), file_of, n_files)
+    columns["single_top"] = top_three(_above_usual(g.single, seen), file_of, n_files)
     columns["lexical_top"] = top_three(g.lexical, file_of, n_files)
     columns["lexical_body"] = best(g.lexical_body)
     columns["symbol"] = best(g.symbol)
     scaled = {name: over_largest(values) for name, values in columns.items()}
+    if not g.has_vectors.all():
+        encoded = np.zeros(n_files, bool)
+        encoded[file_of[g.has_vectors]] = True
+        for name in scaled.keys() - _OF_WORDS:
+            scaled[name] = expected(scaled[name], scaled["lexical_top"], encoded)
     scaled["definition"] = best(g.definition)
     scaled["lone_definition"] = scaled["definition"] * paths.is_lone
     scaled |= {field.name: getattr(paths, field.name) for field in fields(PathSignals)}
     return FileSignals(scaled, file_of, colbert.astype(np.float32))
+
+
+def expected(values: Float32Array, words: Float32Array, known: NDArray[np.bool_]) -> Float32Array:
+    """(F,) a signal with what is not `known` replaced by what the words of these files let expect.
+
+    A least-squares line through the known files' `words`, rising or level and within what is known:
+    a file that was not encoded yet competes with the others as the average of its kind. Zeros where
+    nothing is known.
+    """
+    if not known.any():
+        return np.zeros_like(values)
+    x, y = words[known], values[known]
+    spread = float(((x - x.mean()) ** 2).sum())
+    slope = max(float(((x - x.mean()) * (y - y.mean())).sum()) / spread, 0.0) if spread > 0 else 0.0
+    guess = np.clip(y.mean() + slope * (words - x.mean()), y.min(), y.max())
+    return np.where(known, values, guess).astype(np.float32)
 
 
 def file_scores(signals: FileSignals, weights: Weights) -> Float32Array:
@@ -218,6 +242,12 @@ def order_regions(g: Gathered, signals: FileSignals, of_file: Float32Array) -> R
     scores[in_file] = positive[file[in_file]] * np.float32(_NEXT_REGION) ** place
     order = np.lexsort((keep, -scores))
     return Ranked(keep[order], scores[order], signals.colbert)
+
+
+def _above_usual(values: Float32Array, seen: NDArray[np.bool_]) -> Float32Array:
+    """(N,) how far each is above the median of those `seen`; 0 for the others."""
+    usual = np.median(values[seen]) if seen.any() else np.float32(0.0)
+    return np.where(seen, values - usual, np.float32(0.0))
 
 
 def _row_weights(maxima: Float32Array) -> Float32Array:

@@ -26,12 +26,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingChunk:
+    """A chunk that may have to be encoded."""
+
+    chunk_id: int
+    embedding_key: str
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkKey:
     """Whose chunk it is, and under which key its vectors are stored."""
 
     chunk_id: int
     file_id: int
     embedding_key: str
+    regions: Int32Array
+    """(R, 2) characters from the start of the chunk."""
 
 
 def m001_create_tables(db: Database) -> None:
@@ -232,8 +243,11 @@ class StoreWriter:
 
     def chunk_keys(self) -> Iterator[ChunkKey]:
         """Every chunk's file and embedding, by chunk_id."""
-        sql = "SELECT chunk_id, file_id, embedding_key FROM chunks ORDER BY chunk_id"
-        return (ChunkKey(*row) for row in self.connection.execute(sql))
+        return _chunk_keys(self.connection)
+
+    def chunks_to_encode(self) -> Iterator[MissingChunk]:
+        """Every chunk, those of the files that were changed last first."""
+        return (MissingChunk(*row) for row in self.connection.execute(_TO_ENCODE))
 
     def replace_skipped(self, skipped: Iterable[SkippedRow]) -> None:
         """Record which files are not indexed, and why."""
@@ -316,6 +330,20 @@ def _damaged(error: sqlite3.Error) -> IndexCorruptError:
     )
 
 
+_TO_ENCODE = (
+    "SELECT chunk_id, embedding_key, n_tokens FROM chunks JOIN files USING (file_id)"
+    " ORDER BY mtime_ns DESC, chunk_id"
+)
+
+
+def _chunk_keys(connection: sqlite3.Connection) -> Iterator[ChunkKey]:
+    sql = "SELECT chunk_id, file_id, embedding_key, regions FROM chunks ORDER BY chunk_id"
+    return (
+        ChunkKey(chunk_id, file_id, key, np.frombuffer(regions, "<i4").reshape(-1, 2))
+        for chunk_id, file_id, key, regions in connection.execute(sql)
+    )
+
+
 class StoreReader:
     """Read access to a generation's database; safe to share between threads."""
 
@@ -359,6 +387,15 @@ class StoreReader:
             with self._damage(), self._lock:
                 found += _chunks(self.connection, f"chunks.chunk_id IN ({_marks(part)})", part)
         return {chunk.chunk_id: chunk for chunk in found}
+
+    def chunk_keys(self) -> Iterator[ChunkKey]:
+        """Every chunk's file, embedding and regions, by chunk_id."""
+        with self._damage(), self._lock:
+            yield from _chunk_keys(self.connection)
+
+    def chunks_to_encode(self) -> list[MissingChunk]:
+        """Every chunk, those of the files that were changed last first."""
+        return [MissingChunk(*row) for row in self.query(_TO_ENCODE)]
 
     def file_chunks(self, path: str) -> list[Chunk]:
         """A file's chunks in order; empty for an unknown path."""

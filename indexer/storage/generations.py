@@ -57,23 +57,38 @@ def prepare_state(root: Path) -> Path:
 
 
 @contextmanager
-def new_generation(state: Path, base: Manifest | None) -> Iterator[Path]:
+def new_generation(state: Path, base: Manifest | None, *, same_files: bool = False) -> Iterator[Path]:
     """A fresh folder for a generation, with a copy of the live database where there is one to go on from.
 
-    Gone at the end unless it was published.
+    `same_files`: the database is not written to, and both generations may share it. Gone at the end unless
+    it was published.
     """
     folder = generation_folder(state, f"{time.time_ns():020d}")
     folder.mkdir(mode=FOLDER_MODE)
     try:
-        with os.fdopen(create_file(folder / DATABASE), "wb") as new:  # SQLite would open it to others
-            if base is not None:
-                with (generation_folder(state, base.generation) / DATABASE).open("rb") as old:
-                    shutil.copyfileobj(old, new, 1 << 20)
+        old = generation_folder(state, base.generation) / DATABASE if base is not None else None
+        if old is None or not same_files or not _linked(old, folder / DATABASE):
+            _copy(old, folder / DATABASE)
         yield folder
     except BaseException:
         if not _is_live(state, folder.name):
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _linked(old: Path, new: Path) -> bool:
+    """Give a file a second name, if the file system can."""
+    with suppress(OSError):
+        os.link(old, new, follow_symlinks=False)
+        return True
+    return False
+
+
+def _copy(old: Path | None, new: Path) -> None:
+    with os.fdopen(create_file(new), "wb") as target:  # SQLite would open it to others
+        if old is not None:
+            with old.open("rb") as source:
+                shutil.copyfileobj(source, target, 1 << 20)
 
 
 def _is_live(state: Path, generation: str) -> bool:

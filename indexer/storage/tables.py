@@ -51,6 +51,7 @@ class Tables:
     file_id: Int64Array
     """(C,)"""
     segment: Int64Array
+    """(C,) -1 for a chunk that has no vectors yet; its other counts but `n_regions` are 0."""
     single_start: Int64Array
     n_single: Int64Array
     rows_start: Int64Array
@@ -64,8 +65,6 @@ class Tables:
     """(W, 2): characters from the start of the chunk."""
     region_start: Int64Array
     """(C + 1,): chunk c's regions are region_start[c] to region_start[c + 1]."""
-    single_row: Int64Array
-    """(C + 1,): chunk c's single-vector rows, numbered through the generation."""
     wide_start: Int64Array
     """(C + 1,)"""
 
@@ -74,13 +73,18 @@ class Tables:
         """C."""
         return len(self.chunk_id)
 
+    @property
+    def has_vectors(self) -> NDArray[np.bool_]:
+        """(C,) whether a chunk's vectors are stored."""
+        return self.segment >= 0
+
     def position(self, chunk_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of chunk ids; each must exist."""
         return np.searchsorted(self.chunk_id, chunk_ids)
 
 
 def make_tables(chunk_keys: Iterable[ChunkKey], load: Load) -> Tables:
-    """Tables for chunks in order of id, from what `load` says is stored under their keys.
+    """Tables for chunks in order of id, from what `load` says is stored under their keys, if anything.
 
     A few thousand chunks are asked for at a time: what is stored of one is a kilobyte of objects while it
     is at hand, and some ninety bytes of the arrays.
@@ -107,14 +111,35 @@ def _part(chunk_keys: Sequence[ChunkKey], stored: Mapping[str, StoredEmbedding])
     columns = np.empty((len(chunk_keys), len(_COLUMNS)), np.int64)
     regions, wide = [], []
     for at, row in enumerate(chunk_keys):
-        e = stored[row.embedding_key]
-        columns[at] = (
-            row.chunk_id, row.file_id, e.segment, e.single_start, e.n_single, e.rows_start, e.n_rows,
-            len(e.regions), e.n_header_rows,
-        )  # fmt: skip
+        e = stored.get(row.embedding_key) or _without_vectors(row.regions)
+        columns[at] = row.chunk_id, row.file_id, *_columns_of(e)
         regions.append(e.regions)
         wide.append(e.wide)
     return _Part(columns, np.concatenate(regions), np.concatenate(wide))
+
+
+def _columns_of(e: StoredEmbedding) -> tuple[int, ...]:
+    """The columns behind chunk_id and file_id."""
+    return (
+        e.segment, e.single_start, e.n_single, e.rows_start, e.n_rows, len(e.regions), e.n_header_rows,
+    )  # fmt: skip
+
+
+def _without_vectors(regions: Int32Array) -> StoredEmbedding:
+    ends = np.zeros((len(regions), 1), np.int32)
+    return StoredEmbedding(-1, 0, 0, 0, 0, np.hstack([regions, ends]), np.empty((0, 2), np.int32), 0)
+
+
+def with_vectors(tables: Tables, stored: Mapping[int, StoredEmbedding]) -> Tables:
+    """The same tables where more chunks have vectors; `stored` is by position in the chunk table."""
+    columns = np.stack([getattr(tables, name) for name in _COLUMNS], axis=1)
+    regions = np.array(tables.regions)
+    wide = np.split(tables.wide, tables.wide_start[1:-1])
+    for at, e in stored.items():
+        columns[at, 2:] = _columns_of(e)
+        regions[tables.region_start[at] : tables.region_start[at + 1]] = e.regions
+        wide[at] = e.wide
+    return _from_columns(columns, regions, np.concatenate(wide))
 
 
 def _batched(chunk_keys: Iterable[ChunkKey]) -> Iterator[list[ChunkKey]]:
@@ -131,7 +156,6 @@ def _from_columns(columns: Int64Array, regions: Int32Array, wide: Int32Array) ->
         regions=regions,
         wide=wide,
         region_start=_borders(named["n_regions"]),
-        single_row=_borders(named["n_single"]),
         wide_start=_borders(n_wide),
     )
 

@@ -183,7 +183,7 @@ def test_chunks_tile_their_files_and_regions_their_chunks(tmp_path):
 def test_progress_goes_forward_through_the_stages(tree):
     events = []
     build(tree, SETTINGS, events.append)
-    assert list(dict.fromkeys(event.stage for event in events)) == ["walk", "encode", "write"]
+    assert list(dict.fromkeys(event.stage for event in events)) == ["walk", "read", "encode", "write"]
     assert all(event.done <= event.total for event in events)
     seconds = [event.elapsed_seconds for event in events]
     assert seconds == sorted(seconds)

@@ -91,7 +91,7 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     from indexer import build as engine
     from indexer.doctor import repair
     from indexer.errors import CodesearchError
-    from indexer.ingest import ingest
+    from indexer.ingest import backlog, encoding
     from indexer.settings import BuildSettings, WalkSettings
     from indexer.storage import compaction
     from indexer.vectors import faiss_index
@@ -100,8 +100,8 @@ def build_once(order: dict[str, Any], answer: int) -> None:
         walk=WalkSettings(include_secrets=order.get("include_secrets", False)),
         vectors=order.get("vectors", "auto"),
     )
-    ingest._BLOCK_TOKENS = 512
-    ingest._COMMIT_SECONDS = 0.0
+    backlog.BLOCK_TOKENS = 512
+    encoding._COMMIT_SECONDS = 0.0
     compaction.MIN_BYTES = 1000
     if order.get("file_limit") is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -88,16 +88,21 @@ def test_a_model_of_single_vectors_alone(tree, plain_folder, vectors):
 
 
 def test_a_file_of_many_chunks_is_encoded_and_reported_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("indexer.ingest.ingest._BLOCK_TOKENS", 256)
+    monkeypatch.setattr("indexer.ingest.backlog.BLOCK_TOKENS", 256)
     lines = [f"{n:04d} the lamp of house {n * 7} was lit by keeper {n % 13}.\n" for n in range(200)]
     (tmp_path / "keepers.log").write_text("".join(lines))
     events = []
     report = build(tmp_path, BuildSettings(max_tokens=128), events.append)
-    inside = [event for event in events if event.stage == "encode" and event.done == 0]
-    assert inside[0].n_tokens == 0  # said before the file is read
-    assert {event.path for event in inside} == {"keepers.log"}
-    counts = [event.n_tokens for event in inside]
+    read = [event for event in events if event.stage == "read"]
+    assert [(event.done, event.total, event.path) for event in read] == [
+        (0, 1, "keepers.log"),  # told before the file is read
+        (1, 1, "keepers.log"),
+    ]
+    encoded = [event for event in events if event.stage == "encode"]
+    counts = [event.done for event in encoded]
+    assert (counts[0], counts[-1]) == (0, report.n_encoded_tokens)
     assert counts == sorted(counts)
+    assert {event.total for event in encoded} == {report.n_encoded_tokens}
     assert len(set(counts)) > report.n_encoded_tokens / 256 / 2  # one step a block, or nearly
     with Searcher.open(tmp_path) as searcher:
         assert searcher.file_text("keepers.log") == "".join(lines)

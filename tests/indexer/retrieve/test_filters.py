@@ -60,7 +60,7 @@ def index(tmp_path):
             tuple(Span(kind, name, a, b, 1, 1) for kind, name, a, b in spans), path,
         )  # fmt: skip
         writer.add_chunk(file_id, chunk, f"key-{number}", np.array(paragraphs(text)))
-        keys.append(ChunkKey(chunk_id, file_id, f"key-{number}"))
+        keys.append(ChunkKey(chunk_id, file_id, f"key-{number}", np.array(paragraphs(text))))
         regions = np.array([(a, b, 0) for a, b in paragraphs(text)], np.int32)
         stored[f"key-{number}"] = StoredEmbedding(0, 0, 0, 0, 0, regions, np.empty((0, 2), np.int32), 0)
     writer.close()

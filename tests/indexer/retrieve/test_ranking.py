@@ -30,7 +30,7 @@ from indexer.retrieve.ranking import (
 )
 from indexer.retrieve.signals import FileFacts, PathSignals, path_signals
 
-NOT_COLUMNS = {"region", "chunk", "maxima", "header_maxima"}
+NOT_COLUMNS = {"region", "chunk", "maxima", "header_maxima", "has_vectors"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Region:
     rows: tuple[float, ...] | None = None
     """For each query row, the best cosine within the region."""
     header: tuple[float, ...] = (0.0, 0.0)
+    has_vectors: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def scene(regions: Sequence[Region], **of_file: dict[str, float]) -> Scene:
     }
     compared = any(region.rows is not None for region in regions)
     gathered = Gathered(
+        has_vectors=np.array([region.has_vectors for region in regions], bool),
         region=np.arange(len(regions)),
         chunk=np.array([chunks.index((region.file, region.chunk)) for region in regions], np.int64),
         maxima=np.array([r.rows or (0, 0) for r in regions], np.float32).T.copy() if compared else None,

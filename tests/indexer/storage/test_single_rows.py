@@ -11,6 +11,8 @@ from indexer.storage.tables import load_tables, make_tables, save_tables
 from indexer.vectors import faiss_index
 from indexer.vectors.codec import row_codec
 
+NO_REGIONS = np.empty((0, 2), np.int32)
+
 DIM = 8
 LAYOUT = RowLayout(DIM, row_codec("int8", 8))
 
@@ -38,7 +40,7 @@ class Index:
                     rows = np.zeros((1, LAYOUT.n_row_bytes), np.uint8)
                     store.add(NewEmbedding(key, single, rows, regions, np.empty((0, 2), np.int32), 0))
             store.commit()
-            chunk_keys = [ChunkKey(10 + i, i, key) for i, key in enumerate(keys)]
+            chunk_keys = [ChunkKey(10 + i, i, key, NO_REGIONS) for i, key in enumerate(keys)]
             tables = make_tables(chunk_keys, store.load)
         folder = self.folder / name
         folder.mkdir()

@@ -8,10 +8,12 @@ from indexer.errors import IndexCorruptError
 from indexer.storage.database import ChunkKey
 from indexer.storage.tables import load_tables, make_tables, save_tables
 
+NO_REGIONS = np.empty((0, 2), np.int32)
+
 A = StoredEmbedding(0, 10, 4, 100, 7, np.array([[0, 5, 4], [5, 9, 7]], "<i4"), np.array([[0, 9]], "<i4"), 1)
 B = StoredEmbedding(1, 0, 2, 0, 3, np.array([[0, 3, 3]], "<i4"), np.empty((0, 2), "<i4"), 1)
 ROWS_ALONE = StoredEmbedding(2, 0, 0, 5, 3, np.array([[0, 3, 3]], "<i4"), np.empty((0, 2), "<i4"), 0)
-KEYS = [ChunkKey(3, 1, "a"), ChunkKey(4, 1, "b"), ChunkKey(9, 2, "a")]
+KEYS = [ChunkKey(3, 1, "a", NO_REGIONS), ChunkKey(4, 1, "b", NO_REGIONS), ChunkKey(9, 2, "a", NO_REGIONS)]
 
 
 def stored(keys):
@@ -29,7 +31,6 @@ def test_columns_are_those_of_the_stored_embeddings():
     assert tables.rows_start.tolist() == [100, 0, 100]
     assert tables.n_header_rows.tolist() == [1, 1, 1]
     assert tables.region_start.tolist() == [0, 2, 3, 5]
-    assert tables.single_row.tolist() == [0, 4, 6, 10]
     assert tables.wide_start.tolist() == [0, 1, 1, 2]
     assert tables.regions.tolist() == [[0, 5, 4], [5, 9, 7], [0, 3, 3], [0, 5, 4], [5, 9, 7]]
     assert tables.wide.tolist() == [[0, 9], [0, 9]]
@@ -54,8 +55,8 @@ def test_chunks_asked_for_in_parts_give_the_same_tables(monkeypatch, n_at_once):
 
 
 def test_a_model_without_single_vectors_has_no_wide_rows():
-    tables = make_tables([ChunkKey(1, 1, "r")], lambda keys: {"r": ROWS_ALONE})
-    assert (tables.single_row.tolist(), tables.wide_start.tolist()) == ([0, 0], [0, 0])
+    tables = make_tables([ChunkKey(1, 1, "r", NO_REGIONS)], lambda keys: {"r": ROWS_ALONE})
+    assert tables.wide_start.tolist() == [0, 0]
 
 
 def test_an_index_without_chunks_has_empty_tables(tmp_path):

@@ -23,6 +23,8 @@ from indexer.storage.tables import load_tables, make_tables, save_tables
 from indexer.storage.token_rows import MultiVectors, build_multi_index
 from indexer.vectors.codec import row_codec
 
+NO_REGIONS = np.empty((0, 2), np.int32)
+
 # PyLate imports torch, transformers and datasets, which warn of each other's deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
 with warnings.catch_warnings():
@@ -59,7 +61,9 @@ class Index:
                     stored, wide = stored_rows(LAYOUT.codec.encode(rows), np.arange(len(rows))), _NO_WIDE
                     store.add(NewEmbedding(key, np.empty((0, 0), np.float32), stored, regions, wide, 0))
             store.commit()
-            tables = make_tables([ChunkKey(10 + i, i, key) for i, key in enumerate(keys)], store.load)
+            tables = make_tables(
+                [ChunkKey(10 + i, i, key, NO_REGIONS) for i, key in enumerate(keys)], store.load
+            )
         folder = self.folder / name
         folder.mkdir()
         save_tables(folder, tables)
