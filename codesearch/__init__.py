@@ -14,12 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codesearch.answers.findings import Findings, Omitted, RankedFile, RankedFiles
+    from codesearch.answers.counting import Tokenizer
+    from codesearch.answers.findings import Findings, IndexState, Omitted, RankedFile, RankedFiles
     from codesearch.answers.seen import Seen
     from codesearch.api import CodeIndex
     from codesearch.context import Context
     from indexer.errors import (
         BuildInterruptedError,
+        ChatError,
         CheckpointError,
         CodesearchError,
         IndexBusyError,
@@ -31,8 +33,18 @@ if TYPE_CHECKING:
         NothingToIndexError,
         StorageError,
     )
-    from indexer.records import BuildProgress, BuildReport, Evidence, Mode, Passage
+    from indexer.records import (
+        BuildProgress,
+        BuildReport,
+        Evidence,
+        Mode,
+        Passage,
+        ProgressCallback,
+        SearchRequest,
+    )
+    from indexer.search import OutlineEntry
     from indexer.settings import BuildSettings, WalkSettings
+    from indexer.storage.status import IndexStatus
 
 __version__ = "0.1.0"
 
@@ -40,18 +52,25 @@ _HOMES = {
     "CodeIndex": "codesearch.api",
     "Context": "codesearch.context",
     "Findings": "codesearch.answers.findings",
+    "IndexState": "codesearch.answers.findings",
     "Omitted": "codesearch.answers.findings",
     "RankedFile": "codesearch.answers.findings",
     "RankedFiles": "codesearch.answers.findings",
     "Seen": "codesearch.answers.seen",
+    "Tokenizer": "codesearch.answers.counting",
     "BuildProgress": "indexer.records",
     "BuildReport": "indexer.records",
     "Evidence": "indexer.records",
     "Mode": "indexer.records",
     "Passage": "indexer.records",
+    "ProgressCallback": "indexer.records",
+    "SearchRequest": "indexer.records",
+    "OutlineEntry": "indexer.search",
+    "IndexStatus": "indexer.storage.status",
     "BuildSettings": "indexer.settings",
     "WalkSettings": "indexer.settings",
     "BuildInterruptedError": "indexer.errors",
+    "ChatError": "indexer.errors",
     "CheckpointError": "indexer.errors",
     "CodesearchError": "indexer.errors",
     "IndexBusyError": "indexer.errors",
@@ -69,6 +88,7 @@ __all__ = [
     "BuildProgress",
     "BuildReport",
     "BuildSettings",
+    "ChatError",
     "CheckpointError",
     "CodeIndex",
     "CodesearchError",
@@ -79,16 +99,22 @@ __all__ = [
     "IndexCorruptError",
     "IndexMismatchError",
     "IndexMissingError",
+    "IndexState",
+    "IndexStatus",
     "InputError",
     "MissingExtraError",
     "Mode",
     "NothingToIndexError",
     "Omitted",
+    "OutlineEntry",
     "Passage",
+    "ProgressCallback",
     "RankedFile",
     "RankedFiles",
+    "SearchRequest",
     "Seen",
     "StorageError",
+    "Tokenizer",
     "WalkSettings",
     "__version__",
 ]

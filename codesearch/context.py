@@ -7,7 +7,7 @@ numbered in it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from codesearch.answers.answering import MOST_HITS, Question
@@ -57,28 +57,29 @@ class ContextDrafts:
     """What a context block is made from."""
 
     drafts: tuple[Draft, ...]
-    stale: frozenset[str]
+    """Best first and disjoint."""
+    stale: frozenset[str] = frozenset()
     """Files whose indexed text is not what is on disk."""
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences for a person."""
 
 
 def build_context(
     query: str,
-    drafts: Sequence[Draft],
+    material: ContextDrafts,
     counter: NamedCounter,
     budget_tokens: int,
     *,
     form: str = "text",
     first_number: int = 1,
-    stale: Collection[str] = (),
-    notes: tuple[str, ...] = (),
 ) -> Context:
-    """The fullest block within the budget. Drafts come best first and disjoint.
+    """The fullest block within the budget.
 
     `first_number` is the citation of the first passage, as it is counted; a conversation goes on counting.
     Raises InputError for an unknown format.
     """
     block, numbered_page = writers(form)
+    drafts, notes = material.drafts, material.notes
 
     def page(query: str, passages: Sequence[Passage]) -> str:
         return numbered_page(query, passages, first_number)
@@ -96,7 +97,7 @@ def build_context(
     for _ in range(_ROUNDS):
         if room <= 0:
             break
-        filled = fill(drafts, counter, room, stale=stale, cost=cost)
+        filled = fill(drafts, counter, room, stale=material.stale, cost=cost)
         passages = _reading_order(filled.passages)
         text = page(query, passages)
         n_tokens = counter.count(text) if passages else 0
@@ -130,12 +131,10 @@ def make_context(question: Question, counter: NamedCounter, budget_tokens: int, 
     drafts = context_drafts(question, counter, budget_tokens)
     context = build_context(
         question.request.query,
-        drafts.kept,
+        ContextDrafts(drafts.kept, question.stale(drafts.kept), question.notes(drafts)),
         counter,
         budget_tokens,
         form=form,
-        stale=question.stale(drafts.kept),
-        notes=question.notes(drafts),
     )
     if question.seen is not None:
         question.seen.add(context.passages, drafts.kept)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -20,9 +21,10 @@ PACKAGES = ("codesearch", "indexer", "tui")
 MAX_LINES = 500
 
 PUBLIC = """
-    BuildInterruptedError BuildProgress BuildReport BuildSettings CheckpointError CodeIndex CodesearchError
-    Context Evidence Findings IndexBusyError IndexCorruptError IndexMismatchError IndexMissingError InputError
-    MissingExtraError Mode NothingToIndexError Omitted Passage RankedFile RankedFiles Seen StorageError
+    BuildInterruptedError BuildProgress BuildReport BuildSettings ChatError CheckpointError CodeIndex
+    CodesearchError Context Evidence Findings IndexBusyError IndexCorruptError IndexMismatchError
+    IndexMissingError IndexState IndexStatus InputError MissingExtraError Mode NothingToIndexError Omitted
+    OutlineEntry Passage ProgressCallback RankedFile RankedFiles SearchRequest Seen StorageError Tokenizer
     WalkSettings __version__
 """.split()
 
@@ -91,11 +93,59 @@ def test_nothing_that_a_build_leaves_is_in_the_repository():
     assert not [path for path in tracked_files() if left & set(path.relative_to(ROOT).parts)]
 
 
+# --- functions -------------------------------------------------------------------------------
+
+MAX_PARAMETERS = 7
+LONG_SIGNATURES = {
+    "indexer/encoders/gpu_backbone.py _after",
+    "indexer/storage/database.py add_file",
+}
+"""To be shortened; none is to be added, and one that is short enough is to be taken out."""
+_INTERFACES = {"codesearch/agents/mcp_server.py"}
+"""Files of which a class `_Tools` holds the tools of an agent."""
+
+
+def test_functions_take_few_enough_parameters():
+    """Of commands and of agents' tools the signature is the interface, one parameter an option."""
+    long_ones = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            name = path.relative_to(ROOT).as_posix()
+            for function, owner in functions_of(ast.parse(path.read_text("utf-8"))):
+                is_command = any(".command" in ast.unparse(mark) for mark in function.decorator_list)
+                is_tool = owner == "_Tools" and name in _INTERFACES
+                if n_parameters(function) > MAX_PARAMETERS and not is_command and not is_tool:
+                    long_ones.add(f"{name} {function.name}")
+    assert long_ones == LONG_SIGNATURES
+
+
+def functions_of(node: ast.AST, owner: str = "") -> Iterator[tuple[ast.FunctionDef, str]]:
+    """Every function, however deep, with the name of the class that it is a method of."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child, owner
+        yield from functions_of(child, child.name if isinstance(child, ast.ClassDef) else "")
+
+
+def n_parameters(function: ast.FunctionDef) -> int:
+    """All that a caller may give; `*rest` and `**rest` are one each."""
+    asked = function.args
+    named = [*asked.posonlyargs, *asked.args, *asked.kwonlyargs, asked.vararg, asked.kwarg]
+    return sum(argument is not None and argument.arg not in ("self", "cls") for argument in named)
+
+
 # --- what people see -------------------------------------------------------------------------
 
 
 def test_the_public_names_are_these():
     assert sorted(codesearch.__all__) == sorted(PUBLIC)
+
+
+def test_the_types_are_for_others_to_check_too():
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    for package in PACKAGES:
+        assert (ROOT / package / "py.typed").is_file()
+        assert "py.typed" in data[package]
 
 
 def test_versions_agree():

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from codesearch.answers.counting import Tokenizer, counter_for
 from codesearch.answers.drafts import Draft
-from codesearch.context import Context, build_context
+from codesearch.context import Context, ContextDrafts, build_context
 from codesearch.render.context_blocks import citation, text_block
 from codesearch.request import check_budget, check_query
 from codesearch.workspace import Repositories
@@ -100,16 +100,14 @@ class Conversation:
         """Find excerpts for a question; a follow-up is searched together with the question before it."""
         question = check_query(question)
         query = f"{self.turns[-1].question}\n{question}" if self.turns else question
-        drafts, stale = self._drafts(query)
+        material = self._drafts(query)
         first_number = len(self.excerpts) + 1
         context = build_context(
             question,
-            drafts,
+            material,
             self._counter,
             self._budget_tokens,
             first_number=first_number,
-            stale=stale,
-            notes=() if drafts else ("Nothing in the index answers the question.",),
         )
         turn = Turn(question, context, first_number)
         self.excerpts.extend(context.passages)
@@ -151,7 +149,7 @@ class Conversation:
         messages.append({"role": "user", "content": question_with_excerpts(turn)})
         return messages
 
-    def _drafts(self, query: str) -> tuple[list[Draft], frozenset[str]]:
+    def _drafts(self, query: str) -> ContextDrafts:
         """Drafts of all repositories, taken in turns; paths begin with the name where there are several."""
         names = self._repositories.names
         found: list[list[Draft]] = []
@@ -166,7 +164,9 @@ class Conversation:
             found.append(list(answer.drafts))
             stale.update(prefix + path for path in answer.stale)
         mixed = chain.from_iterable(zip_longest(*found))
-        return [draft for draft in mixed if draft is not None], frozenset(stale)
+        drafts = tuple(draft for draft in mixed if draft is not None)
+        notes = () if drafts else ("Nothing in the index answers the question.",)
+        return ContextDrafts(drafts, frozenset(stale), notes)
 
 
 NO_ENDPOINT = (

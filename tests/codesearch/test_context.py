@@ -12,7 +12,7 @@ from codesearch.answers.counting import counter_for
 from codesearch.answers.passages import draft_passages
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS
-from codesearch.context import build_context
+from codesearch.context import ContextDrafts, build_context
 from codesearch.render.context_blocks import render_context
 from indexer.errors import InputError
 from indexer.records import StaleFiles
@@ -63,7 +63,7 @@ def test_budgets_hold_and_are_used(random_repository, form, tokenizer):
         drafts = draft_passages(hits, searcher, k=200).kept
         material = sum(draft.passage(counter).n_tokens for draft in drafts)
         for budget in (100, rng.randint(101, 999), rng.randint(1000, 2500)):
-            context = build_context("where is it", drafts, counter, budget, form=form)
+            context = build_context("where is it", ContextDrafts(drafts), counter, budget, form=form)
             assert counter.count(context.text) == context.n_tokens <= budget
             if material > 1.5 * budget and budget >= 300:
                 shares.append(context.n_tokens / budget)
