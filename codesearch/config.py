@@ -69,6 +69,17 @@ def _word(value: object) -> str:
     return value.strip()
 
 
+def _encoding(value: object) -> str:
+    import codecs
+
+    try:
+        return codecs.lookup(_word(value)).name
+    except LookupError:
+        raise ValueError(
+            f"{value!r} is no encoding that Python knows, as gb18030, shift_jis or koi8-r"
+        ) from None
+
+
 def _one_of(*words: str) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if value not in words:
@@ -137,6 +148,13 @@ KEYS = (
         _BUILD.walk.include_secrets,
         "index credentials as they are; else they are redacted",
     ),
+    Key(
+        "encoding",
+        _encoding,
+        _BUILD.walk.encoding,
+        "encoding of files that are no UTF-8 and of which the tree says nothing; detected by default",
+        in_repository=True,
+    ),
     Key("max_memory", parse_size, _BUILD.max_memory_bytes, "resident memory of a build"),
     Key("threads", _count, None, "processor threads of a build; all by default"),
     Key("vectors", _one_of(*VECTOR_FAMILIES), _BUILD.vectors, "vector index family"),
@@ -177,6 +195,7 @@ class Config:
             include_generated=chosen("include_generated", base.walk.include_generated),
             include_vendored=chosen("include_vendored", base.walk.include_vendored),
             include_secrets=chosen("include_secrets", base.walk.include_secrets),
+            encoding=chosen("encoding", base.walk.encoding),
         )
         return replace(
             base,

@@ -36,6 +36,8 @@ class WalkSettings:
     """Index vendored code that git tracks; ranking puts it lower."""
     include_secrets: bool = False
     """Index text that looks like a credential as it is; else it is redacted first."""
+    encoding: str = ""
+    """Of files that are no UTF-8 and of which the tree says nothing, as `gb18030`; empty: detected."""
 
 
 @dataclass(frozen=True, slots=True)

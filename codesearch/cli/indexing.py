@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--include-hidden", is_flag=True, default=None, help="Index names that start with a dot too.")
 @click.option("--include-generated", is_flag=True, default=None, help="Index minified and generated files.")
 @click.option("--include-secrets", is_flag=True, default=None, help="Index credentials as they are.")
+@click.option("--encoding", metavar="NAME", help="Of files that are no UTF-8, as gb18030; else detected.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 def index_command(
@@ -41,6 +42,7 @@ def index_command(
     include_hidden: bool | None,
     include_generated: bool | None,
     include_secrets: bool | None,
+    encoding: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -57,6 +59,7 @@ def index_command(
         "include_hidden": include_hidden,
         "include_generated": include_generated,
         "include_secrets": include_secrets,
+        "encoding": encoding,
     }
     config = load_config(folder, flags)
     for warning in config.warnings:

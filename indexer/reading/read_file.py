@@ -15,9 +15,9 @@ from indexer.disk.contained import NotRegularError, read_regular
 from indexer.reading.documents import DocumentError, Reader, read_document, reader_for
 from indexer.reading.parse import parse
 from indexer.reading.redact import cover, redact
-from indexer.reading.source_file import read_source
+from indexer.reading.source_file import encodings_of, read_source
 from indexer.records import FoundFile, ParsedFile, SkippedFile, SourceFile
-from indexer.settings import BuildSettings, DocumentLimits
+from indexer.settings import BuildSettings, DocumentLimits, WalkSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile
     """Read and parse a file, credentials covered, or say why it is not indexed."""
     reader = reader_for(found.path)
     if reader is not None:
-        document = _read_document(root, found, reader)
+        document = _read_document(root, found, reader, settings.walk)
         if document is not None:
             return _covered(document, settings)
     source = read_source(root, found, settings.walk)
@@ -57,7 +57,9 @@ def _covered(document: ReadFile | SkippedFile, settings: BuildSettings) -> ReadF
     return ReadFile(redacted.source, replace(document.parsed, spans=spans), len(redacted.secrets))
 
 
-def _read_document(root: Path, found: FoundFile, reader: Reader) -> ReadFile | SkippedFile | None:
+def _read_document(
+    root: Path, found: FoundFile, reader: Reader, settings: WalkSettings
+) -> ReadFile | SkippedFile | None:
     """The document, the reason there is none, or None: read it as source."""
     limits = DocumentLimits()
     try:
@@ -67,7 +69,9 @@ def _read_document(root: Path, found: FoundFile, reader: Reader) -> ReadFile | S
     except OSError as error:
         return SkippedFile(found.path, "unreadable", f"cannot be read: {error.strerror or error}")
     try:
-        document = read_document(data, found.path, limits)
+        document = read_document(
+            data, found.path, limits, stated=lambda: encodings_of(root, found.path, settings)
+        )
     except DocumentError as error:
         if error.as_source or (error.reason == "missing-extra" and not reader.is_binary):
             return None

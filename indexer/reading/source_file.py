@@ -14,6 +14,7 @@ from indexer.disk.contained import NotRegularError, read_regular
 from indexer.languages import language_of
 from indexer.reading.decode import UndecodableError, decode
 from indexer.reading.generated import generated_sign
+from indexer.reading.stated_encoding import stated_encoding
 from indexer.records import FoundFile, SkippedFile, SourceFile
 from indexer.settings import DocumentLimits, WalkSettings
 from indexer.tree.skips import too_large
@@ -35,7 +36,7 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
     if len(content) > max_bytes:
         return too_large(path, len(content), max_bytes)
     try:
-        text = decode(content)
+        text = decode(content, lambda: encodings_of(root, path, settings))
     except UndecodableError as problem:
         return SkippedFile(path, problem.reason, str(problem))
     if not text or text.isspace():
@@ -46,3 +47,8 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
         if sign is not None:
             return SkippedFile(path, sign.reason, sign.detail)
     return SourceFile(path, text, language, sha256(content).hexdigest(), len(content))
+
+
+def encodings_of(root: Path, path: str, settings: WalkSettings) -> list[str]:
+    """What a file may be said to be encoded in: by the tree, then by the settings."""
+    return [encoding for encoding in (stated_encoding(root, path), settings.encoding) if encoding]

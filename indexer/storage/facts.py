@@ -38,6 +38,7 @@ def settings_facts(settings: BuildSettings, text_rules: str) -> dict[str, str]:
     """Which files were offered, by which rules their text was read, how vectors are searched."""
     walk = settings.walk
     rules = f"{text_rules} generated={walk.include_generated} secrets={walk.include_secrets}"
+    rules += f" encoding={walk.encoding}" if walk.encoding else ""
     values = {item.name: getattr(walk, item.name) for item in fields(WalkSettings)}
     values["vectors"] = settings.vectors
     return {name: json.dumps(value) for name, value in values.items()} | {"text_rules": rules}

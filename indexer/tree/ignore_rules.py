@@ -120,6 +120,18 @@ def _bytewise(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
+def names(line: str, path: str) -> bool:
+    """Tell whether a line of .gitignore's syntax speaks of a file, `path` as seen from the line's folder.
+
+    .gitattributes and .editorconfig name files in the same way.
+    """
+    pattern = _parse(_bytewise(line))
+    if pattern is None or pattern.is_folders_only:
+        return False
+    asked = _bytewise(path.rpartition("/")[2] if pattern.is_of_name else path)
+    return _regex(pattern.regex).fullmatch(asked) is not None
+
+
 # --- one line --------------------------------------------------------------------------------
 
 _TRAILING_SPACE = re.compile(r"(?<!\\)((?:\\\\)*)[ ]+$")

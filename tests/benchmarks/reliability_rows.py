@@ -11,10 +11,9 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.indexer.test_redact import ISSUED
-
 from indexer.search import Searcher
 from tests.benchmarks.reliability_figures import Bench, Row
+from tests.indexer.reading.test_redact import ISSUED
 from tests.reliability import hostile, test_concurrency, test_containment, test_corruption, test_kill
 from tests.reliability.trees import module_text, write_tree
 

@@ -57,6 +57,7 @@ def test_what_a_repository_may_set_holds_no_path_host_or_program():
         "mode",
         "k",
         "budget",
+        "encoding",
         "max_file_size",
         "include_generated",
         "include_vendored",

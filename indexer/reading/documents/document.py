@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,8 +62,15 @@ class CallbackError(Exception):
 class Meter:
     """The clock and the progress of one reading; every reader calls `step` as it goes."""
 
-    def __init__(self, limits: DocumentLimits, progress: DocumentProgress | None = None) -> None:
+    def __init__(
+        self,
+        limits: DocumentLimits,
+        progress: DocumentProgress | None = None,
+        stated: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
         self.limits = limits
+        self.stated = stated
+        """The encodings that the file is said to be in, as `decode` takes them."""
         self._progress = progress
         self._deadline = time.monotonic() + limits.seconds
 

@@ -65,7 +65,7 @@ def read_asciidoc(data: bytes, path: str, meter: Meter) -> Document:
 def decode_document(data: bytes, meter: Meter) -> str:
     """Bytes → text as source files are decoded; DocumentError where they are none."""
     try:
-        text = decode(data)
+        text = decode(data, meter.stated)
     except UndecodableError as error:
         raise DocumentError(error.reason, str(error)) from error
     if not text.strip():

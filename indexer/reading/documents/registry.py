@@ -7,7 +7,7 @@ are not here: their text is the file's own and `indexer/reading/parse.py` finds 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from indexer.languages import LANGUAGES, TEXT, language_of
@@ -68,7 +68,11 @@ def reader_for(path: str) -> Reader | None:
 
 
 def read_document(
-    data: bytes, path: str, limits: DocumentLimits | None = None, progress: DocumentProgress | None = None
+    data: bytes,
+    path: str,
+    limits: DocumentLimits | None = None,
+    progress: DocumentProgress | None = None,
+    stated: Callable[[], Iterable[str]] = tuple,
 ) -> Document:
     """Read a document.
 
@@ -78,6 +82,7 @@ def read_document(
         limits: What it may cost; the defaults where None.
         progress: Called with (done, total) in pages, cells, chapters, bytes or characters as it is
             read; what it raises comes out of here.
+        stated: Gives the encodings that the file is said to be in; asked where its bytes do not say.
 
     Raises:
         DocumentError: It is not read, and why; nothing else whatever the bytes are.
@@ -95,7 +100,7 @@ def read_document(
     if not data.strip():
         raise DocumentError("empty", "an empty file")
     try:
-        return _load(reader)(data, path, Meter(limits, progress))
+        return _load(reader)(data, path, Meter(limits, progress, stated))
     except DocumentError:
         raise
     except CallbackError as error:
