@@ -1,8 +1,9 @@
-"""The README's commands and names exist."""
+"""The README's commands and names exist, and its search prints what it shows."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -36,3 +37,15 @@ def test_every_make_target_in_the_readme_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert targets == {"run", "test"}
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_the_search_in_the_readme_prints_what_it_shows(task_queue):
+    from click.testing import CliRunner
+
+    from codesearch.cli.main import cli
+
+    command, shown = re.search(r"^\$ codesearch (search .*)\n((?:.*\n)*?)```$", README, re.MULTILINE).groups()
+    words = shlex.split(command)
+    done = CliRunner().invoke(cli, [*words[:2], str(task_queue), *words[2:]])
+    scores = re.compile(r"  [0-9.]+$", re.MULTILINE)  # they change with every fit of the ranking
+    assert scores.sub("", done.stdout) == scores.sub("", shown)
