@@ -124,7 +124,7 @@ _ROWS = (
     Language("thrift", (".thrift",)),
     Language("solidity", (".sol",)),
     Language("latex", (".tex", ".sty", ".cls", ".bib"), is_code=False, aliases=("tex",)),
-    Language("asciidoc", (".adoc", ".asciidoc"), is_code=False),
+    Language("asciidoc", (".adoc", ".asciidoc", ".asc"), is_code=False),
     Language("org", (".org",), is_code=False),
     Language("notebook", (".ipynb",), is_code=False, aliases=("jupyter",)),
     Language("pdf", (".pdf",), is_code=False),

@@ -38,29 +38,30 @@ LOCK_FILES = _words("""
 """)
 
 BINARY_SUFFIXES = _words("""
-    .png .jpg .jpeg .gif .bmp .ico .icns .tif .tiff .webp .avif .heic .psd .ai .xcf .raw .dds .tga .exr
+    .png .jpg .jpeg .gif .bmp .ico .icns .tif .tiff .webp .avif .heic .psd .xcf .dds .tga .exr
     .hdr .mp3 .wav .ogg .oga .flac .aac .m4a .wma .mid .midi .mp4 .m4v .mov .avi .mkv .webm .wmv .flv
     .mpg .mpeg .ttf .otf .woff .woff2 .eot .pfb .zip .tar .gz .tgz .bz2 .tbz2 .xz .txz .zst .lz4 .lzma
     .7z .rar .br .z .jar .war .ear .aar .apk .ipa .whl .egg .gem .nupkg .deb .rpm .dmg .iso .img .cab
-    .msi .crx .xpi .vsix .pack .idx .rev .exe .dll .so .dylib .a .o .obj .lib .ko .class .pyc .pyo .pyd
-    .wasm .bc .beam .elc .hi .rlib .rmeta .pdb .bin .dat .db .sqlite .sqlite3 .mdb .rdb .ldb .npy .npz
+    .msi .crx .xpi .vsix .pack .exe .dll .so .dylib .a .o .obj .ko .class .pyc .pyo .pyd
+    .wasm .bc .beam .elc .rlib .rmeta .pdb .db .sqlite .sqlite3 .mdb .rdb .ldb .npy .npz
     .pkl .pickle .joblib .parquet .feather .arrow .orc .avro .h5 .hdf5 .pt .pth .ckpt .safetensors .onnx
-    .gguf .tflite .pb .mo .gmo .swf .fla .blend .fbx .glb .3ds .max .unity3d .mat .rds .rdata .sav .dta
-    .nc .tfrecord .mmdb .snap .pcap .cap .dmp .core .swp .doc .dot .ppt .pptx .xls .xlsx .xlsm .odt .odp
-    .ods .rtf .pages .numbers .mobi .azw3 .djvu .ps .eps
+    .gguf .tflite .gmo .swf .fla .blend .fbx .glb .3ds .unity3d .rds .rdata .dta
+    .nc .tfrecord .mmdb .snap .pcap .dmp .swp .ppt .pptx .xls .xlsx .xlsm .odt .odp
+    .ods .rtf .mobi .azw3 .djvu .ps .eps
 """)
-"""Suffixes, lower case, of files that no text reader can use; the content is not looked at."""
+"""Suffixes, lower case, of files that no text reader can use; the content is not looked at. Suffixes that are
+of text too (`.dot`, `.dat`, `.mo`, `.lib`) are left to the content."""
 
 PROSE_SUFFIXES = _words(".md .markdown .mdx .mkd .mdown .rmd .qmd .rst .rest .org .tex")
 """Suffixes, lower case, of documents that are read as source files are."""
 DOCUMENT_SUFFIXES = PROSE_SUFFIXES | _words("""
-    .pdf .docx .docm .dotx .epub .ipynb .html .htm .xhtml .adoc .asciidoc .txt .text .log
+    .pdf .docx .docm .dotx .epub .ipynb .html .htm .xhtml .adoc .asciidoc .asc .txt .text .log
 """)
 """Suffixes, lower case, of all documents: `DocumentLimits` holds for them, not the size limit of source."""
 
 _SECRET_NAME = re.compile(
     r"\.env(?:[._-].*)?|.*\.env|\.envrc"
-    r"|.*\.(?:pem|key|p12|pfx|pkcs12|p8|jks|keystore|bks|kdbx?|ppk|crt|cer|der|csr|p7b|p7c|gpg|pgp|asc"
+    r"|.*\.(?:pem|key|p12|pfx|pkcs12|p8|jks|keystore|bks|kdbx?|ppk|crt|cer|der|csr|p7b|p7c|gpg|pgp"
     r"|ovpn|mobileprovision|kubeconfig|tfstate(?:\.backup)?|agekey|keytab)"
     r"|id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss)"
     r"|\.netrc|_netrc|\.pgpass|\.my\.cnf|\.pypirc|\.npmrc|\.yarnrc|\.dockercfg|\.htpasswd|\.git-credentials"
@@ -69,16 +70,15 @@ _SECRET_NAME = re.compile(
     r"|secrets?\.(?:json|ya?ml|toml|ini|env|properties|xml)|master\.key|authorized_keys|known_hosts"
 )
 
-_MINIFIED_NAME = re.compile(
-    r".*[.-]min\.(?:js|mjs|cjs|css|html)|.*\.(?:js|mjs|cjs|css|ts)\.map|.*\.(?:bundle|chunk)\.js"
-)
+_MINIFIED_NAME = re.compile(r".*\.min\.(?:js|mjs|cjs|css|html)|.*\.(?:js|mjs|cjs|css|ts)\.map")
 
 _GENERATED_NAME = re.compile(
     r".*_pb2(?:_grpc)?\.pyi?|.*\.pb\.(?:go|cc|h|gw\.go|swift|validate\.go)|.*_grpc\.pb\.go|.*\.pbobjc\.[hm]"
-    r"|.*\.g\.(?:dart|cs|i\.cs)|.*\.freezed\.dart|.*\.designer\.(?:cs|vb)|.*[._]generated\.\w+"
-    r"|zz_generated\..*|.*_string\.go|.*\.gen\.(?:go|ts|tsx|js|rs|cs)|.*_gen\.go|.*\.snap|.*\.tfplan|.*\.tsbuildinfo"
-    r"|bindata\.go|.*\.min\.map|.*\.ipynb_checkpoints.*"
+    r"|.*\.g\.(?:dart|cs|i\.cs)|.*\.freezed\.dart|.*\.designer\.(?:cs|vb)|.*\.generated\.\w+"
+    r"|zz_generated\..*|.*\.gen\.(?:go|ts|tsx|js|rs|cs)|.*\.snap|.*\.tfplan|.*\.tsbuildinfo"
+    r"|.*\.min\.map|.*\.ipynb_checkpoints.*"
 )
+"""Double suffixes that generators write, people do not; of `id_gen.go` and the like the content speaks."""
 
 _TEST_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|specs?|__tests__|testdata|test_data|fixtures?|e2e|integration[-_]tests?)/"

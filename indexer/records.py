@@ -31,6 +31,8 @@ class FoundFile:
     path: str
     n_bytes: int
     mtime_ns: int
+    is_wanted: bool = False
+    """A `!` line of the ignore file names it: that a program wrote it does not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ as such where the extra `docs` is not installed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,7 @@ from indexer.disk.contained import NotRegularError, read_regular
 from indexer.reading.documents import DocumentError, Reader, read_document, reader_for
 from indexer.reading.parse import parse
 from indexer.reading.redact import cover, redact
-from indexer.reading.source_file import encodings_of, read_source
+from indexer.reading.source_file import encodings_of, pointer_skip, read_source
 from indexer.records import FoundFile, ParsedFile, SkippedFile, SourceFile
 from indexer.settings import BuildSettings, DocumentLimits, WalkSettings
 
@@ -30,8 +31,22 @@ class ReadFile:
     """Credentials that are covered in the text and in the names of spans."""
 
 
+_ARMOUR = re.compile(r"^-----BEGIN PGP [A-Z ]+-----\s*$", re.MULTILINE)
+_ARMOUR_WITHIN_CHARS = 4000
+
+
 def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
     """Read and parse a file, credentials covered, or say why it is not indexed."""
+    read = _read(root, found, settings)
+    # Keys and signatures share their suffix with books in AsciiDoc.
+    may_be_armour = found.path.lower().endswith(".asc") and not settings.walk.include_secrets
+    text = read.source.text if may_be_armour and isinstance(read, ReadFile) else ""
+    if _ARMOUR.search(text, 0, _ARMOUR_WITHIN_CHARS):
+        return SkippedFile(found.path, "secret", "holds a key, signature or message in PGP armour")
+    return read
+
+
+def _read(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
     reader = reader_for(found.path)
     if reader is not None:
         document = _read_document(root, found, reader, settings.walk)
@@ -68,6 +83,9 @@ def _read_document(
         return SkippedFile(found.path, "special", "not a regular file")
     except OSError as error:
         return SkippedFile(found.path, "unreadable", f"cannot be read: {error.strerror or error}")
+    pointer = pointer_skip(found.path, data)
+    if pointer is not None:
+        return pointer
     try:
         document = read_document(
             data, found.path, limits, stated=lambda: encodings_of(root, found.path, settings)

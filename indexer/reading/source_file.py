@@ -6,6 +6,7 @@ Formats that need a reader of their own are in `documents/`; what the text means
 from __future__ import annotations
 
 import posixpath
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
         return SkippedFile(path, "unreadable", f"cannot be read: {error.strerror or error}")
     if len(content) > max_bytes:
         return too_large(path, len(content), max_bytes)
+    pointer = pointer_skip(path, content)
+    if pointer is not None:
+        return pointer
     try:
         text = decode(content, lambda: encodings_of(root, path, settings))
     except UndecodableError as problem:
@@ -42,11 +46,26 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
     if not text or text.isspace():
         return SkippedFile(path, "empty", "nothing but white space")
     language = language_of(path, text[:_HEAD_CHARS])
-    if not settings.include_generated:
+    if not settings.include_generated and not found.is_wanted:
         sign = generated_sign(text, language)
         if sign is not None:
             return SkippedFile(path, sign.reason, sign.detail)
     return SourceFile(path, text, language, sha256(content).hexdigest(), len(content))
+
+
+_POINTERS = (
+    (re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:[\w.-]+ [^\n]+\n)+"), "git lfs pull"),
+    (re.compile(rb"/annex/objects/[^\n]+\n?"), "git annex get"),
+)
+_MAX_POINTER_BYTES = 1024
+
+
+def pointer_skip(path: str, content: bytes) -> SkippedFile | None:
+    """The skip of a file that stands for another, which was not fetched; None: it is the file itself."""
+    for pointer, command in _POINTERS if len(content) <= _MAX_POINTER_BYTES else ():
+        if pointer.fullmatch(content):
+            return SkippedFile(path, "pointer", f"the content was not fetched; `{command}` brings it")
+    return None
 
 
 def encodings_of(root: Path, path: str, settings: WalkSettings) -> list[str]:

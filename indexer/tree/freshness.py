@@ -24,6 +24,10 @@ _WALK_SECONDS = 12e-6
 """A file's share of a walk; a tree that cannot be walked within the budget is not begun."""
 
 
+WRITTEN_BY_PROGRAMS = frozenset({"generated", "minified"})
+"""Reasons to skip a file that a `!` line of the ignore file overrides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Files of a tree against an index."""
@@ -59,7 +63,12 @@ def compare(
             (unchanged.append(file.path) if same else suspect.append(file))
             continue
         skip = skipped.get(file.path)
-        if skip is not None and (skip.n_bytes, skip.mtime_ns) == (file.n_bytes, file.mtime_ns):
+        is_brought_back = skip is not None and file.is_wanted and skip.file.reason in WRITTEN_BY_PROGRAMS
+        if (
+            skip is not None
+            and (skip.n_bytes, skip.mtime_ns) == (file.n_bytes, file.mtime_ns)
+            and not is_brought_back
+        ):
             still_skipped.append(file.path)
         else:
             added.append(file)

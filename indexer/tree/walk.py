@@ -175,7 +175,8 @@ class _Walk:
     ) -> FoundFile | SkippedFile:
         """Decide on a regular file."""
         verdict = None if self.rules.is_empty else self.rules.verdict(path, is_folder=False)
-        reason = "ignored" if verdict else _name_reason(name, self.settings, is_forced or verdict is False)
+        is_wanted = is_forced or verdict is False
+        reason = "ignored" if verdict else _name_reason(name, self.settings, is_wanted)
         if reason is not None:
             return SkippedFile(path, reason, _DETAILS[reason])
         limit = max_bytes(name, self.settings)
@@ -183,7 +184,7 @@ class _Walk:
             return too_large(path, status.st_size, limit)
         if status.st_size == 0:
             return SkippedFile(path, "empty", "0 bytes")
-        return FoundFile(path, status.st_size, status.st_mtime_ns)
+        return FoundFile(path, status.st_size, status.st_mtime_ns, is_wanted)
 
     def of_folder(self, path: str, is_tracked: bool) -> str:
         """Decide on a folder and those above it, once; a skipped one becomes an entry."""

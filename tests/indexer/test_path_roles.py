@@ -22,15 +22,13 @@ def test_secret_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["env.py", "key.py", "id_rsa.pub", "environment.md", "keys.go", "secrets.py", "pem.c"]
+    "name", ["env.py", "key.py", "id_rsa.pub", "environment.md", "keys.go", "secrets.py", "pem.c", "ch01.asc"]
 )
 def test_names_that_only_sound_secret(name: str) -> None:
     assert not path_roles.is_secret_name(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["a.min.js", "style.min.css", "app.js.map", "app.bundle.js", "jquery-min.js"]
-)
+@pytest.mark.parametrize("name", ["a.min.js", "style.min.css", "app.js.map"])
 def test_minified_names(name: str) -> None:
     assert path_roles.is_minified_name(name)
 
@@ -43,7 +41,9 @@ def test_generated_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["min.js", "admin.js", "generate.py", "generator.go", "mapping.js", "map.ts"]
+    "name",
+    "min.js admin.js generate.py generator.go mapping.js map.ts id_gen.go quote_string.go skip_generated.py"
+    " bindata.go clamp-min.js chunk.js".split(),
 )
 def test_names_that_people_write(name: str) -> None:
     assert not path_roles.is_minified_name(name)
@@ -56,6 +56,8 @@ def test_lock_binary_and_document_names() -> None:
     assert not path_roles.is_lock_file("lock.py")
     assert path_roles.is_binary_name("logo.PNG")
     assert path_roles.is_binary_name("lib.tar.gz")
+    for name in ("graph.dot", "Motor.mo", "notes.doc", "sample.dat"):  # text or not: the content says
+        assert not path_roles.is_binary_name(name)
     assert not path_roles.is_binary_name("png")
     assert not path_roles.is_binary_name(".png")
     assert path_roles.is_document_name("Manual.PDF")

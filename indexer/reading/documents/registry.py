@@ -38,7 +38,7 @@ READERS = (
     Reader("epub", (".epub",), "epub", "read_epub", is_binary=True),
     Reader("html", (".html", ".htm", ".xhtml"), "web_page", "read_web_page"),
     Reader("notebook", (".ipynb",), "notebook", "read_notebook"),
-    Reader("asciidoc", (".adoc", ".asciidoc"), "plain_text", "read_asciidoc", is_verbatim=True),
+    Reader("asciidoc", (".adoc", ".asciidoc", ".asc"), "plain_text", "read_asciidoc", is_verbatim=True),
     Reader(TEXT, (".txt", ".text", ".log"), "plain_text", "read_plain_text", is_verbatim=True),
 )
 

@@ -73,6 +73,17 @@ def test_what_was_skipped_for_its_content_is_not_new(tree):
     assert stale(tree, known(tree)).added == ("noise.txt",)
 
 
+def test_a_skipped_file_that_the_ignore_file_asks_for_by_now_is_new(tree):
+    size = (tree / "b.py").stat().st_size
+    rows = {name: row for name, row in known(tree).items() if name != "b.py"}
+    skips = {"b.py": SkippedRow(SkippedFile("b.py", "generated", ""), size, OLD)}
+    assert stale(tree, rows, skips) == StaleFiles()
+    (tree / ".codesearchignore").write_text("!b.py\n")
+    assert stale(tree, rows, skips) == StaleFiles((), ("b.py",), ())
+    skips = {"b.py": SkippedRow(SkippedFile("b.py", "binary", ""), size, OLD)}
+    assert stale(tree, rows, skips) == StaleFiles()
+
+
 def test_the_tree_is_walked_as_it_was_for_the_index(tree):
     rows = known(tree)
     (tree / ".hidden.py").write_text("h = 1\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.records import SkippedFile, SourceFile
+from indexer.records import FoundFile, SkippedFile, SourceFile
 from indexer.settings import WalkSettings
 from indexer.tree.walk import walk
 from tests.indexer.walking import found, git, put, read, skipped
@@ -150,3 +150,11 @@ def test_a_file_that_vanished_is_unreadable(tree: Path) -> None:
     result = read(tree, "gone.py")
     assert isinstance(result, SkippedFile)
     assert result.reason == "unreadable"
+
+
+def test_a_file_that_the_ignore_file_asks_for_is_marked_as_wanted(tree: Path) -> None:
+    put(tree, "header.go", "other.go", "api_pb2.py")
+    put(tree, ".codesearchignore", text="!header.go\n!*_pb2.py\n")
+    entries = [entry for entry in walk(tree, WalkSettings()) if isinstance(entry, FoundFile)]
+    wanted = {entry.path: entry.is_wanted for entry in entries if entry.path.endswith((".go", ".py"))}
+    assert wanted == {"header.go": True, "other.go": False, "api_pb2.py": True}
