@@ -24,6 +24,7 @@ import numpy as np
 from indexer.embeddings.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
+from indexer.languages import is_code
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.records import (
@@ -38,6 +39,7 @@ from indexer.records import (
     Span,
     StaleFiles,
 )
+from indexer.retrieve.boilerplate import without_boilerplate
 from indexer.retrieve.candidates import CandidateGatherer, Gathered
 from indexer.retrieve.evidence import EvidenceFinder
 from indexer.retrieve.filters import make_filters
@@ -66,6 +68,8 @@ _OPEN_ATTEMPTS = 20
 
 _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
+_SIMILAR_CHARS = 400_000
+"""So much of a file is compared; what counts of it is chosen as of any long query."""
 _CACHED_DIGESTS = 16
 _KNOWN_FILES = 20_000
 """Files of which path and language are remembered: some 200 bytes each."""
@@ -311,7 +315,8 @@ class Searcher:
                 lines = text.split("\n")
                 start = sum(len(before) + 1 for before in lines[: max(0, line - 11)])
                 end = start + sum(len(near) + 1 for near in lines[max(0, line - 11) : line + 10])
-        query = text[start : min(end, start + 20_000)].strip() or path
+        own_text = without_boilerplate(text[start:end], is_code=is_code(chunks[0].language))
+        query = own_text[:_SIMILAR_CHARS].strip() or path
         n_own = self._n_regions(chunks, start, end)
         result = self.search(SearchRequest(query=query, k=k, mode=Mode.HYBRID))
         own = {chunk.chunk_id for chunk in chunks}

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from codesearch.answers.budget import fill
 from codesearch.answers.counting import NamedCounter, remembering
 from codesearch.answers.drafts import DEFAULT_LIMITS, Draft, PassageLimits, search_limits
-from codesearch.answers.explain import NO_WORDS, explain_empty, stale_note
+from codesearch.answers.explain import NO_WORDS, explain_empty, stale_note, used_note
 from codesearch.answers.findings import Findings, IndexState
 from codesearch.answers.passages import Drafts, draft_passages
 from codesearch.answers.seen import Seen
-from indexer.records import SearchRequest
+from indexer.records import QueryUsed, SearchRequest
 
 if TYPE_CHECKING:
     from indexer.search import Searcher, SearchResult
@@ -42,6 +42,8 @@ class Question:
     """The engine ran out of time on an answer."""
     has_words: bool = field(default=True, init=False)
     """An indexed text holds a word of the query."""
+    used: QueryUsed | None = field(default=None, init=False)
+    """What counted of a query that is too long to count whole."""
 
     def drafts(
         self,
@@ -53,7 +55,7 @@ class Question:
         """Drafts of up to `k` passages; merged and duplicate hits cost passages, so more may be taken."""
         n_hits = min(MOST_HITS, first or (_JOINED_HITS if limits.reach_lines else k + k // 2 + 5))
         result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
-        self.truncated, self.has_words = result.truncated, result.has_words
+        self.truncated, self.has_words, self.used = result.truncated, result.has_words, result.used
         skip = self.seen.covers if self.seen is not None else None
         explain = cache(partial(self.searcher.explain, result))
         hits = result.hits
@@ -76,7 +78,7 @@ class Question:
             notes.append(NO_WORDS)
         if self.truncated:
             notes.append("The regular expression took too long; files after its time limit were left out.")
-        return (*notes, *stale_note(self.state))
+        return (*notes, *used_note(self.used), *stale_note(self.state))
 
     def stale(self, drafts: Sequence[Draft]) -> frozenset[str]:
         """Those files of an answer whose indexed text is not what is on disk now.
@@ -110,6 +112,7 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
         budget_tokens=budget_tokens,
         omitted=(*filled.omitted, *drafts.dropped),
         notes=notes,
+        query_used=question.used,
         elapsed_seconds=time.monotonic() - started,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codesearch.answers.findings import IndexState
-from indexer.records import Mode, SearchRequest
+from indexer.records import Mode, QueryUsed, SearchRequest
 from indexer.retrieve.globs import PathGlobs
 
 NO_WORDS = "No indexed text has a word of the query; these passages are only the nearest to it."
@@ -28,6 +28,20 @@ def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iter
     if request.mode is Mode.LEXICAL:
         return ["No indexed text has a word of the query; mode hybrid also finds other words for it."]
     return ["Nothing in the index answers the query."]
+
+
+def used_note(used: QueryUsed | None) -> list[str]:
+    """One sentence where a part of a long query did not count, else none."""
+    if used is None:
+        return []
+    parts = []
+    if len(used.words) < used.n_words:
+        parts.append(
+            f"of its {used.n_words:,} different words the {len(used.words)} most telling were looked up"
+        )
+    if used.text is not None:
+        parts.append(f"of its {used.n_tokens:,} tokens the model read the most telling lines")
+    return [f"The query is too long to count whole: {', and '.join(parts)}."] if parts else []
 
 
 def stale_note(state: IndexState) -> list[str]:

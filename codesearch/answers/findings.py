@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.records import Mode, Passage, SearchRequest, SkippedFile
+from indexer.records import Mode, Passage, QueryUsed, SearchRequest, SkippedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Findings:
     omitted: tuple[Omitted, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences for a person: why nothing was found, what is stale, what was cut."""
+    query_used: QueryUsed | None = None
+    """What counted of a query that is too long to count whole; None for all of it."""
     elapsed_seconds: float = 0.0
 
     @property

@@ -4,6 +4,8 @@ JSON, schema 1 (`codesearch search --format json`), all keys always present:
 
     schema          1
     query, mode     as asked
+    query_used      null, or what counted of a query too long to count whole: text (what the model read; null
+                    for all of it), words [..] (those looked up), n_words and n_tokens of the whole
     filters         languages [..], paths [..], regex or null, kinds [..]
     budget_tokens   a number or null
     tokenizer       name of the counter behind every n_tokens
@@ -38,7 +40,7 @@ from codesearch.render.sanitize import (
     xml_text,
 )
 from indexer.errors import InputError
-from indexer.records import Passage
+from indexer.records import Passage, QueryUsed
 
 SCHEMA_VERSION = 1
 
@@ -57,6 +59,7 @@ def findings_dict(findings: Findings) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "query": findings.query,
+        "query_used": _used_dict(findings.query_used),
         "mode": str(findings.mode),
         "filters": {
             "languages": list(request.languages),
@@ -134,6 +137,12 @@ def _omitted_dict(omitted: Omitted) -> dict[str, Any]:
         "score": figure(omitted.score),
         "reason": omitted.reason,
     }
+
+
+def _used_dict(used: QueryUsed | None) -> dict[str, Any] | None:
+    if used is None:
+        return None
+    return {"text": used.text, "words": list(used.words), "n_words": used.n_words, "n_tokens": used.n_tokens}
 
 
 def _json(findings: Findings) -> str:

@@ -69,7 +69,7 @@ def digest(
         return QueryDigest(query, tuple(words), {}, None)
     pieces = _pieces(query)
     weights = word_weights(words, pieces, counts, n_regions)
-    chosen = _heaviest(words, weights)
+    chosen = tuple(words) if len(words) <= MAX_WORDS else _heaviest(words, weights)
     text = query
     if count_tokens is not None and n_tokens > room_tokens:
         text = _text(pieces, weights, room_tokens, count_tokens) or query
@@ -150,7 +150,9 @@ def _text(
 ) -> str:
     """The pieces that the model reads; empty where none fits or tells."""
     alone = [sum(weights.get(word, 0.0) for word in piece.words) for piece in pieces]
-    heaviest = sorted(range(len(pieces)), key=lambda at: -alone[at])[:_MAX_PIECES]
+    # What others wrote is read only where there is nothing else.
+    own = [at for at, piece in enumerate(pieces) if piece.factor >= 1 and alone[at]] or range(len(pieces))
+    heaviest = sorted(own, key=lambda at: -alone[at])[:_MAX_PIECES]
     costs = {at: count_tokens(pieces[at].text) + 1 for at in heaviest}
     usual = sum(alone) / max(1, sum(len(piece.words) for piece in pieces))
     covered: set[str] = set()

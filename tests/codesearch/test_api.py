@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 
@@ -8,8 +9,9 @@ import pytest
 import codesearch
 from codesearch.api import CodeIndex
 from codesearch.locate import find_root
+from codesearch.render.passages import render
 from indexer.errors import IndexMissingError, InputError
-from indexer.records import StaleFiles
+from indexer.records import QueryUsed, StaleFiles
 
 
 def test_the_public_names():
@@ -65,6 +67,22 @@ def test_an_answer_that_shares_no_word_with_the_query_says_so(fake, tmp_path):
     assert CodeIndex(tmp_path, searcher).files("alpha").notes == found.notes
     nothing = CodeIndex(tmp_path, searcher).find("beta")
     assert nothing.notes == ("Nothing in the index answers the query.",)
+
+
+def test_what_does_not_count_of_a_long_query_is_said(fake, tmp_path):
+    searcher = fake({"notes.txt": "alpha\n"})
+    search, used = searcher.search, QueryUsed("alpha", ("alpha", "beta"), 812, 1900)
+    searcher.search = lambda request: replace(search(request), used=used, has_words=False)
+    found = CodeIndex(tmp_path, searcher).find("alpha")
+    assert found.query_used == used
+    assert found.notes[1:] == (
+        "The query is too long to count whole: of its 812 different words the 2 most telling were looked up,"
+        " and of its 1,900 tokens the model read the most telling lines.",
+    )
+    assert json.loads(render(found, "json"))["query_used"] == {
+        "text": "alpha", "words": ["alpha", "beta"], "n_words": 812, "n_tokens": 1900,
+    }  # fmt: skip
+    assert CodeIndex(tmp_path, searcher).context("alpha", 100).notes == found.notes
 
 
 def test_similar_needs_an_indexed_file(index):

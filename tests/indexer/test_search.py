@@ -416,3 +416,55 @@ def test_the_full_text_table_has_a_row_a_region(searcher):
     (n_rows,) = searcher._store.query(f"SELECT count(*) FROM {REGIONS}_docsize")[0]
     assert n_rows == len(searcher._tables.regions)
     assert np.array_equal(searcher._tables.chunk_id, np.unique(searcher._tables.chunk_id))
+
+
+# --- long queries ----------------------------------------------------------------------------
+
+
+def python_traceback(root, path, name):
+    """A long traceback through other people's code whose innermost frame is in the tree."""
+    frames = [
+        f'  File "/usr/lib/python3/site-packages/web/l{n}.py", line {n}, in dispatch_{n}\n    call_{n}(x)'
+        for n in range(60)
+    ]
+    text = (root / path).read_text()
+    line = text[: text.index(f"def {name}")].count("\n") + 2
+    frames.append(f'  File "/app/{path}", line {line}, in {name}\n    {text.splitlines()[line].strip()}')
+    return "Traceback (most recent call last):\n" + "\n".join(frames) + "\nKeyError: 'x'\n"
+
+
+def test_the_last_frame_of_a_traceback_counts(searcher, task_queue):
+    query = python_traceback(task_queue, "millrace/backoff.py", "pause_after")
+    result = searcher.search(SearchRequest(query=query))
+    assert path_of(searcher, result.hits[0]) == "millrace/backoff.py"
+    assert result.used is not None
+    assert "pause_after" in result.used.text
+    assert {"pause", "backoff"} <= set(result.used.words)
+
+
+def test_a_question_behind_a_lock_file_counts(searcher):
+    lock = "".join(f'+package{n} = "sha256:{n:064x}"\n' for n in range(200))
+    query = f"diff --git a/poetry.lock b/poetry.lock\n+++ b/poetry.lock\n@@ -1 +1 @@\n{lock}"
+    query += (
+        "diff --git a/x.py b/x.py\n+++ b/x.py\n@@ -1 +1 @@\n+ wait longer between attempts: BackoffPolicy\n"
+    )
+    assert "backoff" in path_of(searcher, ask(searcher, query)[0])
+
+
+def test_words_that_the_name_of_the_folder_hides_are_known(searcher):
+    assert searcher.search(SearchRequest(query="zzqx queue")).has_words
+    long = " ".join(f"zz{chr(97 + n % 26)}q{chr(97 + n // 26)}x" for n in range(100))
+    assert not searcher.search(SearchRequest(query=long)).has_words
+
+
+def test_a_licence_is_not_what_is_compared(own_copy):
+    licence = "# Copyright 2020 Someone\n# Licensed under the Apache License, Version 2.0\n" * 60
+    for name in ("millrace/worker.py", "millrace/throttle.py"):
+        path = own_copy / name
+        if path.exists():
+            path.write_text(licence + "\n" + path.read_text())
+    (own_copy / "again.py").write_text(licence + (own_copy / "millrace/backoff.py").read_text())
+    build(own_copy, BuildSettings())
+    with Searcher.open(own_copy) as searcher:
+        hits = searcher.similar("again.py", None).hits
+        assert path_of(searcher, hits[0]) == "millrace/backoff.py"
