@@ -79,7 +79,7 @@ def test_no_passages(form):
 def test_json_has_these_keys_and_no_others():
     value = json.loads(render(FINDINGS, "json"))
     assert " ".join(value) == (
-        "schema query mode filters budget_tokens tokenizer n_tokens index passages omitted notes"
+        "schema query query_used mode filters budget_tokens tokenizer n_tokens index passages omitted notes"
     )
     assert set(value["index"]) == {"commit", "files", "chunks", "stale", "skipped"}
     assert " ".join(value["passages"][0]) == (
