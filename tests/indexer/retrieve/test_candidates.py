@@ -83,7 +83,11 @@ class Index:
                 chunk.segment, single, n_single, rows, n_rows, regions, wide, chunk.n_rows[0]
             )
             ends[chunk.segment] = (single + n_single, rows + n_rows)
-        keys = [ChunkKey(chunk.chunk_id, 1, str(chunk.chunk_id)) for chunk in self.chunks]
+        keys = [
+            ChunkKey(chunk.chunk_id, 1, key, stored[key].regions[:, :2])
+            for chunk in self.chunks
+            if (key := str(chunk.chunk_id))
+        ]
         self.tables: Tables = make_tables(keys, lambda wanted: {key: stored[key] for key in wanted})
         self.stored = stored
         self.singles = {segment: _unit(rng, n) for segment, (n, _) in ends.items()}
