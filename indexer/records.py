@@ -153,6 +153,8 @@ class PackedBatch:
     max_seqlen: int
     sequence_ids: Int64Array
     """(B,): the `window_id` of each sequence."""
+    cu_lanes: Int32Array
+    """(L + 1,): lane l is sequences cu_lanes[l] to cu_lanes[l + 1], a row where batches are rectangles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def test_imports_go_one_way(capsys, monkeypatch):
 
 COMES_WITH = {
     "aiohttp": "textual-serve",
-    "huggingface_hub": "transformers",
+    "huggingface_hub": "tokenizers",
     "mcp_types": "mcp",
     "pydantic": "mcp",
     "pygments": "rich",

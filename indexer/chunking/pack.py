@@ -1,6 +1,7 @@
 """Windows to packed batches without padding, and a batch's vectors back to single sequences.
 
-Greedy best fit, longest first: a window goes to the fullest batch that still has room. The same
+Greedy best fit, longest first: a window goes to the fullest lane that still has room. Where whole
+sequences are compared with each other in a rectangle, a lane of short ones is to be short too. The same
 windows give the same batches. Not the encoder: nothing here computes.
 """
 
@@ -14,32 +15,43 @@ import numpy as np
 from indexer.records import Int64Array, PackedBatch, SequenceVectors, TokenVectors, Window
 
 
-def pack(windows: Sequence[Window], batch_tokens: int) -> list[PackedBatch]:
+def pack(windows: Sequence[Window], batch_tokens: int, short_lane_tokens: int = 0) -> list[PackedBatch]:
     """Batches of at most `batch_tokens` tokens; a longer window gets a batch of its own.
 
-    Sequences of a batch are ordered by falling length, so that equal lengths lie side by side.
+    A batch is one lane, or as many of `short_lane_tokens` as it holds: those take windows of at most half
+    their length that fit no longer lane. Sequences of a lane are ordered by falling length.
     """
     order = sorted(range(len(windows)), key=lambda i: (-len(windows[i].input_ids), i))
-    bins: list[list[Window]] = []
-    room: list[tuple[int, int]] = []  # (tokens left, number of the bin), sorted
+    lanes: list[list[Window]] = []
+    n_long = 0
+    room: list[tuple[int, int]] = []  # (tokens left, number of the lane), sorted
     for i in order:
         n = len(windows[i].input_ids)
         at = bisect_left(room, (n, -1))
         if at == len(room):
-            bins.append([])
-            left, number = max(batch_tokens, n), len(bins) - 1
+            is_short = 2 * n <= short_lane_tokens
+            n_long += not is_short
+            lanes.append([])
+            left, number = short_lane_tokens if is_short else max(batch_tokens, n), len(lanes) - 1
         else:
             left, number = room.pop(at)
-        bins[number].append(windows[i])
+        lanes[number].append(windows[i])
         if left > n:
             insort(room, (left - n, number))
-    return [_batch(members) for members in bins]
+    n_together = max(1, batch_tokens // short_lane_tokens) if short_lane_tokens else 1
+    short = range(n_long, len(lanes), n_together)  # windows fall in length: short lanes were opened last
+    groups = [[lane] for lane in lanes[:n_long]] + [lanes[first : first + n_together] for first in short]
+    return [_batch(group) for group in groups]
 
 
-def utilisation(batches: Sequence[PackedBatch], batch_tokens: int) -> float:
-    """Tokens over capacity, 0 to 1; 1 for no batches."""
-    capacity = sum(max(batch_tokens, len(batch.input_ids)) for batch in batches)
-    return sum(len(batch.input_ids) for batch in batches) / capacity if capacity else 1.0
+def utilisation(batches: Sequence[PackedBatch], block: int) -> float:
+    """Tokens over the slots of rectangles whose lanes are multiples of `block`, 0 to 1; 1 for no batches."""
+    n_tokens = n_slots = 0
+    for batch in batches:
+        lanes = np.diff(batch.cu_seqlens[batch.cu_lanes])
+        n_tokens += int(lanes.sum())
+        n_slots += len(lanes) * -(-int(lanes.max()) // block) * block
+    return n_tokens / n_slots if n_slots else 1.0
 
 
 def unpack(batches: Iterable[PackedBatch]) -> dict[int, Int64Array]:
@@ -66,7 +78,8 @@ def split_vectors(vectors: TokenVectors) -> list[SequenceVectors]:
     ]
 
 
-def _batch(members: Sequence[Window]) -> PackedBatch:
+def _batch(lanes: Sequence[Sequence[Window]]) -> PackedBatch:
+    members = [window for lane in lanes for window in lane]
     lengths = [len(window.input_ids) for window in members]
     return PackedBatch(
         input_ids=np.concatenate([window.input_ids for window in members]).astype(np.int64),
@@ -74,4 +87,5 @@ def _batch(members: Sequence[Window]) -> PackedBatch:
         cu_seqlens=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32),
         max_seqlen=max(lengths),
         sequence_ids=np.array([window.window_id for window in members], dtype=np.int64),
+        cu_lanes=np.cumsum([0, *map(len, lanes)]).astype(np.int32),
     )

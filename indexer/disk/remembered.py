@@ -6,6 +6,7 @@ computed again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 from indexer.disk.state_files import write_file
 from indexer.disk.user_folders import cache_folder
 
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
 
 def recall(kind: str, name: str) -> dict[str, object]:
     """What was remembered under a name; empty where nothing is."""
-    path = _record(kind, name)
+    path = _record(kind, f"{name}.json")
     if path is not None:
         with suppress(OSError, ValueError, RecursionError):
             value = json.loads(path.read_text(encoding="utf-8"))
@@ -27,13 +30,33 @@ def recall(kind: str, name: str) -> dict[str, object]:
 
 def remember(kind: str, name: str, value: dict[str, object]) -> None:
     """Keep a value for the next process."""
+    _write(_record(kind, f"{name}.json"), json.dumps(value).encode())
+
+
+def recall_bytes(kind: str, name: str) -> bytes:
+    """What `remember_bytes` kept, whole; empty where nothing is kept or it was cut or changed."""
     path = _record(kind, name)
     if path is not None:
         with suppress(OSError):
+            kept = path.read_bytes()
+            digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
+            if hashlib.sha256(content).digest() == digest:
+                return content
+    return b""
+
+
+def remember_bytes(kind: str, name: str, content: bytes) -> None:
+    """Keep bytes for the next process."""
+    _write(_record(kind, name), hashlib.sha256(content).digest() + content)
+
+
+def _write(path: Path | None, content: bytes) -> None:
+    if path is not None:
+        with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, json.dumps(value).encode(), durable=False)
+            write_file(path, content, durable=False)
 
 
 def _record(kind: str, name: str) -> Path | None:
     folder = cache_folder()
-    return None if folder is None else folder / kind / f"{name}.json"
+    return None if folder is None else folder / kind / name

@@ -1,13 +1,9 @@
 """Attention over packed sequences: no token sees another sequence, and no padding is computed.
 
-One interface, `VarlenAttention`, and four ways to do it, chosen by capability in `make_attention`:
-flash-attn's kernel, torch's own varlen kernel (both CUDA), and two for the CPU. There, a global layer
-works sequence by sequence, and a local layer in banded blocks over the packed tokens: 64 queries see
-the 192 keys around them, so that its cost grows with T and never with T².
-
-In float32 the CPU's fused SDPA kernel runs near the speed of a matrix product. In bfloat16 it does
-not (its inner products stay in float32 speed), so that there the two products and the softmax are
-called one by one, on pieces whose scores stay in the cache.
+One interface, `VarlenAttention`, and three ways to do it, chosen by capability in `make_attention`:
+flash-attn's kernel, torch's own varlen kernel, and fused SDPA, which any device and type has. There, a
+global layer works sequence by sequence, and a local layer in banded blocks over the packed tokens: 64
+queries see the 192 keys around them, so that its cost grows with T and never with T².
 """
 
 from __future__ import annotations
@@ -20,11 +16,6 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
-
-_CACHED_SCORES = 512 * 1024
-"""Scores that one thread works on at a time: a megabyte in bfloat16."""
-_MIN_QUERIES = 128
-"""Queries of a piece; fewer make the products too thin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +46,14 @@ class VarlenAttention(Protocol):
 
 def make_attention(device: torch.device, dtype: torch.dtype, half_window: int) -> VarlenAttention:
     """The fastest attention that this device, type and installation can do."""
-    if device.type != "cuda":
-        return BlockedAttention(half_window) if dtype == torch.bfloat16 else SdpaAttention(half_window)
-    if dtype in (torch.float16, torch.bfloat16):
+    if device.type == "cuda" and dtype in (torch.float16, torch.bfloat16):
         kernel = _flash_attn_kernel()
         if kernel is not None and torch.cuda.get_device_capability(device) >= (8, 0):
             return FlashAttention(kernel, half_window)
         kernel = _torch_varlen_kernel()
         if kernel is not None and torch.cuda.get_device_capability(device) >= (8, 0):
             return TorchVarlenAttention(kernel, half_window)
-    # Older GPUs, and float32: no varlen kernel exists; the CPU's way is right on any device.
+    # Older GPUs, and float32: no varlen kernel exists.
     return SdpaAttention(half_window)
 
 
@@ -146,64 +135,6 @@ class SdpaAttention:
         k_blocks, v_blocks = (key_blocks(x.transpose(0, 1), block).transpose(0, 1) for x in (k, v))
         out = F.scaled_dot_product_attention(q_blocks, k_blocks, v_blocks, attn_mask=self._mask.to(q.dtype))
         return out.transpose(1, 2).reshape(-1, *q.shape[1:])[:n_tokens]
-
-
-class BlockedAttention:
-    """Products and softmax one by one, in pieces that stay in the cache: for bfloat16 on the CPU."""
-
-    def __init__(self, half_window: int) -> None:
-        self._half_window = half_window
-
-    def prepare(self, borders: Borders) -> None:
-        """As in `VarlenAttention`."""
-        self._runs = find_runs(borders.lengths)
-        self._is_all_near = max(borders.lengths) <= self._half_window + 1
-        if not self._is_all_near:
-            self._mask = block_mask(borders, self._half_window)
-
-    def full(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """As in `VarlenAttention`."""
-        out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
-        scale = q.shape[-1] ** -0.5
-        n_cached = _CACHED_SCORES * torch.get_num_threads()
-        for run in self._runs:
-            parts = [run.view(x) for x in (q, k, v, out)]  # (sequences, length, heads, head_dim)
-            # The larger of the two outer axes is the batch of a product, the smaller is walked.
-            if run.n_sequences < q.shape[1]:
-                parts = [x.transpose(1, 2) for x in parts]
-            else:
-                parts = [x.permute(2, 0, 1, 3) for x in parts]
-            n_outer, n_inner, length = parts[0].shape[:3]
-            n_queries = min(length, max(_MIN_QUERIES, _CACHED_SCORES // length))
-            n_together = max(1, n_cached // (n_queries * length))
-            for outer in range(n_outer):
-                for first in range(0, n_inner, n_together):
-                    inner = slice(first, first + n_together)
-                    keys, values = parts[1][outer, inner].transpose(1, 2), parts[2][outer, inner]
-                    for start in range(0, length, n_queries):
-                        rows = slice(start, start + n_queries)
-                        scores = torch.bmm(parts[0][outer, inner, rows] * scale, keys)
-                        parts[3][outer, inner, rows] = torch.bmm(torch.softmax(scores, -1), values)
-        return out
-
-    def local(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """As in `VarlenAttention`."""
-        if self._is_all_near:
-            return self.full(q, k, v)
-        n_tokens, n_heads, head_dim = q.shape
-        block = self._half_window
-        if self._mask.dtype != q.dtype:
-            self._mask = self._mask.to(q.dtype)
-        n_filled = len(self._mask) * block
-        out = torch.empty((n_filled, n_heads, head_dim), dtype=q.dtype, device=q.device)
-        scale = head_dim**-0.5
-        for head in range(n_heads):
-            queries = query_blocks(q[:, head], block)  # (blocks, block, head_dim)
-            keys = key_blocks(k[:, head], block).contiguous()  # (blocks, 3 * block, head_dim)
-            scores = torch.baddbmm(self._mask, queries, keys.transpose(1, 2), alpha=scale)
-            values = key_blocks(v[:, head], block)
-            out[:, head] = torch.bmm(torch.softmax(scores, -1), values).view(n_filled, head_dim)
-        return out[:n_tokens]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,180 +1,170 @@
-"""ModernBERT's forward pass on the CPU: packed tokens, packed weights, few passes over memory.
+"""ModernBERT's forward pass on the CPU: OpenVINO computes several batches at once, one thread each.
 
-What makes it fast: weights laid out once for oneDNN, GeGLU's activation and product done inside the
-matrix products, rotary positions as one complex product. Norms and the residual stream stay in
-float32 whatever the type of the products.
+A thread that has a batch to itself waits for no other: on two cores a token costs a quarter less than
+with two threads in one batch, and beside other processes nothing spins. Which batches are made for it is
+`pack.py`'s matter, what is computed `cpu_graph.py`'s.
 """
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+import hashlib
+import io
+import platform
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from indexer.encoders.activations import ACTIVATIONS
-from indexer.encoders.attention import Borders, VarlenAttention
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.disk.remembered import recall_bytes, remember_bytes
+from indexer.encoders.cpu_graph import FILLING, build_graph
+from indexer.encoders.dense import load_dense
+from indexer.encoders.memory import BATCH_TOKENS
+from indexer.encoders.pool import normalize_rows
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.weights import TensorFiles
+from indexer.records import Float32Array, Int32Array, Int64Array, PackedBatch, TokenVectors
 
-_FUSED_ACTIVATIONS = {
-    "gelu": ("gelu", "none"),
-    "gelu_tanh": ("gelu", "tanh"),
-    "silu": ("swish", ""),
-    "relu": ("relu", ""),
-}
+if TYPE_CHECKING:
+    from openvino import CompiledModel, Core
+
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+_EMBEDDINGS = "embeddings.tok_embeddings.weight"
+_MAX_KEPT_BYTES = 100_000_000
+"""Larger models are compiled each time: it takes a small part of what they then compute."""
+_SHORT_LANE_TOKENS = 256
+"""Slots of a lane of short sequences: a global layer compares every slot of a lane with every other."""
+_GRAPH_FORMAT = 1
+"""Changed with `cpu_graph.py`, so that no older graph is taken from the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """A batch as an array of lanes, each a multiple of a block wide."""
+
+    slots: Int64Array
+    """(T,): where each token lies in the flat array."""
+    segment: Int32Array
+    """(L, W): the number of the slot's sequence, `FILLING` where there is no token."""
+    position: Int32Array
+    """(L, W): 0, 1, 2, ... within each sequence."""
+
+
+def lay_out(batch: PackedBatch, block: int) -> Lanes:
+    """Every lane of a batch in a row of its own, as wide as the longest, up to a multiple of `block`."""
+    first_tokens = batch.cu_seqlens[batch.cu_lanes].astype(np.int64)
+    n_tokens = np.diff(first_tokens)
+    width = -(-int(n_tokens.max()) // block) * block
+    starts = np.arange(len(n_tokens)) * width - first_tokens[:-1]
+    slots = np.arange(len(batch.input_ids)) + np.repeat(starts, n_tokens)
+    segment = np.full(len(n_tokens) * width, FILLING, np.int32)
+    segment[slots] = np.repeat(np.arange(len(batch.sequence_ids), dtype=np.int32), np.diff(batch.cu_seqlens))
+    position = np.zeros(len(segment), np.int32)
+    position[slots] = batch.position_ids
+    return Lanes(slots, segment.reshape(-1, width), position.reshape(-1, width))
 
 
 class CpuBackbone:
-    """The backbone of one checkpoint, its products in float32 or bfloat16."""
+    """The backbone and row head of one checkpoint, its products in float32 or bfloat16."""
 
-    def __init__(self, checkpoint: Checkpoint, dtype: torch.dtype, attention: VarlenAttention) -> None:
-        self._architecture = checkpoint.architecture
-        self._dtype = dtype
-        self._attention = attention
-        self._tensors = _Tensors(checkpoint)
-        tensors, a = self._tensors, checkpoint.architecture
-        self._first_norm = _Norm(tensors, "embeddings.norm", a.norm_eps)
-        self._last_norm = _Norm(tensors, "final_norm", a.norm_eps)
-        self._layers = [_Layer(tensors, checkpoint, number, dtype) for number in range(a.n_layers)]
-        self._rotations = {
-            is_global: _rotation(a.global_theta if is_global else a.local_theta, a.head_dim, a.max_positions)
-            for is_global in sorted(set(a.layer_is_global))
-        }
-
-    def forward(self, input_ids: Tensor, position_ids: Tensor, borders: Borders) -> Tensor:
-        """Last hidden states of T packed tokens, (T, H) float32. Both ids are (T,) int64."""
-        n_heads, head_dim, n_tokens = self._architecture.n_heads, self._architecture.head_dim, len(input_ids)
-        self._attention.prepare(borders)
-        rotations = {
-            kind: table[position_ids] for kind, table in self._rotations.items()
-        }  # (T, head_dim / 2)
-        x = self._first_norm(self._tensors.embed(input_ids))
-        for layer in self._layers:
-            h = x if layer.attn_norm is None else layer.attn_norm(x)
-            qkv = layer.qkv(h.to(self._dtype)).view(n_tokens, 3 * n_heads, head_dim).transpose(0, 1)
-            q, k = _rotate(qkv[: 2 * n_heads], rotations[layer.is_global]).transpose(0, 1).chunk(2, dim=1)
-            v = qkv[2 * n_heads :].contiguous().transpose(0, 1)
-            attend = self._attention.full if layer.is_global else self._attention.local
-            x.add_(layer.attn_out(attend(q, k, v).reshape(n_tokens, -1)))
-            h = layer.mlp_norm(x).to(self._dtype)
-            x.add_(layer.mlp_out(layer.gate.times(h, layer.up(h))))
-        return self._last_norm(x)
-
-
-class _Tensors:
-    """The checkpoint's tensors in torch's hands, by their names in `ModernBertModel`."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, dtype: str, n_streams: int) -> None:
+        """Compile the graph; `n_streams` batches are computed at once."""
         self._files = TensorFiles(checkpoint.weight_files)
-        self._prefix = checkpoint.tensor_prefix
+        self._embeddings = checkpoint.tensor_prefix + _EMBEDDINGS
+        self._block = checkpoint.architecture.half_window
+        options = {
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[dtype],
+            "NUM_STREAMS": n_streams,
+            "INFERENCE_NUM_THREADS": n_streams,
+            "ENABLE_CPU_PINNING": False,
+        }
+        model = _compiled(checkpoint, self._files, options)
+        self.batch_tokens, self.short_lane_tokens = BATCH_TOKENS, _SHORT_LANE_TOKENS
+        n_requests = int(model.get_property("NUM_STREAMS"))
+        self._requests = [model.create_infer_request() for _ in range(n_requests)]
 
-    def get(self, name: str) -> Tensor:
-        """A float32 copy."""
-        return torch.from_numpy(self._files.float32(self._prefix + name).copy())
+    def encode_all(self, batches: Iterable[PackedBatch]) -> Iterator[TokenVectors]:
+        """The vectors of each batch, in order; as many are computed ahead as there are streams."""
+        free, running = list(self._requests), deque[tuple[Any, PackedBatch, Lanes]]()
+        try:
+            for batch in batches:
+                if not free:
+                    yield _finish(*running[0])
+                    free.append(running.popleft()[0])
+                request, lanes = free.pop(), lay_out(batch, self._block)
+                request.start_async(self._inputs(batch, lanes), share_inputs=True)
+                running.append((request, batch, lanes))
+            while running:
+                yield _finish(*running.popleft())
+        finally:
+            for request, *_ in running:
+                request.wait()
 
-    def find(self, name: str) -> Tensor | None:
-        """The same, or None where there is no such tensor."""
-        return self.get(name) if self._prefix + name in self._files.entries else None
-
-    def embed(self, input_ids: Tensor) -> Tensor:
-        """Rows of the embedding matrix, (T, H) float32; the matrix itself stays in the mapped file."""
-        name = self._prefix + "embeddings.tok_embeddings.weight"
-        return torch.from_numpy(self._files.float32_rows(name, input_ids.numpy()))
-
-
-class _Norm:
-    def __init__(self, tensors: _Tensors, name: str, epsilon: float) -> None:
-        self._weight, self._bias = tensors.get(f"{name}.weight"), tensors.find(f"{name}.bias")
-        self._epsilon = epsilon
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self._weight.shape, self._weight, self._bias, self._epsilon)
-
-
-def _linear(weight: Tensor, bias: Tensor | None, dtype: torch.dtype, activation: str = "") -> _Linear:
-    weight, bias = weight.to(dtype).contiguous(), None if bias is None else bias.to(dtype)
-    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if has_onednn and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        return _PackedLinear(weight, bias, activation)
-    return _Linear(weight, bias, activation)
-
-
-class _Linear:
-    """activation(x @ W.T + b), by torch's ordinary operators: for a torch without oneDNN."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str) -> None:
-        self._weight, self._bias = weight, bias
-        self._activation = activation
-
-    def __call__(self, x: Tensor) -> Tensor:
-        out = F.linear(x, self._weight, self._bias)
-        return ACTIVATIONS[self._activation](out) if self._activation else out
-
-    def times(self, x: Tensor, other: Tensor) -> Tensor:
-        """The result times `other`, value by value."""
-        return self(x).mul_(other)
+    def _inputs(self, batch: PackedBatch, lanes: Lanes) -> list[NDArray[Any]]:
+        rows = self._files.float32_rows(self._embeddings, batch.input_ids)
+        embedding = np.zeros((lanes.segment.size, rows.shape[1]), np.float32)
+        embedding[lanes.slots] = rows
+        n_lanes = len(lanes.segment)
+        is_alone = len(batch.sequence_ids) == n_lanes
+        # In the order of `build_graph`'s inputs.
+        return [
+            embedding.reshape(*lanes.segment.shape, -1),
+            lanes.segment,
+            np.arange(n_lanes, dtype=np.int32)[:, None] if is_alone else lanes.segment,
+            lanes.position,
+        ]
 
 
-class _PackedLinear(_Linear):
-    """The same with the weights laid out for oneDNN, and activation or product in the same pass."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str) -> None:
-        super().__init__(torch.ops.mkldnn._reorder_linear_weight(weight), bias, activation)
-        self._fused, self._algorithm = _FUSED_ACTIVATIONS.get(activation, ("none", ""))
-
-    def __call__(self, x: Tensor) -> Tensor:
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._weight, self._bias, self._fused, [], self._algorithm
-        )
-        return out
-
-    def times(self, x: Tensor, other: Tensor) -> Tensor:
-        """As in `_Linear`."""
-        out: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, other, self._weight, self._bias, "mul")
-        return out
+def _finish(request: Any, batch: PackedBatch, lanes: Lanes) -> TokenVectors:
+    request.wait()
+    found: list[Float32Array] = []
+    for output in request.model_outputs:
+        values = request.get_tensor(output).data
+        found.append(values.reshape(-1, values.shape[-1])[lanes.slots])
+    rows = normalize_rows(found[1]) if len(found) > 1 else None
+    return TokenVectors(found[0], rows, batch.cu_seqlens, batch.sequence_ids)
 
 
-class _Layer:
-    def __init__(self, tensors: _Tensors, checkpoint: Checkpoint, number: int, dtype: torch.dtype) -> None:
-        a, name = checkpoint.architecture, f"layers.{number}"
-        order = _pairwise_order(a.n_heads, a.head_dim)
-        qkv, qkv_bias = tensors.get(f"{name}.attn.Wqkv.weight"), tensors.find(f"{name}.attn.Wqkv.bias")
-        wide, wide_bias = tensors.get(f"{name}.mlp.Wi.weight"), tensors.find(f"{name}.mlp.Wi.bias")
-        up_bias, gate_bias = (None, None) if wide_bias is None else wide_bias.chunk(2)
-        self.is_global = a.layer_is_global[number]
-        self.attn_norm = _Norm(tensors, f"{name}.attn_norm", a.norm_eps) if number else None
-        self.qkv = _linear(qkv[order], None if qkv_bias is None else qkv_bias[order], dtype)
-        self.attn_out = _linear(
-            tensors.get(f"{name}.attn.Wo.weight"), tensors.find(f"{name}.attn.Wo.bias"), dtype
-        )
-        self.mlp_norm = _Norm(tensors, f"{name}.mlp_norm", a.norm_eps)
-        self.up = _linear(wide[: a.intermediate_size], up_bias, dtype, a.activation)
-        self.gate = _linear(wide[a.intermediate_size :], gate_bias, dtype)
-        self.mlp_out = _linear(
-            tensors.get(f"{name}.mlp.Wo.weight"), tensors.find(f"{name}.mlp.Wo.bias"), dtype
-        )
+@cache
+def _core() -> Core:
+    import openvino
+
+    return openvino.Core()
 
 
-def _pairwise_order(n_heads: int, head_dim: int) -> Tensor:
-    """An order of Wqkv's rows that puts the two halves of each rotary pair side by side, in q and k alike.
-
-    The inner products of q and k do not change, and a rotation becomes a complex product.
-    """
-    half = torch.arange(head_dim // 2)
-    within = torch.stack([half, half + head_dim // 2], dim=1).flatten()
-    rotated = (torch.arange(2 * n_heads)[:, None] * head_dim + within).flatten()
-    return torch.cat([rotated, torch.arange(2 * n_heads * head_dim, 3 * n_heads * head_dim)])
+def has_fast_bfloat16() -> bool:
+    """True where the CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _rotation(theta: float, head_dim: int, max_positions: int) -> Tensor:
-    """The unit complex numbers of every position and pair: (max_positions, head_dim / 2)."""
-    inverse = 1.0 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
-    angles = torch.arange(max_positions, dtype=torch.float32)[:, None] * inverse
-    return torch.polar(torch.ones_like(angles), angles)
+def library_and_cpu() -> str:
+    """What a result may depend on beside the checkpoint: the library's version and the CPU."""
+    import openvino
+
+    names = (_core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
+    cpu = hashlib.sha256(str([platform.machine(), *names]).encode()).hexdigest()[:16]
+    return f"{openvino.__version__}-{cpu}"
 
 
-def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
-    """(heads, T, head_dim) in pairs, rotated by (T, head_dim / 2): a contiguous copy of x's type."""
-    pairs = torch.empty(x.shape, dtype=torch.float32).copy_(x)
-    torch.view_as_complex(pairs.view(*x.shape[:-1], -1, 2)).mul_(rotation)
-    return pairs.to(x.dtype)
+def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any]) -> CompiledModel:
+    """The model, from the user's cache folder where it was compiled before by the same library and CPU."""
+
+    def weights(name: str) -> Float32Array | None:
+        name = checkpoint.tensor_prefix + name
+        return files.float32(name) if name in files.entries else None
+
+    parts = (checkpoint.fingerprint, library_and_cpu(), options["INFERENCE_PRECISION_HINT"], _GRAPH_FORMAT)
+    name = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:32]
+    kept = recall_bytes("openvino", name)
+    if kept:
+        with suppress(RuntimeError):
+            return _core().import_model(io.BytesIO(kept), "CPU", options)
+    row_dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
+    model = _core().compile_model(build_graph(checkpoint.architecture, weights, row_dense), "CPU", options)
+    if 4 * checkpoint.architecture.n_parameters < _MAX_KEPT_BYTES:
+        remember_bytes("openvino", name, model.export_model().getvalue())
+    return model

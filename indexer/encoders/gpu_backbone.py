@@ -1,7 +1,6 @@
 """ModernBERT's forward pass on a GPU: plain torch between varlen attention kernels, compiled when it pays.
 
-The same numbers as `cpu_backbone.py` and written apart from it, since what is fast differs: here the
-residual stream has the products' type, and `torch.compile` fuses what lies between two matrix products.
+The residual stream has the products' type, and `torch.compile` fuses what lies between two products.
 Runs on any device, which is how its arithmetic is tested without a GPU.
 """
 
@@ -17,7 +16,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from indexer.encoders.activations import ACTIVATIONS
 from indexer.encoders.attention import Borders, VarlenAttention
 from indexer.models.architecture import Architecture
 from indexer.models.checkpoint import Checkpoint
@@ -25,6 +23,18 @@ from indexer.models.weights import TensorFiles
 
 _COMPILE_AFTER_SECONDS = 30.0
 """Compiling takes about this long, so that a build must have computed this long before it pays."""
+
+
+def _gelu_tanh(x: Tensor) -> Tensor:
+    return F.gelu(x, approximate="tanh")
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": _gelu_tanh,
+    "silu": F.silu,
+    "relu": F.relu,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +152,7 @@ def _after(
     """Attention's projection, residual, and the whole feed-forward part: (T, H)."""
     x = x + F.linear(mixed.reshape(x.shape), attn_out, attn_out_bias)
     up, gate = F.linear(_norm(x, norm, norm_bias, a.norm_eps), wide, wide_bias).chunk(2, dim=-1)
-    return x + F.linear(ACTIVATIONS[a.activation](up) * gate, mlp_out, mlp_out_bias)
+    return x + F.linear(_ACTIVATIONS[a.activation](up) * gate, mlp_out, mlp_out_bias)
 
 
 def _norm(x: Tensor, weight: Tensor, bias: Tensor | None, epsilon: float) -> Tensor:

@@ -7,23 +7,21 @@ remembered in the user's cache folder, so that a build pays for it once.
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from indexer.chunking.pack import pack
 from indexer.disk.remembered import recall, remember
-from indexer.encoders.attention import Borders, make_attention
-from indexer.encoders.cpu_backbone import CpuBackbone
-from indexer.encoders.dense import apply_dense, load_dense
-from indexer.encoders.pool import finish_single, normalize_rows
+from indexer.encoders.cpu_backbone import CpuBackbone, library_and_cpu
+from indexer.encoders.dense import load_dense
+from indexer.encoders.pool import finish_single
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
-from indexer.records import Chunk, Float32Array, Int32Array, QueryVectors
+from indexer.records import Chunk, Float32Array, QueryVectors, Window
 
 _TEXTS = Path(__file__).with_name("precision_texts.json")
 SAME_SCORE = 0.004
@@ -32,9 +30,7 @@ SAME_SCORE = 0.004
 
 def ranks_alike(checkpoint: Checkpoint) -> bool:
     """True where bfloat16 changes no ranking beyond ties; computed once, then read from the cache."""
-    machine = f"{platform.machine()}-{torch.backends.cpu.get_cpu_capability()}"
-    key = f"{checkpoint.fingerprint[:32]}-{torch.__version__}-{machine}"
-    record = key.replace("/", "_").replace(" ", "_")
+    record = f"{checkpoint.fingerprint[:32]}-{library_and_cpu()}"
     known = recall("bfloat16", record).get("ranks_alike")
     if isinstance(known, bool):
         return known
@@ -43,7 +39,6 @@ def ranks_alike(checkpoint: Checkpoint) -> bool:
     return verdict
 
 
-@torch.inference_mode()
 def compare_types(checkpoint: Checkpoint) -> bool:
     """The check itself: twenty passages ranked for the questions they answer, in both types."""
     texts = _texts()
@@ -53,9 +48,12 @@ def compare_types(checkpoint: Checkpoint) -> bool:
         Chunk(i, "", "", "python", text.passage, 0, len(text.passage), 1, 1, 0, (), "")
         for i, text in enumerate(texts)
     ]
-    ids = [tokenized.input_ids[: checkpoint.window_tokens] for tokenized in tokenizer.tokenize(chunks)]
+    windows = [
+        Window(i, tokenized.input_ids[: checkpoint.window_tokens], 0, 0)
+        for i, tokenized in enumerate(tokenizer.tokenize(chunks))
+    ]
     questions = [queries.encode(text.question) for text in texts]
-    exact, rounded = (_scores(checkpoint, dtype, ids, questions) for dtype in (torch.float32, torch.bfloat16))
+    exact, rounded = (_scores(checkpoint, dtype, windows, questions) for dtype in ("float32", "bfloat16"))
     return agree(exact, rounded)
 
 
@@ -69,17 +67,13 @@ def agree(exact: Float32Array, rounded: Float32Array) -> bool:
 
 
 def _scores(
-    checkpoint: Checkpoint, dtype: torch.dtype, ids: Sequence[Int32Array], questions: Sequence[QueryVectors]
+    checkpoint: Checkpoint, dtype: str, windows: Sequence[Window], questions: Sequence[QueryVectors]
 ) -> Float32Array:
     """(heads * questions, passages): cosine of single vectors, mean of best rows."""
-    attention = make_attention(torch.device("cpu"), dtype, checkpoint.architecture.half_window)
-    backbone = CpuBackbone(checkpoint, dtype, attention)
-    dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
+    backbone = CpuBackbone(checkpoint, dtype, n_streams=1)
     columns = []
-    for sequence in ids:
-        n = len(sequence)
-        borders = Borders(torch.tensor([0, n], dtype=torch.int32), (n,))
-        hidden = backbone.forward(torch.from_numpy(sequence).long(), torch.arange(n), borders).numpy()
+    for vectors in backbone.encode_all(batch for window in windows for batch in pack([window], 1)):
+        hidden = vectors.hidden
         column = []
         if checkpoint.single is not None:
             pooled = hidden[0] if checkpoint.single.pooling == "cls" else hidden.mean(axis=0)
@@ -87,9 +81,9 @@ def _scores(
                 0
             ]
             column += [float(vector @ q.single) for q in questions if q.single is not None]
-        if checkpoint.rows is not None:
-            rows = normalize_rows(apply_dense(hidden, dense))
-            column += [float((q.rows @ rows.T).max(axis=1).mean()) for q in questions if q.rows is not None]
+        if vectors.rows is not None:
+            tables = [q.rows @ vectors.rows.T for q in questions if q.rows is not None]
+            column += [float(table.max(axis=1).mean()) for table in tables]
         columns.append(column)
     return np.array(columns, dtype=np.float32).T
 

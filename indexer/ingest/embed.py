@@ -72,9 +72,11 @@ class Embedder:
             groups.append(cut)
         n_missing = [len(group) for group in groups]
         parts: dict[int, SequenceVectors] = {}
-        for batch in pack(windows, self._encoder.batch_tokens):
+        encoder = self._encoder
+        batches = pack(windows, encoder.batch_tokens, encoder.short_lane_tokens)
+        for vectors in encoder.encode_all(batches):
             done = []
-            for part in split_vectors(self._encoder.encode(batch)):
+            for part in split_vectors(vectors):
                 parts[part.sequence_id] = part
                 owner = owners[part.sequence_id]
                 n_missing[owner] -= 1

@@ -12,9 +12,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
@@ -70,14 +71,20 @@ if hasattr(os, "register_at_fork"):
 
 
 def _n_cores() -> int:
-    """Cores that this process may use, MAX_CORES at most; OMP_NUM_THREADS says fewer."""
-    try:
-        wanted = int(os.environ.get("OMP_NUM_THREADS", ""))
-    except ValueError:
-        wanted = MAX_CORES
+    """Cores to share work over, MAX_CORES at most."""
+    return min(MAX_CORES, usable_cores())
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, by its affinity, its container's quota and OMP_NUM_THREADS."""
     affinity = getattr(os, "sched_getaffinity", None)
     n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(MAX_CORES, wanted, n_cores))
+    with suppress(OSError, ValueError):  # cgroup v2, as a container sees its own
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        n_cores = min(n_cores, max(1, int(quota) // int(period)))  # `max`: no quota, a ValueError
+    with suppress(ValueError):
+        n_cores = min(n_cores, int(os.environ.get("OMP_NUM_THREADS", "")))
+    return max(1, n_cores)
 
 
 class _Limit:

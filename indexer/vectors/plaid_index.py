@@ -213,8 +213,7 @@ def _pylate() -> None:
         import pylate.indexes  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            f"PLAID needs PyLate, which cannot be imported ({error});"
-            " install it with `pip install pylate==1.6.0`."
+            f"PLAID needs a package: pip install 'codesearch[pylate]' ({error})."
         ) from error
 
 

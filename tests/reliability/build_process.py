@@ -32,15 +32,16 @@ class TableEncoder:
     """In place of the model: the vectors of a token are its own, whatever stands around it."""
 
     def __init__(self, checkpoint: Any, **_: Any) -> None:
-        self.batch_tokens = 256
+        self.batch_tokens, self.short_lane_tokens = 256, 0
         dims = (checkpoint.architecture.vocab_size, checkpoint.architecture.hidden_size, checkpoint.rows.dim)
         self._hidden, self._rows = tables(*dims)
 
-    def encode(self, batch: Any) -> Any:
+    def encode_all(self, batches: Any) -> Any:
         from indexer.records import TokenVectors
 
-        ids = batch.input_ids
-        return TokenVectors(self._hidden[ids], self._rows[ids], batch.cu_seqlens, batch.sequence_ids)
+        for batch in batches:
+            ids = batch.input_ids
+            yield TokenVectors(self._hidden[ids], self._rows[ids], batch.cu_seqlens, batch.sequence_ids)
 
 
 @lru_cache
@@ -56,9 +57,6 @@ def use_table_encoder() -> None:
     module = types.ModuleType("indexer.encoders.encoder")
     module.Encoder = TableEncoder  # type: ignore[attr-defined]
     sys.modules["indexer.encoders.encoder"] = module
-    memory = types.ModuleType("indexer.encoders.memory")  # the real one brings torch
-    memory.release_memory = lambda: None  # type: ignore[attr-defined]
-    sys.modules["indexer.encoders.memory"] = memory
 
 
 class KillSwitch:

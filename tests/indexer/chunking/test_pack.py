@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,12 +30,36 @@ def test_best_fit_by_hand() -> None:
 def test_a_window_longer_than_a_batch_gets_its_own() -> None:
     batches = pack(windows_of([25, 2]), batch_tokens=10)
     assert [batch.sequence_ids.tolist() for batch in batches] == [[0], [1]]
-    assert utilisation(batches, 10) == 27 / 35
+    assert utilisation(batches, 10) == 27 / 40
 
 
 def test_nothing_packs_to_nothing() -> None:
     assert pack([], 10) == []
     assert utilisation([], 10) == 1.0
+
+
+def test_short_windows_fill_what_is_left_and_then_lanes_of_their_own() -> None:
+    # 10 opens a lane of 12 and leaves 2, which a window of 2 fills. Of the others 4, 4 and 2 no lane has
+    # room for the first: lanes of 8 take 4 + 4 and 2, and one batch of 16 both of them.
+    first, second = pack(windows_of([10, 4, 4, 2, 2]), batch_tokens=16, short_lane_tokens=8)
+    assert first.sequence_ids.tolist() == [0, 1, 3]
+    assert first.cu_lanes.tolist() == [0, 3]
+    assert second.sequence_ids.tolist() == [2, 4]
+    assert second.cu_lanes.tolist() == [0, 2]
+    assert utilisation([first, second], 1) == 1.0
+    batches = pack(windows_of([4, 4, 4]), batch_tokens=16, short_lane_tokens=8)
+    assert [batch.cu_lanes.tolist() for batch in batches] == [[0, 2, 3]]
+    assert utilisation(batches, 1) == 12 / 16
+
+
+@pytest.mark.parametrize(
+    ("median", "spread", "longest", "least"), [(90, 0.8, 1024, 0.95), (900, 1.1, 8192, 0.97)]
+)
+def test_nearly_every_slot_holds_a_token(median: int, spread: float, longest: int, least: float) -> None:
+    """Lengths as functions and as whole files have them."""
+    drawn = np.random.default_rng(0).lognormal(np.log(median), spread, 100_000 // median)
+    windows = windows_of(np.clip(drawn, 2, longest).astype(int).tolist())
+    assert utilisation(pack(windows, 1024, 256), 64) > least
 
 
 @given(lengths=st.lists(st.integers(1, 60), max_size=80), batch_tokens=st.integers(60, 200))

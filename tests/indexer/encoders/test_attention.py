@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.encoders import attention as module
 from indexer.encoders.attention import (
-    BlockedAttention,
     Borders,
     FlashAttention,
     Run,
@@ -51,7 +50,7 @@ def random_qkv(n_tokens: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
     return tuple(torch.randn(n_tokens, 2, 4, generator=generator) * 2 for _ in range(3))
 
 
-@pytest.mark.parametrize("kind", [SdpaAttention, BlockedAttention])
+@pytest.mark.parametrize("kind", [SdpaAttention])
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=6))
 @settings(max_examples=25)
 def test_cpu_attention_is_the_definition(kind: type[Any], lengths: list[int]) -> None:
@@ -64,7 +63,7 @@ def test_cpu_attention_is_the_definition(kind: type[Any], lengths: list[int]) ->
     assert (local - by_definition(q, k, v, tuple(lengths), HALF_WINDOW)).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("kind", [SdpaAttention, BlockedAttention])
+@pytest.mark.parametrize("kind", [SdpaAttention])
 def test_heads_may_lie_in_front(kind: type[Any]) -> None:
     lengths = (30, 30, 9)
     q, k, v = random_qkv(sum(lengths))
@@ -75,26 +74,7 @@ def test_heads_may_lie_in_front(kind: type[Any]) -> None:
     assert torch.allclose(attention.local(q, k, v), attention.local(*strided), atol=1e-6)
 
 
-def test_blocked_attention_cuts_queries_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CACHED_SCORES", 64)
-    monkeypatch.setattr(module, "_MIN_QUERIES", 4)
-    lengths = (33, 5, 5, 5)
-    q, k, v = random_qkv(sum(lengths))
-    attention = BlockedAttention(HALF_WINDOW)
-    attention.prepare(borders_of(lengths))
-    assert (attention.full(q, k, v) - by_definition(q, k, v, lengths, 10**6)).abs().max() < 1e-5
-
-
-def test_bfloat16_stays_near_the_definition() -> None:
-    lengths = (100, 40, 3)
-    q, k, v = ((x / 2).bfloat16() for x in random_qkv(sum(lengths)))
-    attention = BlockedAttention(HALF_WINDOW)
-    attention.prepare(borders_of(lengths))
-    assert (attention.full(q, k, v) - by_definition(q, k, v, lengths, 10**6)).abs().max() < 0.05
-    assert (attention.local(q, k, v) - by_definition(q, k, v, lengths, HALF_WINDOW)).abs().max() < 0.05
-
-
-@pytest.mark.parametrize("kind", [SdpaAttention, BlockedAttention])
+@pytest.mark.parametrize("kind", [SdpaAttention])
 def test_a_window_wider_than_every_sequence_costs_no_mask(kind: type[Any]) -> None:
     lengths = (9, 4, 4)
     q, k, v = random_qkv(sum(lengths))
@@ -105,7 +85,7 @@ def test_a_window_wider_than_every_sequence_costs_no_mask(kind: type[Any]) -> No
 
 def test_one_token_attends_to_itself() -> None:
     q, k, v = random_qkv(1)
-    for kind in (SdpaAttention, BlockedAttention):
+    for kind in (SdpaAttention,):
         attention = kind(HALF_WINDOW)
         attention.prepare(borders_of((1,)))
         assert torch.allclose(attention.full(q, k, v), v)
@@ -125,18 +105,18 @@ def test_mask_by_hand() -> None:
 
 
 def test_local_cost_grows_with_length_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
-    products, baddbmm = [], torch.baddbmm
+    products, attend = [], F.scaled_dot_product_attention
 
-    def counted(mask: torch.Tensor, a: torch.Tensor, b: torch.Tensor, **kwargs: Any) -> torch.Tensor:
-        products.append(a.numel() * b.shape[-1])
-        return baddbmm(mask, a, b, **kwargs)
+    def counted(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        products.append(q.numel() * k.shape[-2])
+        return attend(q, k, v, **kwargs)
 
-    monkeypatch.setattr(torch, "baddbmm", counted)
+    monkeypatch.setattr(F, "scaled_dot_product_attention", counted)
     totals = []
     for n_tokens in (256, 512, 1024):
         products.clear()
         q, k, v = random_qkv(n_tokens)
-        attention = BlockedAttention(HALF_WINDOW)
+        attention = SdpaAttention(HALF_WINDOW)
         attention.prepare(borders_of((n_tokens,)))
         attention.local(q, k, v)
         totals.append(sum(products))
@@ -231,8 +211,3 @@ def test_an_old_gpu_has_no_varlen_kernel(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: (7, 5))
     assert type(make_attention(CUDA, torch.float16, 64)) is SdpaAttention
     assert fake_flash_attn.calls == []
-
-
-def test_cpu_chooses_by_type() -> None:
-    assert type(make_attention(CPU, torch.float32, 64)) is SdpaAttention
-    assert type(make_attention(CPU, torch.bfloat16, 64)) is BlockedAttention

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from hypothesis import strategies as st
 
 from indexer.chunking.pack import pack, split_vectors
 from indexer.encoders import encoder as module
-from indexer.encoders.encoder import Encoder, split_batch
-from indexer.errors import InputError
+from indexer.encoders.encoder import Encoder
+from indexer.errors import InputError, MissingExtraError
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
-from indexer.records import PackedBatch, TokenVectors, Window
+from indexer.records import Window
 
 torch.set_num_threads(1)
 SaveTiny = Callable[..., Path]
@@ -63,8 +62,8 @@ def sequences(lengths: Sequence[int], seed: int = 0) -> list[Window]:
 
 def encode_all(encoder: Encoder, windows: Sequence[Window], batch_tokens: int) -> dict[int, np.ndarray]:
     found = {}
-    for batch in pack(windows, batch_tokens):
-        for part in split_vectors(encoder.encode(batch)):
+    for vectors in encoder.encode_all(pack(windows, batch_tokens, encoder.short_lane_tokens)):
+        for part in split_vectors(vectors):
             found[part.sequence_id] = part.hidden
     return found
 
@@ -85,12 +84,12 @@ def test_the_real_window_of_128_and_the_lengths_around_it(tmp_path: Path, save_t
         assert np.abs(found[window.window_id] - oracle(window.input_ids)).max() < 1e-5
 
 
-def test_8192_tokens(tmp_path: Path, save_tiny: SaveTiny) -> None:
+def test_8192_tokens_beside_short_sequences(tmp_path: Path, save_tiny: SaveTiny) -> None:
     size = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "num_hidden_layers": 2}
     folder = save_tiny(tmp_path / "m", local_attention=128, max_position_embeddings=8192, **size)
     encoder, oracle = Encoder(open_checkpoint(str(folder)), device="cpu", dtype="float32"), Oracle(folder)
-    windows = sequences([8192, 1])
-    found = encode_all(encoder, windows, 8193)
+    windows = sequences([8192, 1, 2, 63, 64, 65, 127, 128, 129, 130, 1000])
+    found = encode_all(encoder, windows, encoder.batch_tokens)
     for window in windows:
         assert np.abs(found[window.window_id] - oracle(window.input_ids)).max() < 1e-5
 
@@ -139,19 +138,6 @@ def test_other_architectures(tmp_path: Path, save_tiny: SaveTiny, changes: dict[
         assert np.abs(found[window.window_id] - oracle(window.input_ids)).max() < 2e-5
 
 
-@pytest.mark.parametrize("activation", ["gelu", "gelu_pytorch_tanh", "silu", "relu"])
-def test_a_torch_without_onednn_computes_the_same(
-    tmp_path: Path, save_tiny: SaveTiny, monkeypatch: pytest.MonkeyPatch, activation: str
-) -> None:
-    checkpoint = open_checkpoint(str(save_tiny(tmp_path / "m", hidden_activation=activation, mlp_bias=True)))
-    windows = sequences([50, 7])
-    packed = encode_all(Encoder(checkpoint, device="cpu", dtype="float32"), windows, 60)
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    plain = encode_all(Encoder(checkpoint, device="cpu", dtype="float32"), windows, 60)
-    for window in windows:
-        assert np.abs(packed[window.window_id] - plain[window.window_id]).max() < 2e-5
-
-
 def test_bfloat16_stays_near_float32(checkpoint: Checkpoint, encoder: Encoder) -> None:
     """Tolerance: a token's vector keeps a cosine of 0.995 (0.9999 on average) with its float32 self."""
     rounded = Encoder(checkpoint, device="cpu", dtype="bfloat16")
@@ -172,6 +158,14 @@ def test_bfloat16_stays_near_float32(checkpoint: Checkpoint, encoder: Encoder) -
 def test_unknown_devices_are_refused(checkpoint: Checkpoint, device: str) -> None:
     with pytest.raises(InputError, match=device):
         Encoder(checkpoint, device=device)
+
+
+def test_a_gpu_without_torch_names_the_extra(monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint) -> None:
+    monkeypatch.setattr(module, "n_cuda_devices", lambda: 1)
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'codesearch\[gpu\]'"):
+        Encoder(checkpoint, device="cuda")
+    assert Encoder(checkpoint, dtype="float32").device == "cpu"
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float16"])
@@ -195,44 +189,3 @@ def test_auto_takes_bfloat16_only_where_it_is_fast_and_ranks_alike(
 def test_a_limit_too_small_for_one_window_is_refused_with_both_numbers(checkpoint: Checkpoint) -> None:
     with pytest.raises(InputError, match=r"needs \d+ MB .* limit is 100 MB"):
         Encoder(checkpoint, device="cpu", dtype="float32", max_memory_bytes=100_000_000)
-
-
-def test_split_batch_by_hand() -> None:
-    (batch,) = pack(sequences([4, 3, 2]), 9)
-    first, second = split_batch(batch)
-    assert first.sequence_ids.tolist() == [0]
-    assert second.sequence_ids.tolist() == [1, 2]
-    assert second.cu_seqlens.tolist() == [0, 3, 5]
-    assert second.position_ids.tolist() == [0, 1, 2, 0, 1]
-    assert np.concatenate([first.input_ids, second.input_ids]).tolist() == batch.input_ids.tolist()
-    assert second.max_seqlen == 3
-
-
-def test_a_full_gpu_gets_the_batch_in_halves(monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint) -> None:
-    encoder = Encoder(replace(checkpoint, window_tokens=32), device="cpu", dtype="float32")
-    (batch,) = pack(sequences([20, 20, 20, 20, 9]), 100)
-    expected = encoder.encode(batch).hidden
-    compute, sizes = Encoder._compute, []
-
-    def small(self: Encoder, batch: PackedBatch) -> TokenVectors:
-        sizes.append(len(batch.input_ids))
-        if len(batch.input_ids) > 45:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return compute(self, batch)
-
-    monkeypatch.setattr(Encoder, "_compute", small)
-    with pytest.raises(torch.OutOfMemoryError):  # main memory: halving would not help
-        encoder.encode(batch)
-    sizes.clear()
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    monkeypatch.setattr(encoder, "_is_gpu", True)
-    before = encoder.batch_tokens
-    vectors = encoder.encode(batch)
-    assert sizes == [89, 40, 49, 20, 29]
-    assert np.abs(vectors.hidden - expected).max() < 1e-6
-    assert vectors.sequence_ids.tolist() == batch.sequence_ids.tolist()
-    assert encoder.batch_tokens < before
-
-    (single,) = pack(sequences([50]), 50)
-    with pytest.raises(InputError, match="one pass of 50 tokens"):
-        encoder.encode(single)

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from indexer.encoders import precision
 from indexer.encoders.precision import SAME_SCORE, agree, compare_types, ranks_alike
 from indexer.models.checkpoint import open_checkpoint
-
-torch.set_num_threads(1)
 
 
 def test_agreement_by_hand() -> None:

@@ -1,0 +1,93 @@
+"""Batches as rectangles, several at once, and compiled models that are kept. The numbers: test_encoder.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.chunking.pack import pack
+from indexer.encoders import cpu_backbone as module
+from indexer.encoders.cpu_backbone import FILLING, CpuBackbone, lay_out
+from indexer.models.checkpoint import Checkpoint, open_checkpoint
+from indexer.records import PackedBatch, Window
+
+
+@pytest.fixture(scope="module")
+def checkpoint(plain_folder: Path) -> Checkpoint:
+    return open_checkpoint(str(plain_folder))
+
+
+def batches(lengths: list[int], batch_tokens: int, short: int = 0) -> list[PackedBatch]:
+    rng = np.random.default_rng(0)
+    windows = [Window(i, rng.integers(5, 390, n, dtype=np.int32), 0, n) for i, n in enumerate(lengths)]
+    return pack(windows, batch_tokens, short)
+
+
+def test_lanes_by_hand() -> None:
+    (batch,) = batches([2, 2, 1, 2], 16, 4)  # two lanes of four: 2 + 2, and 2 + 1
+    lanes = lay_out(batch, 3)
+    assert batch.sequence_ids.tolist() == [0, 1, 3, 2]
+    assert lanes.segment.tolist() == [
+        [0, 0, 1, 1, FILLING, FILLING],
+        [2, 2, 3, FILLING, FILLING, FILLING],
+    ]
+    assert lanes.position.tolist() == [[0, 1, 0, 1, 0, 0], [0, 1, 0, 0, 0, 0]]
+    assert lanes.slots.tolist() == [0, 1, 2, 3, 6, 7, 8]
+
+
+def test_batches_come_in_order_however_many_run_at_once(checkpoint: Checkpoint) -> None:
+    many = batches([90, 5, 60, 60, 33, 7, 2, 1] * 3, 100, 32)
+    one, two = (list(CpuBackbone(checkpoint, "float32", n).encode_all(many)) for n in (1, 2))
+    assert len(one) == len(two) == len(many)
+    for batch, a, b in zip(many, one, two, strict=True):
+        assert a.sequence_ids.tolist() == b.sequence_ids.tolist() == batch.sequence_ids.tolist()
+        assert np.abs(a.hidden - b.hidden).max() < 1e-5
+
+
+def test_a_caller_that_stops_early_leaves_a_backbone_that_computes(checkpoint: Checkpoint) -> None:
+    many, backbone = batches([50] * 6, 50), CpuBackbone(checkpoint, "float32", 2)
+    expected = [vectors.hidden for vectors in backbone.encode_all(many)]
+    stopped = backbone.encode_all(many)
+    next(stopped)
+    stopped.close()
+    for vectors, hidden in zip(backbone.encode_all(many), expected, strict=True):
+        assert np.array_equal(vectors.hidden, hidden)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a model", None])
+def test_a_compiled_model_is_kept_and_a_damaged_one_made_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkpoint: Checkpoint, damage: bytes | None
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    built = []
+
+    def build_graph(*arguments: object) -> object:
+        built.append(1)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    real = module.build_graph
+    monkeypatch.setattr(module, "build_graph", build_graph)
+    (batch,) = batches([40], 40)
+    (expected,) = CpuBackbone(checkpoint, "float32", 1).encode_all([batch])
+    (kept,) = (tmp_path / "codesearch" / "openvino").iterdir()
+    if damage is None:
+        kept.write_bytes(kept.read_bytes()[:-1000])
+    elif damage:
+        module.remember_bytes("openvino", kept.name, damage)
+    (found,) = CpuBackbone(checkpoint, "float32", 1).encode_all([batch])
+    assert np.array_equal(found.hidden, expected.hidden)
+    assert len(built) == (1 if damage == b"" else 2)
+
+
+def test_float32_and_bfloat16_are_kept_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (batch,) = batches([40], 40)
+    CpuBackbone(checkpoint, "bfloat16", 1)
+    (found,) = CpuBackbone(checkpoint, "float32", 1).encode_all([batch])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    (expected,) = CpuBackbone(checkpoint, "float32", 1).encode_all([batch])
+    assert np.array_equal(found.hidden, expected.hidden)
