@@ -42,7 +42,7 @@ from indexer.records import (
 from indexer.retrieve.boilerplate import without_boilerplate
 from indexer.retrieve.candidates import CandidateGatherer, Gathered
 from indexer.retrieve.evidence import EvidenceFinder
-from indexer.retrieve.filters import make_filters
+from indexer.retrieve.filters import make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
 from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, rank
@@ -185,7 +185,7 @@ class Searcher:
         started = time.monotonic()
         mode = request.mode
         self._check_mode(mode)
-        filters = make_filters(request, self._store, self._tables)
+        filters = make_masks(request, self._store, self._tables)
         part = self._digest(request.query, mode is not Mode.LEXICAL)
         shape = query_shape(request.query, self.root.name, part.words if part.used else None)
         asked = beside(lambda: (self._gatherer.look_up(shape, mode, filters), self._counts(shape.stems)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from indexer.embeddings.embedding_store import SegmentReader
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
-from indexer.retrieve.filters import Filters
+from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape
 from indexer.storage.database import StoreReader
 from indexer.storage.full_text import LexicalMatches, search_regions, search_symbols
@@ -114,7 +114,7 @@ class CandidateGatherer:
         self._singles = singles
         self._multis = multis
 
-    def look_up(self, shape: QueryShape, mode: Mode, filters: Filters) -> LookedUp:
+    def look_up(self, shape: QueryShape, mode: Mode, filters: Masks) -> LookedUp:
         """What the database says of a query's words; needs none of its vectors."""
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         # Without single vectors only words can name the candidates of a large index.
@@ -128,9 +128,7 @@ class CandidateGatherer:
             self._definitions(shape) if by_words else _no_places(),
         )
 
-    def look_near(
-        self, vectors: QueryVectors | None, mode: Mode, filters: Filters
-    ) -> list[Int64Array] | None:
+    def look_near(self, vectors: QueryVectors | None, mode: Mode, filters: Masks) -> list[Int64Array] | None:
         """Chunks that a query's vectors name, best first, an array an index; None: all are to be scored.
 
         `vectors` is None in lexical mode. Needs nothing of `look_up`, which may run beside it.
@@ -152,7 +150,7 @@ class CandidateGatherer:
         near: Sequence[Int64Array] | None,
         vectors: QueryVectors | None,
         mode: Mode,
-        filters: Filters,
+        filters: Masks,
     ) -> Gathered:
         """Candidates for a query, from what `look_up` and `look_near` found."""
         tables = self._tables
@@ -202,7 +200,7 @@ class CandidateGatherer:
             has_vectors=np.repeat(tables.has_vectors[chunks], counts)[keep],
         )
 
-    def named(self, looked_up: LookedUp, filters: Filters) -> Int64Array:
+    def named(self, looked_up: LookedUp, filters: Masks) -> Int64Array:
         """Chunks that words name, best first."""
         votes = self._votes(looked_up, (), filters)
         chosen = np.flatnonzero(votes)
@@ -260,7 +258,7 @@ class CandidateGatherer:
         self,
         looked_up: LookedUp,
         near: Sequence[Int64Array],
-        filters: Filters,
+        filters: Masks,
     ) -> Int64Array:
         """The chunks most often and most highly named, by reciprocal rank, in order of position.
 
@@ -273,7 +271,7 @@ class CandidateGatherer:
         n_fitting = int(np.searchsorted(np.cumsum(tables.n_rows[chosen]), MAX_ROWS, "right"))
         return np.sort(chosen[: max(1, n_fitting)])
 
-    def _votes(self, looked_up: LookedUp, near: Sequence[Int64Array], filters: Filters) -> Float32Array:
+    def _votes(self, looked_up: LookedUp, near: Sequence[Int64Array], filters: Masks) -> Float32Array:
         """(C,) how often and how highly each chunk is named."""
         tables = self._tables
         votes = np.zeros(tables.n_chunks, np.float32)

@@ -22,7 +22,7 @@ _REGEX_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class Masks:
     """What may answer; None lets everything pass."""
 
     chunks: NDArray[np.bool_] | None
@@ -33,10 +33,10 @@ class Filters:
     """True: the regular expression ran out of time, files after that are left out."""
 
 
-def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> Filters:
+def make_masks(request: SearchRequest, store: StoreReader, tables: Tables) -> Masks:
     """Masks over chunks and regions for a request that was checked: its languages are canonical names."""
     if not (request.languages or request.paths or request.kinds or request.regex):
-        return Filters(None, None)
+        return Masks(None, None)
     rows = store.query(
         "SELECT path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id",
     )
@@ -57,7 +57,7 @@ def make_filters(request: SearchRequest, store: StoreReader, tables: Tables) -> 
         timed_out = matching.timed_out
     per_chunk = np.zeros(tables.n_chunks, bool)
     per_chunk[np.repeat(np.arange(tables.n_chunks), tables.n_regions)[regions]] = True
-    return Filters(per_chunk, regions, timed_out)
+    return Masks(per_chunk, regions, timed_out)
 
 
 def _of_kinds(

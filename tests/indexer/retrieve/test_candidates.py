@@ -17,7 +17,7 @@ from indexer.embeddings.embedding_store import StoredEmbedding
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors, SearchRequest
 from indexer.retrieve import candidates
 from indexer.retrieve.candidates import CandidateGatherer, Gathered, LookedUp
-from indexer.retrieve.filters import Filters
+from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import query_shape
 from indexer.search import Searcher
 from indexer.storage.database import ChunkKey
@@ -27,7 +27,7 @@ from indexer.storage.tables import REGION_BITS, Tables, make_tables
 from indexer.vectors.codec import row_codec
 
 DIM = 4
-EVERYTHING = Filters(None, None)
+EVERYTHING = Masks(None, None)
 
 
 @dataclass(frozen=True)
@@ -274,9 +274,9 @@ def test_only_the_rankers_of_the_mode_speak(mode: Mode, ran: str) -> None:
 # --- filters ------------------------------------------------------------------------------------
 
 
-def only(*regions: int) -> Filters:
+def only(*regions: int) -> Masks:
     passing = np.isin(np.arange(6), regions)
-    return Filters(np.array([passing[:2].any(), passing[2], passing[3:].any()]), passing)
+    return Masks(np.array([passing[:2].any(), passing[2], passing[3:].any()]), passing)
 
 
 @pytest.mark.parametrize("near", [None, [np.array([LONG, BARE, WIDE])]])

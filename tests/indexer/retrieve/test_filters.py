@@ -11,7 +11,7 @@ from indexer.embeddings.embedding_store import StoredEmbedding
 from indexer.records import Chunk, SearchRequest, Span
 from indexer.retrieve import filters
 from indexer.retrieve.expressions import n_compiled_parts
-from indexer.retrieve.filters import make_filters
+from indexer.retrieve.filters import make_masks
 from indexer.storage.database import ChunkKey, StoreReader, StoreWriter
 from indexer.storage.tables import make_tables
 
@@ -73,7 +73,7 @@ def passing(index, **changes):
     """The paragraphs that pass, as (path, text), after a check that both masks agree."""
     reader, tables = index
     request = SearchRequest(query="q", **changes)
-    masks = make_filters(request, reader, tables)
+    masks = make_masks(request, reader, tables)
     if masks.regions is None:
         assert masks.chunks is None
         return None
@@ -158,7 +158,7 @@ def test_a_runaway_expression_is_stopped_and_said_to_be(index, monkeypatch):
     monkeypatch.setattr(
         reader, "chunks", lambda ids: {i: Chunk(i, "", "", "", text, 0, 1, 1, 1, 1, (), "") for i in ids}
     )
-    masks = make_filters(SearchRequest(query="q", regex="(a|a)*b|(a+)+$"), reader, tables)
+    masks = make_masks(SearchRequest(query="q", regex="(a|a)*b|(a+)+$"), reader, tables)
     assert masks.timed_out
     assert not masks.regions.any()
 
@@ -171,7 +171,7 @@ def test_an_expression_that_takes_all_memory_is_stopped_and_said_to_be(index, mo
             raise MemoryError
 
     monkeypatch.setattr(filters, "compile_expression", lambda _: Greedy())
-    assert make_filters(SearchRequest(query="q", regex="x"), *index).timed_out
+    assert make_masks(SearchRequest(query="q", regex="x"), *index).timed_out
 
 
 def test_places_against_a_slow_and_plain_way(index):
