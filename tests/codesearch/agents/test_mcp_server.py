@@ -19,6 +19,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from codesearch.agents.mcp_server import make_server
+from codesearch.answers import pages
 from codesearch.answers.counting import counter_for
 from codesearch.api import CodeIndex
 from codesearch.cli.main import cli
@@ -119,7 +120,35 @@ async def test_read(server):
     assert text == f"app/retry.py:1-3\n```\n{SOURCES['app/retry.py']}```\n"
     text = await call(server, "read", path="long.txt", start_line=10)
     assert text.startswith("long.txt:10-409\n```\nline 10\n")
-    assert text.endswith("line 409\n```\n591 more lines: start_line=410\n")
+    assert text.endswith("line 409\n```\nmore: start_line=410\n")
+
+
+async def test_reading_goes_on_within_a_line(server, monkeypatch):
+    monkeypatch.setattr(pages, "MAX_CHARS", 30)
+    text = await call(server, "read", path="app/router.py", start_line=8)
+    assert text.endswith('\n        """Register a handler \n```\nmore: start_line=8, start_char=30\n')
+    text = await call(server, "read", path="app/router.py", start_line=8, start_char=30)
+    assert text == 'app/router.py:8-8\n```\nfor a path."""\n```\nmore: start_line=9\n'
+
+
+async def test_arguments_as_agents_write_them(server):
+    usual = await call(server, "search", query="handler", languages=["python"], paths=["app/*"])
+    assert usual == await call(server, "search", query="handler", languages="python", paths="app/*")
+    assert usual == await call(server, "search", query="handler", languages='["python"]', paths="app/*")
+    plain = await call(server, "search", query="handler")
+    assert plain == await call(
+        server, "search", query="handler", k=None, mode=None, languages=None, regex=None, repo=None, paths=""
+    )
+    for arguments, sentence in [
+        ({"query": None}, "search needs query."),
+        ({"query": "x", "k": "many"}, "search: k should be a valid integer"),
+        ({"query": "x", "k": 0}, "search: k should be greater than or equal to 1, not 0."),
+        ({"query": "x", "mode": "best"}, "search: mode should be 'hybrid', 'single', 'colbert' or 'lexical'"),
+    ]:
+        message = await refused(server, "search", **arguments)
+        assert message.startswith(sentence)
+        assert "http" not in message
+        assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -253,7 +282,7 @@ PARAMETERS = {
     "context": "query budget_tokens format mode languages paths regex kinds session repo",
     "similar": "path line k budget_tokens format offset session repo",
     "outline": "path offset repo",
-    "read": "path start_line end_line symbol repo",
+    "read": "path start_line end_line symbol start_char repo",
     "status": "repo",
     "refresh": "repo nonsense",
     "nonsense": "query",
