@@ -96,6 +96,12 @@ _ROWS = (
     Language("fish", (".fish",), (), ("fish",)),
     Language("objc", (".m", ".mm"), aliases=("objective-c",)),
     Language("matlab"),
+    Language("puppet"),
+    Language("prolog"),
+    Language("coq"),
+    Language("vlang"),
+    Language("apex"),
+    Language("vb", (".vb", ".vbs", ".bas"), aliases=("visualbasic",)),
     Language("dart", (".dart",)),
     Language("julia", (".jl",), (), ("julia",)),
     Language("ocaml", (".ml", ".mli")),
@@ -146,19 +152,66 @@ _BY_ALIAS = {alias: row.name for row in _ROWS for alias in (row.name, *row.alias
 _SHEBANG = re.compile(r"#![ \t]*(?:\S*/)?([^/\s]+)(?:[ \t]+(?:-\S+[ \t]+)*(\S+))?")
 _VERSION = re.compile(r"[\d.]+$")
 
-_CONTENT_SIGNS = (
-    # Suffixes shared by two languages: what in the head says the second.
-    (".h", "cpp", re.compile(r"^\s*(?:class|namespace|template|using)\b|\bstd::|^\s*public:", re.M)),
-    (".m", "matlab", re.compile(r"^\s*(?:function\b|%)", re.M)),
+_MAX_SIGN_CHARS = 200_000
+_COMMENTS = re.compile(
+    r"/\*.*?(?:\*/|\Z)|//[^\n]*"
+    r"|^[ \t]*#[ \t]*if(?:def[ \t]+|[ \t]+defined[ \t]*\(?[ \t]*)__cplusplus\b.*?^[ \t]*#[ \t]*endif\b",
+    re.DOTALL | re.MULTILINE,
 )
+"""Of C and what is like it, with what a C header has for C++ compilers."""
 
 
-def language_of(path: str, head: str) -> str:
+def _sign(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.MULTILINE)
+
+
+_CONTENT_SIGNS: dict[str, tuple[tuple[str, re.Pattern[str]], ...]] = {
+    # Suffixes that languages share: what in the text, comments of C left out, says that it is another than
+    # the table's; the first that fits.
+    ".h": (
+        ("objc", _sign(r"^\s*@(?:interface|protocol|class|import|property)\b|^\s*#\s*import\b")),
+        ("cpp", _sign(
+            r"^\s*(?:class\s+\w|(?:inline\s+)?namespace\s*[\w{]|using\s+\w|export\s+module\b|template\s*<)|\w::~?\w"
+            r"|^\s*(?:public|private|protected)\s*:|^\s*virtual\s+[\w~]|^\s*explicit\s+\w+\s*\("
+            r"|^\s*(?:static\s+|inline\s+)*constexpr\s|\)\s*(?:const\s*)?noexcept\b|<\s*typename\s|[=(,]\s*nullptr\b"
+            r"|\b(?:static|dynamic|const|reinterpret)_cast\s*<|\boperator\s*(?:[-+*/=<>!&|^~\[(]|new\b|delete\b)"
+            r"|^\s*(?:struct|union)\s+(?:\w+\s+){0,3}\w+\s*(?:final\s*)?:\s*(?!:)|^\s*enum\s+(?:class|struct)\s"
+            r"|\bextern\s+\"C\+\+\"|^\s*#\s*include\s*<[a-z_]+>|\bconst\s+[\w:<>]+\s*&\s*\w*\s*[,)]")),
+    ),
+    ".m": (
+        ("objc", _sign(r"^\s*@(?:interface|implementation|protocol|import|end)\b|^\s*#\s*(?:im|in)")),
+        ("matlab", _sign(r"^\s*(?:function|classdef)\b|^\s*%|^\s*end(?:function)?\s*;?\s*$")),
+    ),
+    ".pp": (
+        ("puppet", _sign(
+            r"^\s*(?:class|define|node)\s+[\w:'\"]+.*\{|^\s*\w+\s*\{\s*['\"$][^:\n]*:\s*$"
+            r"|^\s*include\s+[a-z]\w*(?:::\w+)*\s*$")),
+    ),
+    ".pl": (("prolog", _sign(r"^\s*:-\s*\w+|^[a-z]\w*(?:\([^\n]*\))?\s*(?::-|-->)")),),
+    ".v": (
+        ("coq", _sign(
+            r"^\s*(?:Theorem|Lemma|Definition|Fixpoint|Inductive|Require|Proof|From\s+\w+\s+Require|Section)\b")),
+        ("vlang", _sign(r"^\s*(?:pub\s+)?(?:fn|struct)\s+(?:\([^)]*\)\s*)?\w+[^;\n]*\{|^module\s+\w+\s*$")),
+    ),
+    ".ts": (("xml", _sign(r"\A\s*(?:<\?xml|<!DOCTYPE\s+TS\b|<TS\b)")),),
+    ".tsx": (("xml", _sign(r"\A\s*<\?xml")),),
+    ".cls": (
+        ("vb", _sign(r"\A\s*VERSION\s+[\d.]+\s+CLASS\b|^Attribute\s+VB_\w+\s*=")),
+        ("apex", _sign(r"^\s*(?:@\w+\s*)*(?:public|private|global)\s+(?:\w+\s+)*(?:class|interface|enum)\b")),
+    ),
+    ".d": (("make", _sign(r"\A\s*[^\n:=]+\.(?:o|lo|obj|d|rmeta|rlib)\s*:[^=]")),),
+    ".fs": (("glsl", _sign(r"^\s*#version\s+\d|^\s*(?:uniform|varying|in|out)\s+\w+\s+\w+\s*;|\bgl_\w+")),),
+    ".t": (
+        ("text", _sign(r"\A(?!#!)(?![\s\S]*(?:\buse\s+\w|\bmy\s*[$@%(]|\bsub\s+\w|\bplan\b|\bok\s*\())")),
+    ),
+}  # fmt: skip
+
+
+def language_of(path: str, text: str) -> str:
     """Name the language of a file.
 
-    `path` is repo-relative and POSIX, `head` the first characters of its text (a few hundred are
-    enough; they decide by shebang or where two languages share a suffix). Always a name in
-    `LANGUAGES`; `text` where nothing better is known.
+    `path` is repo-relative and POSIX, `text` what is in it: it decides by shebang, or where languages
+    share a suffix. Always a name in `LANGUAGES`; `text` where nothing better is known.
     """
     name = path.rpartition("/")[2].lower()
     found = _BY_FILE_NAME.get(name, "")
@@ -167,16 +220,25 @@ def language_of(path: str, head: str) -> str:
         while dot != -1 and not found:
             suffix = name[dot:]
             found = _BY_SUFFIX.get(suffix, "")
-            for shared, other, sign in _CONTENT_SIGNS:
-                if suffix == shared and sign.search(head):
-                    found = other
+            if found and suffix in _CONTENT_SIGNS:
+                found = _of_content(suffix, text) or found
             dot = name.find(".", dot + 1)
-    if not found and head.startswith("#!"):
-        found = _of_shebang(head)
+    if not found and text.startswith("#!"):
+        found = _of_shebang(text)
     if not found:
         stem = name.partition(".")[0]
         found = _BY_FILE_NAME.get(stem, TEXT) if stem in ("dockerfile", "makefile") else TEXT
     return found
+
+
+def _of_content(suffix: str, text: str) -> str:
+    text = text[:_MAX_SIGN_CHARS]
+    if suffix in (".h", ".m"):
+        text = _COMMENTS.sub(" ", text)
+    for language, sign in _CONTENT_SIGNS[suffix]:
+        if sign.search(text):
+            return language
+    return ""
 
 
 def knows(name: str) -> bool:

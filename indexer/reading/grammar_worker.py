@@ -135,14 +135,57 @@ def find_symbols(content: bytes, grammar: str, seconds: float, parent: int = 0) 
     return sorted(symbols, key=lambda symbol: (symbol.start, -symbol.end, symbol.pattern))
 
 
+_MACRO = rb"[A-Z][A-Z0-9]*_[A-Z0-9_]*"
+"""A name as those of macros are by custom, with an underscore: `DWORD` is a type."""
+_MACRO_ARGUMENTS = rb"(?:[ \t]*\((?:[^()\n;{}]|\([^()\n;{}]*\))*\))?"
+_MACROS = re.compile(
+    # class EXPORT Name {   class EXPORT(x) alignas(8) Name : public Base   struct __attribute__((a)) Name {
+    rb"\b(?:class|struct|union|enum)"
+    rb"(?P<inside>(?:[ \t\n]+(?:[A-Z][A-Z0-9_]*[A-Z0-9_]|__attribute__|__declspec|alignas)"
+    + _MACRO_ARGUMENTS
+    + rb")+)"
+    rb"(?=[ \t\n]+[A-Za-z_][\w:]*\s*(?:<[^;{}]{0,300}>\s*)?(?:final\s*)?(?::(?!:)|\{))"
+    # A line of its own: NAMESPACE_BEGIN   Q_OBJECT   PRIVATE_UNLESS_TESTED:
+    rb"|^(?P<line>[ \t]*" + _MACRO + _MACRO_ARGUMENTS + rb"[ \t]*:?)(?=[ \t]*(?://[^\n]*)?\r?$)(?!\s*\{)"
+    # Behind a signature: LOCKS_EXCLUDED(mutex)
+    rb"|(?<=[)te])(?P<behind>[ \t\n]+" + _MACRO + _MACRO_ARGUMENTS + rb")(?=[ \t\n]*[{;])"
+    # Before a declaration: PREFIX_INLINE, PREFIX_API, PREFIX_CONSTEXPR
+    rb"|(?P<before>\b[A-Z][A-Z0-9]*_(?:[A-Z0-9_]*_)?(?:ALWAYS_INLINE|FORCE_?INLINE|NO_?INLINE|INLINE|CONSTEXPR\d*"
+    rb"|CONSTEVAL|CONSTINIT|EXPORT|EXTERN|API|PUBLIC|PRIVATE|IMPORT|DECL|NODISCARD|NORETURN|MAYBE_UNUSED|UNUSED"
+    rb"|DEPRECATED\w*|EXPLICIT|HOT|COLD|CDECL|STDCALL|DLL|DLLEXPORT|VISIBLE|HIDDEN|WEAK|NOEXCEPT|LIFETIME_BOUND)_?)"
+    rb"(?=\s+[A-Za-z_~:\[{])",
+    re.MULTILINE,
+)
+
+
+def without_macros(content: bytes) -> bytes:
+    """C or C++ with blanks for macros that hide a declaration from the grammar, which cannot expand them.
+
+    Byte for byte as long, so that what is found in it stands at the same place in the text.
+    """
+
+    def blank(found: re.Match[bytes]) -> bytes:
+        kind = found.lastgroup or ""
+        start, end = found.start(kind) - found.start(), found.end(kind) - found.start()
+        whole = found[0]
+        return whole[:start] + _NOT_SPACE.sub(b" ", whole[start:end]) + whole[end:]
+
+    return _MACROS.sub(blank, content)
+
+
+_NOT_SPACE = re.compile(rb"[^\s]")
+
+
 def _run_query(content: bytes, grammar: str, deadline: float, parent: int) -> _Found:
     from tree_sitter import Parser, QueryCursor
 
     # Nodes of a text that was handed over by a callback have no text of their own (`Node.text` and
     # the built-in predicates crash), and a query's progress callback crashes too. So names are cut
     # from `content`, conditions are `#set!` lines, and queries run over one stretch after another.
+    written = without_macros(content) if grammar in ("c", "cpp") else content
+
     def read(offset: int, _: object) -> bytearray:
-        _stretch[:] = content[offset : offset + _STRETCH_BYTES]
+        _stretch[:] = written[offset : offset + _STRETCH_BYTES]
         return _stretch
 
     def is_over(*_: object) -> bool:
@@ -233,7 +276,8 @@ def _plain_name(written: str, grammar: str) -> str:
     if name.isidentifier():
         return name
     if (name[:1].isalpha() or name[:1] == "_") and not name.startswith("operator"):
-        name = _ARGUMENTS.sub("", name)
+        while (inner := _ARGUMENTS.sub("", name)) != name:
+            name = inner
     separator = _R_SEPARATOR if grammar == "r" else _SEPARATOR
     return " ".join(separator.sub(".", name).strip(".").split())
 

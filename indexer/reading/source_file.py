@@ -20,8 +20,6 @@ from indexer.records import FoundFile, SkippedFile, SourceFile
 from indexer.settings import DocumentLimits, WalkSettings
 from indexer.tree.skips import too_large
 
-_HEAD_CHARS = 2048
-
 
 def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | SkippedFile:
     """Read and decode a file that `walk` found, or say why it is not indexed after all."""
@@ -45,7 +43,7 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
         return SkippedFile(path, problem.reason, str(problem))
     if not text or text.isspace():
         return SkippedFile(path, "empty", "nothing but white space")
-    language = language_of(path, text[:_HEAD_CHARS])
+    language = language_of(path, text)
     if not settings.include_generated and not found.is_wanted:
         sign = generated_sign(text, language)
         if sign is not None:

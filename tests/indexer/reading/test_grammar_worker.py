@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from indexer.reading.grammar_worker import TimeUpError, find_symbols
+from indexer.reading.grammar_worker import TimeUpError, find_symbols, without_macros
 
 
 def names(text: str, grammar: str = "python") -> list[str]:
@@ -48,3 +48,54 @@ def test_a_parsed_text_is_let_go_of() -> None:
     finally:
         tracemalloc.stop()
     assert after - before < 50_000  # of ten texts, less than one
+
+
+MACROS = """\
+LIB_NAMESPACE_BEGIN
+class LIB_EXPORT Y : public Z {
+ public:
+  LIB_INLINE int size() const LIB_LOCKS_EXCLUDED(mu_) { return 1; }
+  LIB_CONSTEXPR20 explicit Y(int a) : a_(a) {}
+};
+struct LIB_API(1) alignas(8) Packed { int a; };
+struct D : B { void f() {} };
+class GTEST_API_ Mock {
+ LIB_PRIVATE_UNLESS_TESTED:
+  void g() {}
+};
+template <typename T> struct is_one<std::vector<std::pair<T, T>>> : std::true_type {};
+LIB_NAMESPACE_END
+"""
+
+
+def test_macros_hide_no_class_and_no_function_of_cpp() -> None:
+    found = [(symbol.kind, symbol.name) for symbol in find_symbols(MACROS.encode(), "cpp", 20.0)]
+    assert found == [
+        ("class", "Y"),
+        ("function", "size"),
+        ("function", "Y"),
+        ("struct", "Packed"),
+        ("struct", "D"),
+        ("function", "f"),
+        ("class", "Mock"),
+        ("function", "g"),
+        ("struct", "is_one"),
+    ]
+
+
+def test_what_is_put_for_macros_is_as_long_and_breaks_its_lines_alike() -> None:
+    blanked = without_macros(MACROS.encode())
+    assert len(blanked) == len(MACROS)
+    assert [len(line) for line in blanked.splitlines()] == [
+        len(line) for line in MACROS.encode().splitlines()
+    ]
+    assert b"LIB_" not in blanked
+    assert without_macros(b"DWORD f(HANDLE a);\nint g(void)\n{\n    return A_B;\n}\n").count(b"A_B") == 1
+    for hostile in (b"class A_B X<" * 20_000, b"X_API(" * 40_000, b") A_B" * 40_000, b"\n" * 200_000):
+        started = time.process_time()
+        without_macros(hostile)
+        assert time.process_time() - started < 2
+
+
+def test_names_lose_their_type_arguments_however_deep() -> None:
+    assert names("impl Trait for Wrapper<Vec<Option<u8>>> {}\n", "rust") == ["Wrapper"]
