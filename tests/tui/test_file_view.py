@@ -47,7 +47,7 @@ async def test_an_editor_gets_the_terminal_and_the_file(drive, tmp_path, monkeyp
         monkeypatch.setattr(type(driver.app), "suspend", _suspend(suspended))
         await driver.ask(focus="results")
         await driver.press("o")
-        assert calls == [["vim", "+26", "lighthouse/keeper.py"]]
+        assert calls == [[str(editor), "+26", "lighthouse/keeper.py"]]
         assert suspended == ["down", "up"]
 
 
