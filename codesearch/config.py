@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from codesearch.choices import MODES, VECTOR_FAMILIES
+from codesearch.tree_files import read_tree_file
 from indexer.disk.user_folders import config_folder
 from indexer.errors import InputError
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, DEFAULT_MODE, BuildSettings, WalkSettings
@@ -289,7 +289,7 @@ def _read_user_file(path: Path) -> dict[str, Any]:
 
 def _read_repository_file(root: Path, warnings: list[str]) -> dict[str, Any]:
     """The harmless settings of a repository's own file; whatever else it holds becomes a warning."""
-    text = _plain_text(root / REPOSITORY_FILE, warnings)
+    text = _repository_text(root, warnings)
     if text is None:
         return {}
     try:
@@ -316,25 +316,21 @@ def _read_repository_file(root: Path, warnings: list[str]) -> dict[str, Any]:
     return accepted
 
 
-def _plain_text(path: Path, warnings: list[str]) -> str | None:
-    """Text of a small plain file; a link, device, pipe or large file is ignored with a warning."""
+def _repository_text(root: Path, warnings: list[str]) -> str | None:
+    """The text of the repository's file; a link, device, pipe or large file is ignored with a warning."""
+    why = "not a small plain file"
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        data = read_tree_file(root, REPOSITORY_FILE, _MAX_FILE_BYTES)
+        if len(data) <= _MAX_FILE_BYTES:
+            return data.decode("utf-8")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        warnings.append(f"The repository's {REPOSITORY_FILE} is ignored: {error.strerror}.")
-        return None
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MAX_FILE_BYTES:
-            warnings.append(f"The repository's {REPOSITORY_FILE} is ignored: not a small plain file.")
-            return None
-        try:
-            return file.read(_MAX_FILE_BYTES).decode("utf-8")
-        except UnicodeDecodeError:
-            warnings.append(f"The repository's {REPOSITORY_FILE} is ignored: not UTF-8.")
-            return None
+    except UnicodeDecodeError:
+        why = "not UTF-8"
+    except InputError:
+        pass
+    warnings.append(f"The repository's {REPOSITORY_FILE} is ignored: {why}.")
+    return None
 
 
 def _one_line(value: object) -> str:

@@ -13,7 +13,6 @@ killed one too, is not encoded again.
 from __future__ import annotations
 
 import math
-import resource
 import sqlite3
 import time
 from collections import Counter
@@ -46,6 +45,8 @@ from indexer.ingest.ingest import TEXT_RULES, Ingest
 from indexer.ingest.prepare import Preparer
 from indexer.ingest.writer import Writer
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
+from indexer.process_memory import peak_bytes
+from indexer.reading.redact import rules_version
 from indexer.records import (
     BuildProgress,
     BuildReport,
@@ -171,7 +172,8 @@ class _Build:
         when = {"built_at_ns": str(time.time_ns())}
         found, walk_skips = self._walk()
         git = git_state(self.root)
-        facts = settings_facts(self.settings, TEXT_RULES) | {"commit": git.commit, "branch": git.branch}
+        text_rules = f"{TEXT_RULES} redaction={rules_version()}"
+        facts = settings_facts(self.settings, text_rules) | {"commit": git.commit, "branch": git.branch}
         before = _Before.read(self.root, self.state, live, facts)
         changes = compare(found, before.files, before.skipped, before.built_at_ns)
         if not changes.unchanged and not changes.suspect and not changes.added:
@@ -360,7 +362,7 @@ class _Build:
             n_encoded_tokens=self.n_encoded_tokens,
             n_skipped=self.n_skipped,
             elapsed_seconds=time.monotonic() - self.started,
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            peak_memory_bytes=peak_bytes(),
         )
 
 

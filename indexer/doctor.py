@@ -22,7 +22,13 @@ from indexer.disk.write_lock import write_lock
 from indexer.embeddings.embedding_check import check_embeddings
 from indexer.embeddings.embedding_store import EmbeddingStore, row_layout
 from indexer.embeddings.segment_files import KINDS, segment_numbers, segment_path
-from indexer.errors import CheckpointError, CodesearchError, IndexCorruptError, IndexMissingError
+from indexer.errors import (
+    CheckpointError,
+    CodesearchError,
+    IndexCorruptError,
+    IndexMismatchError,
+    IndexMissingError,
+)
 from indexer.models.checkpoint import open_checkpoint
 from indexer.records import ProgressCallback
 from indexer.settings import BuildSettings
@@ -100,8 +106,8 @@ class _Examination:
     def manifest(self) -> Manifest | None:
         try:
             return read_manifest(self.state)
-        except CodesearchError as error:
-            self.note(DAMAGE, str(error).split(";")[0].rstrip("."))
+        except (IndexMissingError, IndexCorruptError, IndexMismatchError) as error:
+            self.note(DAMAGE, error.problem)
             return None
 
     def generation(self, manifest: Manifest) -> None:

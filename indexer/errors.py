@@ -5,7 +5,19 @@ Front ends print `str(error)` and exit with 2; nothing else is shown. Programmin
 
 
 class CodesearchError(Exception):
-    """Base of all errors below; one clear sentence, fit to print as it is."""
+    """Base of all errors below; one clear sentence, fit to print as it is.
+
+    `problem` is what is wrong, `remedy` what to do next, where a report tells the first alone; the
+    sentence is both.
+    """
+
+    def __init__(self, problem: str = "", remedy: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.remedy}" if self.remedy else self.problem
 
 
 class InputError(CodesearchError):

@@ -293,7 +293,8 @@ class CodesearchApp(Errands, App[None]):
         result = message.result
         try:
             shown = read_file(result.root, result.passage)
-            answer: Message = FileLoaded(result, file_document(shown.text, result.passage), shown.notice)
+            document = file_document(shown.text, result.passage)
+            answer: Message = FileLoaded(result, document, shown.notice, shown.state)
         except Exception as error:
             answer = FileUnavailable(result, sentence_of(error))
         if not get_current_worker().is_cancelled:

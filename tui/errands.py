@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import SuspendNotSupported, SystemCommand
 from textual.screen import Screen
 
+from codesearch.tree_files import check_tree_file
 from indexer.errors import CodesearchError
 from tui.handoff import copy_with_tool, editor_command, export
 from tui.keys import KEYS, Key, written
@@ -42,13 +43,13 @@ class Errands(_Base):
         """Hand the terminal over to the editor, and take it back."""
         name = message.result.passage.path
         path = message.result.root / name
-        if not path.is_file():
-            self.notify(f"{name} is gone since it was indexed.", severity="warning", markup=False)
-            return
         try:
+            check_tree_file(message.result.root, name)
             command = editor_command(self.environment, path, message.line)
             with self.suspend():
                 subprocess.run(command, check=False)
+        except FileNotFoundError:
+            self.notify(f"{name} is gone since it was indexed.", severity="warning", markup=False)
         except (CodesearchError, OSError) as error:
             self.notify(str(error), severity="warning", markup=False)
         except SuspendNotSupported:

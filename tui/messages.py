@@ -134,11 +134,14 @@ class FileRequested(Fact):
 
 @dataclass(eq=False)
 class FileLoaded(Fact):
-    """The whole file, ready to be drawn, and what is to be said about it (changed since indexing, cut)."""
+    """The whole file, ready to be drawn, and what is to be said about it."""
 
     result: Result
     document: Document
     notice: str
+    """Sentences; empty: nothing."""
+    state: str
+    """The same in a word or two."""
 
 
 @dataclass(eq=False)

@@ -29,6 +29,11 @@ CREATE TABLE IF NOT EXISTS blocks (
 """`segments`: bytes of a row and rows known, of both kinds. `blocks`: what one commit wrote, for checking.
 `checksum`: of the row's other columns; NULL in rows of the first version, which had none."""
 
+_OF_THE_DISK = frozenset({
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+})  # fmt: skip
+"""What SQLite says where the file is sound, and cannot be opened, read or written."""
 KINDS = ("single", "rows")
 COLUMNS = (
     "key", "segment", "single_start", "n_single", "rows_start", "n_rows", "regions", "wide", "n_header_rows",
@@ -79,7 +84,7 @@ def open_database(folder: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if db is not None:
             db.close()
-        if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_DISK:
             raise
         raise IndexCorruptError(
             f"The stored embeddings are damaged ({error}); `codesearch doctor --repair` keeps what is whole."

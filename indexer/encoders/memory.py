@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import sys
 from contextlib import suppress
-from pathlib import Path
 
 from indexer.errors import InputError
 from indexer.models.architecture import Architecture
 from indexer.models.checkpoint import Checkpoint
+from indexer.process_memory import resident_bytes
 
 BATCH_TOKENS = 1024
 """Tokens of a batch on the CPU. More leave the cache, fewer make the products thin."""
@@ -64,18 +63,6 @@ def bytes_per_token(architecture: Architecture, itemsize: int, row_dim: int) -> 
     local = 12 * a.n_heads * a.half_window  # a local layer's scores, their exponents, keys and values
     inside = 16 * a.hidden_size + 4 * a.intermediate_size + local
     return itemsize * inside + 4 * (2 * a.hidden_size + row_dim)
-
-
-def resident_bytes() -> int:
-    """Memory that this process holds now."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
-    return pages * 4096
 
 
 def release_memory() -> None:

@@ -10,6 +10,7 @@ is ever sent anywhere to see whether a credential is valid.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections import Counter
@@ -29,8 +30,8 @@ from indexer.reading.secret_rules import (
 )
 from indexer.records import SourceFile
 
-RULES_VERSION = "1"
-"""Changed with the rules: an index made by other rules is read anew."""
+_METHOD_VERSION = "1"
+"""Changed where this module covers other texts by the same rules."""
 _MIN_ENTROPY_BITS = 3.0
 """Of a character, in a value that nothing but its name or place gives away."""
 _WORDS = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
@@ -52,6 +53,18 @@ class Redacted:
 
     source: SourceFile
     secrets: tuple[Secret, ...]
+
+
+def rules_version() -> str:
+    """Which rules there are: an index that was made by others is read anew. 16 hex digits."""
+    rules = [
+        (rule.name, rule.literals, rule.pattern.pattern, rule.pattern.flags, rule.ignore_case,
+         rule.needs_randomness)
+        for rule in RULES
+    ]  # fmt: skip
+    patterns = [(p.pattern, p.flags) for p in (KEY_BLOCK, KEY_BODY, QUOTED, BARE, PLACEHOLDER)]
+    words = (KEY_LITERAL, NAMES, sorted(BARE_LANGUAGES))
+    return hashlib.sha256(repr((_METHOD_VERSION, rules, patterns, words)).encode()).hexdigest()[:16]
 
 
 def redact(source: SourceFile) -> Redacted:

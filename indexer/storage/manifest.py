@@ -74,8 +74,8 @@ def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
     try:
         if state.is_symlink() or path.is_symlink():
             raise IndexCorruptError(
-                f"{state if state.is_symlink() else path} is a link; remove it and build the index with"
-                f" `codesearch index {root}`."
+                f"{state if state.is_symlink() else path} is a link",
+                f"remove it and build the index with `codesearch index {root}`.",
             )
         with path.open("rb") as file:
             raw = json.loads(file.read(_MAX_BYTES))
@@ -85,17 +85,18 @@ def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
         checksum, signature = raw.pop("checksum", ""), raw.pop("signature", "")
     except (FileNotFoundError, NotADirectoryError):
         raise IndexMissingError(
-            f"There is no index in {root}; build one with `codesearch index {root}`."
+            f"There is no index in {root}", f"build one with `codesearch index {root}`."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise IndexCorruptError(
-            f"{path} cannot be read ({error}); `codesearch doctor --repair {root}` makes it anew."
+            f"{path} cannot be read ({error})", f"`codesearch doctor --repair {root}` makes it anew."
         ) from error
     if version != FORMAT_VERSION:
         older = isinstance(version, int) and version < FORMAT_VERSION
         raise (OlderFormatError if older else IndexMismatchError)(
-            f"The index in {root} has format_version {_short(version)}, this codesearch reads"
-            f" {FORMAT_VERSION}; make it anew with `codesearch index --rebuild {root}`."
+            f"The index in {root} has format_version {_short(version)}, and this codesearch reads"
+            f" {FORMAT_VERSION}",
+            f"make it anew with `codesearch index --rebuild {root}`.",
         )
     content = _content(raw)
     try:
@@ -104,14 +105,14 @@ def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
         manifest = _from_json(raw)
     except (ValueError, TypeError, KeyError) as error:
         raise IndexCorruptError(
-            f"{path} is damaged ({_short(error)}); `codesearch doctor --repair {root}` makes it anew."
+            f"{path} is damaged ({_short(error)})", f"`codesearch doctor --repair {root}` makes it anew."
         ) from error
     if not trust and not is_signed(content, str(signature)):
         raise ForeignIndexError(
-            f"The index in {root} is not signed with your key ({key_file()}); if you built it, set HOME and"
-            " XDG_STATE_HOME as they were then; else build your own with"
+            f"The index in {root} is not signed with your key ({key_file()})",
+            "if you built it, set HOME and XDG_STATE_HOME as they were then; else build your own with"
             f" `codesearch index --rebuild {root}`, or use it with `codesearch doctor --trust {root}` if you"
-            " know where it comes from."
+            " know where it comes from.",
         )
     return manifest
 

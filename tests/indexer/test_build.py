@@ -21,6 +21,8 @@ from indexer.errors import (
     NothingToIndexError,
     StorageError,
 )
+from indexer.reading import redact as redact_module
+from indexer.reading import secret_rules
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import BuildSettings, WalkSettings
@@ -390,3 +392,19 @@ def test_a_build_that_fails_leaves_the_index_that_was_there(indexed, monkeypatch
     report = build(indexed, SETTINGS)
     assert report.n_encoded_chunks == 0  # the failed build's vectors were kept
     assert hits(indexed, ["wick"])[0][1] == "app/lamp.py"
+
+
+def test_a_new_rule_for_credentials_reaches_an_index_that_is_there(indexed, monkeypatch):
+    """Read anew, and only what is another text now is encoded again."""
+    secret = "zq" + "live" + "9f8e7d6c5b4a3f2e"
+    put(indexed, {"app/pay.py": f"def pay():\n    return use({secret!r})\n"})
+    build(indexed, SETTINGS)
+    rule = secret_rules._rule("a new kind", "zqlive", r"zqlive[0-9a-f]{16}")
+    monkeypatch.setattr(redact_module, "RULES", (*redact_module.RULES, rule))
+    report = build(indexed, SETTINGS)
+    assert report.n_encoded_chunks == 1
+    with Searcher.open(indexed) as searcher:
+        text = searcher.file_text("app/pay.py")
+    assert secret not in text
+    assert "******" in text
+    assert build(indexed, SETTINGS).n_encoded_chunks == 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from indexer import doctor
 from indexer.build import build
+from indexer.errors import StorageError
 from indexer.search import Searcher
 from indexer.settings import BuildSettings, WalkSettings
 
@@ -19,3 +22,26 @@ def test_what_is_built_anew_keeps_the_settings_it_was_built_with(tmp_path, one_e
     with Searcher.open(tmp_path) as searcher:
         assert searcher.paths() == (".hidden.py",)
         assert searcher.settings == settings
+
+
+@pytest.fixture
+def indexed(tmp_path, one_encoder):
+    root = tmp_path / "a; b"
+    root.mkdir()
+    (root / "a.py").write_text("def lamp():\n    return 1\n")
+    build(root, BuildSettings())
+    return root
+
+
+def test_a_finding_is_the_problem_alone_whatever_a_folder_is_named(indexed, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    (finding,) = doctor.examine(indexed).findings
+    key = tmp_path / "another" / "codesearch" / "key"
+    assert finding.sentence == f"The index in {indexed} is not signed with your key ({key})."
+
+
+def test_without_a_key_an_index_is_not_called_damaged(indexed, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="set XDG_STATE_HOME"):
+        doctor.examine(indexed)

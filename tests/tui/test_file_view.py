@@ -14,7 +14,7 @@ async def test_a_file_that_changed_is_shown_with_a_warning(drive):
         path.write_text("# new first line\n" + path.read_text())
         await driver.press("f")
         place = driver.app.search_screen.query_one("#place")
-        assert place.state == "The file changed since it was indexed"
+        assert place.state == "changed since it was indexed"
         assert "F9 refreshes" in driver.notices[0]
         assert [m.code_word for m in driver.passage.document.marks][:2] == ["lamp", "Try"]
 

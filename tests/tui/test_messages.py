@@ -146,7 +146,7 @@ async def _(d):
     await d.ask(focus="results")
     await d.press("f")
     message = d.seen(messages.FileLoaded)[0]
-    assert (len(message.document.lines), message.notice) == (41, "")
+    assert (len(message.document.lines), message.notice, message.state) == (41, "", "")
 
 
 @checks(messages.FileUnavailable)

@@ -41,6 +41,7 @@ from tui.session import RepositoryState, Result
 from tui.state import Filters, RememberedState
 from tui.text.document import EMPTY, Document, passage_document, safe_line
 from tui.text.shown import Shown, place, summary
+from tui.text.shown_file import CHANGED
 from tui.widgets.chips import ChipRow
 from tui.widgets.evidence_panel import EvidencePanel
 from tui.widgets.key_line import KeyLine
@@ -280,7 +281,7 @@ class SearchScreen(ResultActions, Screen[None]):
         if not self.shows_file or message.result is not self.query_one(ResultList).current:
             return
         self.query_one(PassageView).show(message.document, at_passage=True)
-        self._show_place(message.result, message.document, message.notice)
+        self._show_place(message.result, message.document, message.state)
         if message.notice:
             self.notify(message.notice, severity="warning", markup=False)
 
@@ -292,11 +293,11 @@ class SearchScreen(ResultActions, Screen[None]):
             self.show_passage()
             self.notify(message.sentence, severity="warning", markup=False)
 
-    def _show_place(self, result: Result, document: Document, notice: str = "") -> None:
+    def _show_place(self, result: Result, document: Document, of_file: str = "") -> None:
         passage = result.passage
         state, tone = place(passage, document), ""
-        if notice or passage.stale:
-            state, tone = notice.partition(";")[0] or "changed since it was indexed", "problem"
+        if of_file or passage.stale:
+            state, tone = of_file or CHANGED, "problem"
         symbol = f"  {passage.kind} {safe_line(passage.symbol)}" if passage.symbol else ""
         about = safe_line(passage.path) + symbol
         self.query_one("#place", TitleLine).show(about=about, state=state, tone=tone)

@@ -7,14 +7,14 @@ says what changed since indexing.
 from __future__ import annotations
 
 import codecs
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from codesearch.tree_files import read_tree_file
 from indexer.errors import InputError
 from indexer.records import Passage
 
+CHANGED = "changed since it was indexed"
 MAX_SHOWN_BYTES = 4_000_000
 _SNIFFED_BYTES = 8192
 _MARKS = (
@@ -26,53 +26,53 @@ _MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class ShownFile:
-    """The text of a file, and what a person should know about it (empty: nothing)."""
+    """The text of a file, and what a person should know about it."""
 
     text: str
-    notice: str = ""
+    is_changed: bool = False
+    """Its passage is not there any more as it was indexed."""
+    is_cut: bool = False
+    """It is larger than what is shown."""
+
+    @property
+    def state(self) -> str:
+        """The gravest of it in a word or two; empty: nothing."""
+        return CHANGED if self.is_changed else "its beginning" if self.is_cut else ""
+
+    @property
+    def notice(self) -> str:
+        """What is to be said about it, in sentences; empty: nothing."""
+        said = []
+        if self.is_cut:
+            said.append(f"The file is larger than {MAX_SHOWN_BYTES // 1_000_000} MB; this is its beginning.")
+        if self.is_changed:
+            said.append(f"The file {CHANGED}; lines may have moved. F9 refreshes the index.")
+        return " ".join(said)
 
 
 def read_file(root: Path, passage: Passage) -> ShownFile:
     """The file that the passage is from, as it is now.
 
     Raises:
-        InputError: it is gone, outside the tree, not a regular file, unreadable or binary.
+        InputError: it is gone, outside the tree, a link, not a regular file, unreadable or binary.
     """
     path = passage.path
     raw = _read_bytes(root, path)
     cut = len(raw) > MAX_SHOWN_BYTES
     raw = raw[:MAX_SHOWN_BYTES]
     text = _decode(raw, path, cut)
-    notices = []
     if cut:
         text = text[: text.rfind("\n") + 1] or text
-        notices.append(f"The file is larger than {MAX_SHOWN_BYTES // 1_000_000} MB; this is its beginning.")
-    if passage.stale or not _still_says(text, passage):
-        notices.append("The file changed since it was indexed; lines may have moved. F9 refreshes the index.")
-    return ShownFile(text, " ".join(notices))
+    return ShownFile(text, passage.stale or not _still_says(text, passage), cut)
 
 
 def _read_bytes(root: Path, path: str) -> bytes:
-    target = root / path
     try:
-        if not target.resolve().is_relative_to(root.resolve()):
-            raise InputError(f"{path} leads out of the repository, so it is not opened.")
-        # Without blocking: a FIFO that took the file's place would wait for a writer for ever.
-        handle = os.open(target, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        return read_tree_file(root, path, MAX_SHOWN_BYTES)
     except FileNotFoundError:
         raise InputError(
             f"{path} is gone since it was indexed; what you see is the indexed text. F9 refreshes the index."
         ) from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise InputError(f"{path} is not a regular file any more, so it is not opened.")
-    with os.fdopen(handle, "rb") as file:
-        try:
-            return file.read(MAX_SHOWN_BYTES + 1)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
 def _decode(raw: bytes, path: str, is_cut: bool) -> str:

@@ -34,6 +34,15 @@ _MIN_CHARS_A_PAGE = 10
 """Mean text of a page below which a file with images counts as scanned."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Why the worker did not come to its end."""
+
+    reason: str
+    """As `DocumentError.reason`."""
+    sentence: str
+
+
 @dataclass(slots=True)
 class _Reading:
     """What the worker has told so far."""
@@ -44,8 +53,8 @@ class _Reading:
     n_image_pages: int = 0
     """Pages with images and hardly any text."""
     n_bad_pages: int = 0
-    stopped: str = ""
-    """Why not all pages were read; empty: they were."""
+    stopped: _Stop | None = None
+    """Why not all pages were read; None: they were."""
 
 
 def read_pdf(data: bytes, path: str, meter: Meter) -> Document:
@@ -72,7 +81,10 @@ def read_pdf(data: bytes, path: str, meter: Meter) -> Document:
             builder.parts.append(Part("page", f"page {number}", starts[-1], builder.position))
             builder.write("\n")
     builder.headings += _outline_headings(reading.outline, pages, starts)
-    problems = [reading.stopped] if reading.stopped else []
+    problems = []
+    if reading.stopped is not None:
+        read = f"only pages 1 to {len(reading.pages)} of {reading.n_pages}"
+        problems.append(f"{read}: {reading.stopped.sentence}")
     if reading.n_image_pages:
         problems.append(f"{reading.n_image_pages} of {reading.n_pages} pages are images without text")
     if reading.n_bad_pages:
@@ -136,14 +148,12 @@ def _read_pages(data: bytes, meter: Meter) -> _Reading:
                 meter.step(len(reading.pages), reading.n_pages)
         elif line.get("stopped") == "memory":
             limit = meter.limits.max_memory_bytes / 1e6
-            reading.stopped = f"reading needs more than the memory limit of {limit:,.0f} MB"
+            sentence = f"reading needs more than the memory limit of {limit:,.0f} MB"
+            reading.stopped = _Stop("broken", sentence)
         elif "stopped" in line:
             reading.stopped = line["stopped"]
-    if reading.stopped:
-        if not reading.pages:
-            slow = "time" in reading.stopped
-            raise DocumentError("too-slow" if slow else "broken", reading.stopped)
-        reading.stopped = f"only pages 1 to {len(reading.pages)} of {reading.n_pages}: {reading.stopped}"
+    if reading.stopped is not None and not reading.pages:
+        raise DocumentError(reading.stopped.reason, reading.stopped.sentence)
     if not reading.n_pages:
         raise DocumentError("empty", "a PDF without pages")
     return reading
@@ -188,10 +198,10 @@ def _worker_lines(data: bytes, meter: Meter) -> Iterator[dict[str, Any]]:
         process.wait()
 
 
-def _why_stopped(process: subprocess.Popen[bytes], meter: Meter) -> str:
+def _why_stopped(process: subprocess.Popen[bytes], meter: Meter) -> _Stop:
     if meter.seconds_left <= 0 or process.returncode == -signal.SIGXCPU:
-        return f"reading took longer than the time limit of {meter.limits.seconds:g} s"
-    return f"the PDF library gave up on it (exit status {process.returncode})"
+        return _Stop("too-slow", f"reading took longer than the time limit of {meter.limits.seconds:g} s")
+    return _Stop("broken", f"the PDF library gave up on it (exit status {process.returncode})")
 
 
 def _sentence(reason: str, detail: str) -> str:

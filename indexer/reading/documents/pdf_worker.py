@@ -40,8 +40,7 @@ def _read(data: bytes) -> None:
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
-        code = getattr(error, "err_code", None)
-        locked = code in (_PASSWORD_ERROR, _SECURITY_ERROR) or "password" in str(error).lower()
+        locked = pypdfium2.raw.FPDF_GetLastError() in (_PASSWORD_ERROR, _SECURITY_ERROR)
         _send({"error": "encrypted" if locked else "broken", "detail": str(error)})
         return
     _send({"n_pages": len(document), "title": _title(document), "outline": _outline(document)})

@@ -44,7 +44,9 @@ def test_encodings(tmp_path, data, text):
 @pytest.mark.parametrize("now", ["x = 2\n", "new\nx = 1\n", ""])
 def test_a_changed_file_says_so(tmp_path, now):
     (tmp_path / "a.py").write_text(now)
-    assert "changed since it was indexed" in read_file(tmp_path, passage()).notice
+    shown = read_file(tmp_path, passage())
+    assert "changed since it was indexed; lines may have moved" in shown.notice
+    assert shown.state == "changed since it was indexed"
 
 
 def test_line_ends_alone_are_no_change(tmp_path):
@@ -70,6 +72,7 @@ def test_an_enormous_file_is_shown_from_its_beginning(tmp_path, monkeypatch):
     (tmp_path / "a.py").write_text("x = 1\n" + "é234567\n" * 200_000)
     shown = read_file(tmp_path, passage())
     assert shown.notice == "The file is larger than 1 MB; this is its beginning."
+    assert shown.state == "its beginning"
     assert 900_000 < len(shown.text.encode()) <= 1_000_000
     assert shown.text.endswith("\n")
 
@@ -99,15 +102,23 @@ def test_a_link_out_of_the_tree(tmp_path):
     (tmp_path / "secret").write_text("x = 1\n")
     (tmp_path / "repo").mkdir()
     (tmp_path / "repo" / "a.py").symlink_to(tmp_path / "secret")
-    assert "leads out of the repository" in refused(tmp_path / "repo")
-    assert "leads out of the repository" in refused(tmp_path / "repo", "../secret")
+    assert "a.py is a link" in refused(tmp_path / "repo")
+    assert "not a path inside the repository" in refused(tmp_path / "repo", "../secret")
+
+
+def test_a_folder_that_became_a_link_between_the_walk_and_the_look(tmp_path):
+    """Also where the link stays in the tree: what lies there has another name in the index."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.py").write_text("x = 1\n")
+    (tmp_path / "repo").symlink_to(tmp_path / "other")
+    assert "behind a link" in refused(tmp_path, "repo/a.py")
 
 
 def test_a_folder_or_a_pipe_in_its_place(tmp_path):
     (tmp_path / "a.py").mkdir()
-    assert "not a regular file" in refused(tmp_path)
+    assert "a folder or a device now" in refused(tmp_path)
     os.mkfifo(tmp_path / "b.py")
-    assert "not a regular file" in refused(tmp_path, "b.py")
+    assert "a folder or a device now" in refused(tmp_path, "b.py")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -1,0 +1,42 @@
+"""The library's door to files of an indexed tree as they lie on the disk now: never through a link.
+
+For those who show or open a file. What answers a search is read from the index.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from indexer.disk.contained import NotRegularError, open_regular, read_regular
+from indexer.errors import InputError
+
+
+def read_tree_file(root: Path, path: str, max_bytes: int) -> bytes:
+    """At most `max_bytes` + 1 bytes of a file, by its path below `root`; one more tells that there are more.
+
+    Raises FileNotFoundError where there is none, InputError for a link, a path that leads out of the
+    tree, what is no regular file, and what cannot be read.
+    """
+    try:
+        return read_regular(root, path, max_bytes)
+    except (OSError, ValueError) as error:
+        raise _refusal(path, error) from None
+
+
+def check_tree_file(root: Path, path: str) -> None:
+    """Raise what `read_tree_file` raises, reading nothing."""
+    try:
+        os.close(open_regular(root, path))
+    except (OSError, ValueError) as error:
+        raise _refusal(path, error) from None
+
+
+def _refusal(path: str, error: OSError | ValueError) -> Exception:
+    if isinstance(error, FileNotFoundError):
+        return error
+    if isinstance(error, ValueError):
+        return InputError(f"{path!r} is not a path inside the repository, so it is not opened.")
+    if isinstance(error, (NotRegularError, NotADirectoryError)):
+        return InputError(f"{path} is a link, a folder or a device now, or behind a link; it is not opened.")
+    return InputError(f"{path} cannot be read: {error.strerror or error}.")
