@@ -32,9 +32,10 @@ _DROPPED = frozenset(
     )
 )
 _DROPPED_ROLES = frozenset({"navigation", "search", "banner", "contentinfo", "dialog", "menu", "toolbar"})
-_DROPPED_CLASSES = re.compile(
-    r"(?:^|\s)(?:headerlink|permalink|linenos|lineno|gutter|toc-backref|sr-only)(?:\s|$)"
-)
+_DROPPED_CLASSES = re.compile(r"(?:^|\s)(?:linenos|lineno|gutter|sr-only)(?:\s|$)")
+_LINK_CLASSES = re.compile(r"(?:^|\s)(?:headerlink|header-link|permalink|heading-?anchor|doc-anchor)(?:\s|$)")
+"""Of links to the place where they stand. Some hold a sign (`¶`), others the heading's text."""
+_LINK_WORDS = frozenset({"link", "permalink", "anchor", "direct link"})
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = frozenset(
@@ -95,6 +96,9 @@ class PageTarget:
         self._dropped_at = 0
         self._main_at = 0
         self._pre_at = 0
+        self._link_at = 0
+        self._link_start = 0
+        """Where the text of the open link to its own place begins in `_inline`."""
         self._inline: list[str] = []
         self._title: list[str] = []
         self._blocks: list[Block] = []
@@ -116,6 +120,8 @@ class PageTarget:
         if not self._main_at and (tag in ("main", "article") or attributes.get("role") == "main"):
             self._flush()
             self._main_at = len(self._stack)
+        if not self._link_at and _LINK_CLASSES.search(attributes.get("class", "")):
+            self._link_at, self._link_start = len(self._stack), len(self._inline)
         language = _CODE_LANGUAGE.search(attributes.get("class", ""))
         if language:
             self._code_language = language[1]
@@ -144,6 +150,8 @@ class PageTarget:
             if depth <= self._dropped_at:
                 self._dropped_at = 0
             return
+        if self._link_at and depth <= self._link_at:
+            self._close_link()
         if self._pre_at:
             if depth <= self._pre_at:
                 self._close_pre()
@@ -247,6 +255,13 @@ class PageTarget:
             self._append(Block(BlockKind.CODE, text, label=language))
         self._code_language = ""
         self._pending_item = ""
+
+    def _close_link(self) -> None:
+        """Leave out a link to its own place that is a mere sign."""
+        self._link_at = 0
+        text = "".join(self._inline[self._link_start :])
+        if not any(map(str.isalnum, text)) or text.strip().lower() in _LINK_WORDS:
+            del self._inline[self._link_start :]
 
     def _image(self, alt: str) -> None:
         alt = " ".join(alt.split())

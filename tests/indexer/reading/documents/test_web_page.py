@@ -1,6 +1,7 @@
 import pytest
 
 from indexer.reading.documents import DocumentError, read_document
+from tests.indexer.reading.documents.generated_pages import PAGES
 
 PAGE = """<!DOCTYPE html>
 <html><head><title>Bread - The baker's book</title><style>p { color: red }</style>
@@ -115,3 +116,12 @@ def test_tables_that_lay_out_a_page_are_read_as_blocks():
     document = read_document(page.encode(), "a.html")
     assert document.text.startswith("left\n\n# News\n\nIt rained.")
     assert document.text.endswith("\n\nright\n")
+
+
+@pytest.mark.parametrize("generator", PAGES)
+def test_headings_of_what_generators_write(generator: str) -> None:
+    body, expected = PAGES[generator]
+    page = f"<!DOCTYPE html><html><head><title>T</title></head><body>{body}</body></html>"
+    document = read_document(page.encode(), "page.html")
+    names = [span.name.removeprefix("T > ") for span in document.spans if span.kind == "section"]
+    assert [name for name in names if name != "T"] == expected
