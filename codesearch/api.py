@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -27,7 +28,16 @@ from codesearch.answers.seen import Seen
 from codesearch.context import Context, ContextDrafts, context_drafts, make_context
 from codesearch.locate import build_index, find_root
 from codesearch.render.context_blocks import writers
-from codesearch.request import Filtering, check_budget, check_k, check_offset, make_request
+from codesearch.request import (
+    Filtering,
+    Place,
+    check_budget,
+    check_k,
+    check_offset,
+    make_request,
+    own_globs,
+    place_of,
+)
 from indexer.errors import InputError
 from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, STATE_FOLDER, BuildSettings
@@ -188,7 +198,7 @@ class CodeIndex:
         `offset` passages are passed over, for the next page of an answer.
         """
         check_budget(budget_tokens)
-        request = make_request(query, k, **filtering)
+        request = self._request(query, k, filtering)
         counter = counter_for(tokenizer)
         with self._lock:
             question = Question(request, self._engine, self.state(), seen=seen)
@@ -210,7 +220,8 @@ class CodeIndex:
         `path` is relative to the index. Raises InputError for a file or line that is not indexed.
         """
         check_budget(budget_tokens)
-        where = PurePosixPath(path).as_posix()
+        place = self.place(path)
+        where, line = place.path, place.start_line if line is None else line
         request = SearchRequest(query=where if line is None else f"{where}:{line}", k=check_k(k))
         counter = counter_for(tokenizer)
         with self._lock:
@@ -237,7 +248,7 @@ class CodeIndex:
         """
         check_budget(budget_tokens)
         writers(format)  # refuses an unknown one before anything is searched
-        request = make_request(query, **filtering)
+        request = self._request(query, None, filtering)
         counter = counter_for(tokenizer)
         with self._lock:
             question = Question(request, self._engine, self.state(), seen=seen)
@@ -252,7 +263,7 @@ class CodeIndex:
         **filtering: Unpack[Filtering],
     ) -> ContextDrafts:
         """What a context block would be made from, best first, to be mixed with other indexes' drafts."""
-        request = make_request(query, **filtering)
+        request = self._request(query, None, filtering)
         with self._lock:
             question = Question(request, self._engine, self.state())
             drafts = context_drafts(question, counter_for(tokenizer), budget_tokens)
@@ -262,7 +273,7 @@ class CodeIndex:
         self, query: str | SearchRequest, k: int | None = None, **filtering: Unpack[Filtering]
     ) -> RankedFiles:
         """The best `k` files for a question (10), each once, best first; keywords as of `search`."""
-        request = make_request(query, k, **filtering)
+        request = self._request(query, k, filtering)
         counter = counter_for(None)
         with self._lock:
             question = Question(request, self._engine, self.state())
@@ -298,12 +309,20 @@ class CodeIndex:
 
     def outline(self, path: str = "") -> list[OutlineEntry]:
         """Symbols of a file, or of all files of a folder; relative to the index, empty for all."""
-        where = PurePosixPath(path).as_posix() if path else ""
-        prefix = "" if where == "." else where
+        prefix = self.place(path).path if path else ""
         with self._lock:
             entries = self._engine.outline(prefix)
         inside = prefix + "/"
         return [e for e in entries if not prefix or e.path == prefix or e.path.startswith(inside)]
+
+    def place(self, text: str) -> Place:
+        """The place that a text names, as `codesearch.request.place_of` reads it."""
+        with self._lock:
+            return place_of(text, self.root, frozenset(self._engine.paths()).__contains__)
+
+    def _request(self, query: str | SearchRequest, k: int | None, filtering: Filtering) -> SearchRequest:
+        request = make_request(query, k, **filtering)
+        return replace(request, paths=own_globs(request.paths, self.root))
 
     def paths(self) -> tuple[str, ...]:
         """Every indexed file."""
@@ -315,8 +334,11 @@ class CodeIndex:
 
         Raises InputError for a file that is not indexed or lines that it does not have.
         """
+        place = self.place(path)
+        if place.start_line is not None and (start_line, end_line) == (1, None):
+            start_line, end_line = place.start_line, place.end_line
         with self._lock:
-            text = self._engine.file_text(path)
+            text = self._engine.file_text(place.path)
         if text is None:
             raise InputError(f"{path!r} is not an indexed file; `codesearch outline` lists what is.")
         lines = split_lines(text)

@@ -7,7 +7,10 @@ sentence; the engine trusts what was checked here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 from codesearch.choices import KINDS
@@ -148,6 +151,105 @@ def check_budget(budget_tokens: int | None) -> int | None:
     if budget_tokens is not None and budget_tokens < 1:
         raise InputError(f"A token budget must be at least 1, not {budget_tokens}.")
     return budget_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file or folder of the index, and lines of it where they were named."""
+
+    path: str
+    """Repo-relative POSIX; empty for the root."""
+    start_line: int | None = None
+    end_line: int | None = None
+
+
+_PLACE = re.compile(
+    r"(?P<path>.+?)(?:#L(?P<first>\d{1,9})(?:-L?(?P<last>\d{1,9}))?"
+    r"|:(?P<start>\d{1,9})(?:-(?P<end>\d{1,9})|:\d{1,9})?):?",
+    re.DOTALL,
+)
+_CITATION = re.compile(r"\s*\[\d{1,4}\]\s+")
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_MAX_ALTERNATIVES = 256
+
+
+def place_of(text: str, root: Path, is_known: Callable[[str], bool]) -> Place:
+    """The place that a person, an agent, a compiler or codesearch itself wrote.
+
+    `a.py`, `./a.py`, `/indexed/folder/a.py`, `a.py:12`, `a.py:12:5`, `a.py:12-20`, `a.py#L12-L20`,
+    `[3] a.py:12-20`. `is_known` says whether a repo-relative path is a file of the index: such a path is
+    taken as it is. Nothing is resolved: a path that leaves the folder stays one that no index has.
+    """
+    path = _inside(text, root)
+    if is_known(path):
+        return Place(path)
+    bare = _CITATION.sub("", text, count=1)
+    match = _PLACE.fullmatch(bare)
+    if match is None:
+        path = _inside(bare, root)
+        return Place(path if is_known(path) else _other_spelling(path, is_known))
+    start = match["first"] or match["start"]
+    end = match["last"] or match["end"]
+    path = _inside(match["path"], root)
+    path = path if is_known(path) else _other_spelling(path, is_known)
+    return Place(path, int(start), int(end) if end else None)
+
+
+def _inside(path: str, root: Path) -> str:
+    """A path without what names the indexed folder: `./`, or the folder's own absolute path."""
+    own = root.as_posix().rstrip("/") + "/"
+    if (path + "/").startswith(own):
+        path = path[len(own) :]
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    path = path.rstrip("/") if path.strip("/") else path
+    return "" if path == "." else path
+
+
+def _other_spelling(path: str, is_known: Callable[[str], bool]) -> str:
+    """The path with its accented letters, or its separators, as the index has them."""
+    spellings = [unicodedata.normalize(form, path) for form in ("NFC", "NFD")] + [path.replace("\\", "/")]
+    return next((spelling for spelling in spellings if is_known(spelling)), path)
+
+
+def own_globs(globs: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Path patterns as people and agents write them, in .gitignore syntax relative to a folder.
+
+    `./src/**` begins at the folder, as does its absolute path; `*.{ts,tsx}` is two patterns; of
+    `a.py:12-20` the file counts. Raises InputError for too many alternatives.
+    """
+    own = folder.as_posix().rstrip("/") + "/"
+    found: list[str] = []
+    for glob in globs:
+        sign = "!" if glob.startswith("!") else ""
+        body = glob[len(sign) :]
+        match = _PLACE.fullmatch(body)
+        body = match["path"] if match is not None else body
+        if (body + "/").startswith(own):
+            body = "/" + body[len(own) :]
+        elif body.startswith("./"):
+            body = "/" + body[2:].lstrip("/")
+        if body in ("/", "."):
+            body = "**"
+        found += [sign + each for each in _alternatives(body, glob)]
+    return tuple(found)
+
+
+def _alternatives(glob: str, whole: str) -> list[str]:
+    """A pattern with braces, as patterns without."""
+    pending: list[str] = [glob]
+    found: list[str] = []
+    while pending:
+        if len(pending) + len(found) > _MAX_ALTERNATIVES:
+            raise InputError(f"The path pattern {whole[:100]!r} has too many alternatives; give fewer.")
+        each = pending.pop()
+        match = _BRACES.search(each)
+        if match is None:
+            found.append(each)
+        else:
+            head, tail = each[: match.start()], each[match.end() :]
+            pending += [head + part + tail for part in reversed(match[1].split(","))]
+    return found
 
 
 def within_folder(folder: str, globs: Iterable[str]) -> tuple[str, ...]:

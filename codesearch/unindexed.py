@@ -15,7 +15,7 @@ from pathlib import Path
 
 from codesearch.answers.evidence import STOP_WORDS
 from codesearch.answers.findings import Found, RepositoryStatus
-from codesearch.request import make_request
+from codesearch.request import make_request, own_globs
 from indexer.errors import NothingToIndexError
 from indexer.reading.source_file import read_source
 from indexer.records import (
@@ -55,7 +55,7 @@ class PlainText:
         """Windows of lines with the query's words, best first; filters on language, path and regex hold."""
         request = make_request(request)
         words = _query_words(request.query)
-        globs = PathGlobs(request.paths)
+        globs = PathGlobs(own_globs(request.paths, self.root.absolute()))
         files = [
             file
             for file in self._read()

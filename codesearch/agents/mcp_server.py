@@ -280,6 +280,10 @@ class _Tools:
     ) -> str:
         """Read lines or a symbol of an indexed file; a long answer says where to go on."""
         index = self._repositories.index(repo)
+        named = index.place(path)
+        path = named.path
+        if named.start_line and (start_line, end_line) == (1, 0):
+            start_line, end_line = named.start_line, named.end_line or 0
         if symbol:
             spans = [entry.span for entry in index.outline(path) if entry.span.name == symbol]
             if not spans:

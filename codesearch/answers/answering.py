@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from codesearch.answers.budget import fill
 from codesearch.answers.counting import NamedCounter, remembering
 from codesearch.answers.drafts import DEFAULT_LIMITS, Draft, PassageLimits, search_limits
-from codesearch.answers.explain import NO_WORDS, explain_empty, stale_note, used_note
+from codesearch.answers.explain import NO_WORDS, explain_empty, stale_note, unmatched_note, used_note
 from codesearch.answers.findings import Findings, IndexState
 from codesearch.answers.passages import Drafts, draft_passages
 from codesearch.answers.seen import Seen
@@ -74,7 +74,9 @@ class Question:
                 notes.append("Everything that answers was shown before; leave --seen out to see it again.")
             else:
                 notes.extend(explain_empty(self.request, self.state, self.searcher.paths()))
-        elif not self.has_words:
+        elif self.request.paths:
+            notes.extend(unmatched_note(self.request, self.searcher.paths()))
+        if drafts.kept and not self.has_words:
             notes.append(NO_WORDS)
         if self.truncated:
             notes.append("The regular expression took too long; files after its time limit were left out.")

@@ -5,7 +5,7 @@ An empty answer is never just empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from codesearch.answers.findings import IndexState
 from indexer.records import Mode, QueryUsed, SearchRequest
@@ -28,6 +28,16 @@ def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iter
     if request.mode is Mode.LEXICAL:
         return ["No indexed text has a word of the query; mode hybrid also finds other words for it."]
     return ["Nothing in the index answers the query."]
+
+
+def unmatched_note(request: SearchRequest, indexed_paths: Collection[str]) -> list[str]:
+    """One sentence for those of several patterns that no indexed file matches, else none."""
+    idle = [
+        glob
+        for glob in request.paths
+        if not any(PathGlobs([glob.removeprefix("!")]).passes(path) for path in indexed_paths)
+    ]
+    return [f"No indexed file matches {' '.join(idle)}."] if idle else []
 
 
 def used_note(used: QueryUsed | None) -> list[str]:

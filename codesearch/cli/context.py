@@ -16,7 +16,7 @@ from codesearch.cli.options import (
     remembering,
     seen_option,
 )
-from codesearch.cli.searching import folder_of, read_query
+from codesearch.cli.searching import folder_of, read_query, split_place
 
 if TYPE_CHECKING:
     from codesearch.context import Context
@@ -86,6 +86,7 @@ def outline_command(context: click.Context, /, path: str, form: str, refresh: bo
     """List the symbols of the indexed file PATH, or of all files of the folder PATH."""
     from codesearch.render.lists import outline_json, outline_text
 
+    path, _ = split_place(path)
     opened = open_index(str(folder_of(path)), {}, refresh=refresh)
     where = opened.within(path)
     with opened.index as index:

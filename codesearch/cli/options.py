@@ -121,11 +121,21 @@ class Opened:
 
     def request(self, typed: SearchRequest) -> SearchRequest:
         """What was typed, with the settings in force; its paths were typed relative to `folder`."""
-        from codesearch.request import within_folder
+        from codesearch.request import own_globs, within_folder
         from indexer.records import Mode
 
-        mode, paths = Mode(self.config["mode"]), within_folder(self.folder, typed.paths)
+        mode = Mode(self.config["mode"])
+        paths = within_folder(
+            self.folder, own_globs(map(_from_here, typed.paths), self.index.root / self.folder)
+        )
         return replace(typed, k=self.config["k"], mode=mode, paths=paths)
+
+
+def _from_here(glob: str) -> str:
+    """A pattern that begins with `./` means the folder that the person is in."""
+    sign = "!" if glob.startswith("!") else ""
+    body = glob[len(sign) :]
+    return f"{sign}{Path.cwd().as_posix()}/{body[2:]}" if body.startswith("./") else glob
 
 
 def open_index(path: str | None, flags: dict[str, Any], *, refresh: bool | None = None) -> Opened:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -159,11 +158,11 @@ def files_command(
 
 
 def split_place(place: str) -> tuple[str, int | None]:
-    """`FILE:LINE` or `FILE`."""
-    match = re.fullmatch(r"(.+):(\d{1,9})", place, re.DOTALL)
-    if match and not Path(place).exists():
-        return match.group(1), int(match.group(2))
-    return place, None
+    """The file, and the line where one is named; see `codesearch.request.place_of`."""
+    from codesearch.request import place_of
+
+    found = place_of(place, Path("/nowhere"), lambda path: Path(path).exists())
+    return found.path or ".", found.start_line
 
 
 def folder_of(file: str) -> Path:

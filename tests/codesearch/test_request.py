@@ -8,10 +8,11 @@ import pytest
 
 import indexer.reading
 from codesearch.choices import KINDS, MODES
-from codesearch.request import make_request, within_folder
+from codesearch.request import make_request, own_globs, place_of, within_folder
 from indexer.errors import InputError
 from indexer.records import Mode, SearchRequest
 from indexer.retrieve import expressions, globs
+from indexer.retrieve.globs import PathGlobs
 
 
 def test_a_request_is_checked_and_normalised():
@@ -109,3 +110,59 @@ def test_patterns_are_relative_to_the_folder_named(folder, globs, matching):
     excluded = [glob[1:] for glob in patterns if glob.startswith("!")]
     wanted, unwanted = (pathspec.GitIgnoreSpec.from_lines(lines) for lines in (included, excluded))
     assert {p for p in paths if wanted.match_file(p) and not unwanted.match_file(p)} == matching
+
+
+ROOT = Path("/home/tree")
+KNOWN = {"a.py", "src/b.ts", "caf\u00e9.py", "odd:3", "web/[id]/page.tsx"}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a.py", ("a.py", None, None)),
+        ("./src/b.ts", ("src/b.ts", None, None)),
+        ("/home/tree/src/b.ts", ("src/b.ts", None, None)),
+        ("a.py:1-2", ("a.py", 1, 2)),
+        ("a.py:12", ("a.py", 12, None)),
+        ("src/b.ts:1:5", ("src/b.ts", 1, None)),
+        ("src/b.ts:1:5:", ("src/b.ts", 1, None)),
+        ("./a.py#L3-L9", ("a.py", 3, 9)),
+        ("[3] a.py:1-2", ("a.py", 1, 2)),
+        ("cafe\u0301.py", ("caf\u00e9.py", None, None)),
+        ("src\\b.ts", ("src/b.ts", None, None)),
+        ("odd:3", ("odd:3", None, None)),
+        ("odd:3:4-5", ("odd:3", 4, 5)),
+        (".", ("", None, None)),
+        ("src/", ("src", None, None)),
+        ("../a.py", ("../a.py", None, None)),
+        ("/etc/passwd:1", ("/etc/passwd", 1, None)),
+    ],
+)
+def test_a_place_is_read_as_it_is_written(text, place):
+    found = place_of(text, ROOT, KNOWN.__contains__)
+    assert (found.path, found.start_line, found.end_line) == place
+
+
+@pytest.mark.parametrize(
+    ("patterns", "passing"),
+    [
+        (["./src/**"], {"src/b.ts"}),
+        (["/home/tree/src"], {"src/b.ts"}),
+        (["*.{ts,tsx}"], {"src/b.ts", "web/[id]/page.tsx"}),
+        (["{src,web}/**/*.{ts,js}"], {"src/b.ts"}),
+        (["!./web", "!*.py"], {"src/b.ts", "odd:3"}),
+        (["a.py:1-2"], {"a.py"}),
+        (["src/b.ts:1:5"], {"src/b.ts"}),
+        (["web/[id]/page.tsx"], {"web/[id]/page.tsx"}),
+        (["cafe\u0301*"], {"caf\u00e9.py"}),
+        (["/home/tree"], KNOWN),
+    ],
+)
+def test_patterns_are_read_as_they_are_written(patterns, passing):
+    found = PathGlobs(own_globs(patterns, ROOT))
+    assert {path for path in KNOWN if found.passes(path)} == passing
+
+
+def test_a_bomb_of_braces_is_refused():
+    with pytest.raises(InputError, match="too many alternatives"):
+        own_globs(["{a,b}" * 40], ROOT)
