@@ -344,7 +344,7 @@ class CodeIndex:
         lines = split_lines(text)
         last = len(lines) if end_line is None else min(end_line, len(lines))
         if start_line < 1 or start_line > last:
-            raise InputError(f"{path} has lines 1 to {len(lines)}; {start_line} to {last} is none of it.")
+            raise InputError(f"{path} has lines 1 to {len(lines)}; {start_line} to {last} is out of range.")
         return "".join(lines[start_line - 1 : last])
 
 

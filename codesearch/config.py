@@ -40,11 +40,11 @@ def parse_size(value: object) -> int:
     else:
         match = _SIZE.fullmatch(str(value).strip())
         if match is None:
-            raise ValueError(f"{value!r} is no size; write one like 2GB or 500kB")
+            raise ValueError(f"{value!r} is not a valid size; write one like 2GB or 500kB")
         number, letter, binary = match.groups()
         n_bytes = int(float(number) * (1024 if binary else 1000) ** " kmgt".index(letter.lower() or " "))
     if n_bytes < 1:
-        raise ValueError(f"{value!r} is no size above zero")
+        raise ValueError(f"{value!r} must be larger than zero")
     return n_bytes
 
 
@@ -59,13 +59,13 @@ def _flag(value: object) -> bool:
 
 def _count(value: object) -> int:
     if isinstance(value, bool) or not str(value).strip().isdigit() or int(str(value)) < 1:
-        raise ValueError(f"{value!r} is no whole number from 1 on")
+        raise ValueError(f"{value!r} must be a positive integer")
     return int(str(value))
 
 
 def _word(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{value!r} is no text")
+        raise ValueError(f"{value!r} must be text")
     return value.strip()
 
 
@@ -76,7 +76,7 @@ def _encoding(value: object) -> str:
         return codecs.lookup(_word(value)).name
     except LookupError:
         raise ValueError(
-            f"{value!r} is no encoding that Python knows, as gb18030, shift_jis or koi8-r"
+            f"{value!r} is not an encoding that Python knows, such as gb18030, shift_jis or koi8-r"
         ) from None
 
 
@@ -152,13 +152,18 @@ KEYS = (
         "encoding",
         _encoding,
         _BUILD.walk.encoding,
-        "encoding of files that are no UTF-8 and of which the tree says nothing; detected by default",
+        "encoding of files that are neither UTF-8 nor declared; detected by default",
         in_repository=True,
     ),
     Key("max_memory", parse_size, _BUILD.max_memory_bytes, "resident memory of a build"),
     Key("threads", _count, None, "processor threads of a build; all by default"),
     Key("vectors", _one_of(*VECTOR_FAMILIES), _BUILD.vectors, "vector index family"),
-    Key("chat_base_url", _word, None, "OpenAI-compatible endpoint for `ask`, as http://localhost:11434/v1"),
+    Key(
+        "chat_base_url",
+        _word,
+        None,
+        "OpenAI-compatible endpoint for `ask`, such as http://localhost:11434/v1",
+    ),
     Key("chat_model", _word, None, "chat model for `ask`"),
     Key("chat_key", _word, None, "key of that endpoint, where it wants one"),
 )

@@ -300,7 +300,9 @@ class Searcher:
         """
         chunks = self._store.file_chunks(path)
         if not chunks:
-            raise InputError(f"{path} is not in the index; `codesearch status --skipped` may say why.")
+            raise InputError(
+                f"{path} is not in the index; `codesearch status --skipped` may give the reason."
+            )
         text = "".join(chunk.text for chunk in chunks)
         start, end = 0, len(text)
         if line is not None:

@@ -49,7 +49,7 @@ def editor_command(environment: Mapping[str, str], path: Path, line: int) -> lis
         raise InputError(f"$EDITOR is not a command line: {named}") from None
     program = find_program(command[0], environment) if command else None
     if program is None:
-        raise InputError(f"The editor {command[0] if command else named!r} is not there; set $EDITOR.")
+        raise InputError(f"The editor {command[0] if command else named!r} was not found; set $EDITOR.")
     editor = Path(program).name.removesuffix(".exe")
     return [program, *command[1:], *_place_arguments(editor, str(path), line)]
 

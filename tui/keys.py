@@ -110,7 +110,7 @@ KEYS: tuple[Key, ...] = (
     Key("search", "f3,l", "filter('lang')", "lang", "Choose languages", footer=True, display="F3 l"),
     Key("search", "f4,p", "filter('path')", "path", "Choose paths by globs; ! excludes", display="F4 p"),
     Key("search", "f6,t", "filter('kind')", "kind", "Choose kinds of symbol", display="F6 t"),
-    Key("search", "f7,r", "filter('regex')", "regex", "Demand a regular expression", display="F7 r"),
+    Key("search", "f7,r", "filter('regex')", "regex", "Filter by regular expression", display="F7 r"),
     Key("search", "f8,R", "filter('scope')", "scope", "Choose repositories", display="F8 R"),
     Key("search", "f10,u", "clear_filters", "no filters", "Remove all filters", display="F10 u"),
     Key("search", "ctrl+r,h", "recall", "history", "Recall a query from history and saved queries",
@@ -132,7 +132,7 @@ KEYS: tuple[Key, ...] = (
     Key("index", "r", "check", "check", "Look again for stale and skipped files", footer=True, palette=False),
     Key("index", "down,j", "move(1)", "next", "Next repository or line", display="↓ j", palette=False),
     Key("index", "up,k", "move(-1)", "previous", "Previous repository or line", display="↑ k", palette=False),
-    Key("index", "escape,slash", "leave", "search", "Back to searching; a build goes on", footer=True,
+    Key("index", "escape,slash", "leave", "search", "Back to searching; a build continues", footer=True,
         display="esc", palette=False),
     # everywhere
     Key("app", "f9,i", "index", "index", "Show the index: build, refresh, skipped and stale files",

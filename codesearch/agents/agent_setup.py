@@ -120,7 +120,7 @@ def _with_entry(path: Path) -> Change:
     value = _json(path, before)
     servers = value.setdefault("mcpServers", {})
     if not isinstance(servers, dict):
-        raise InputError(f"mcpServers in {path} is no object; correct it by hand.")
+        raise InputError(f"mcpServers in {path} is not a JSON object; correct it by hand.")
     if servers.get("codesearch") == _ENTRY:
         return Change(path, before, before)
     servers["codesearch"] = _ENTRY
@@ -148,7 +148,7 @@ def _json(path: Path, text: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({error}); correct it by hand.") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path} is no JSON object; correct it by hand.")
+        raise InputError(f"{path} is not a JSON object; correct it by hand.")
     return value
 
 
@@ -156,9 +156,9 @@ def _read(path: Path) -> str | None:
     """A file's text, line ends kept; None where there is none. Links are not followed."""
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise InputError(f"{path} is a link or no plain file; name another with --file.")
+            raise InputError(f"{path} is a link or not a regular file; name another with --file.")
         if path.exists() and path.stat().st_size > _MAX_FILE_BYTES:
-            raise InputError(f"{path} is too large to be what it should be.")
+            raise InputError(f"{path} is too large to be a configuration file; name another with --file.")
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None

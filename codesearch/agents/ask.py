@@ -196,7 +196,7 @@ def chat_settings(
         raise InputError(f"The chat {missing} is missing: give --base-url and --model together.")
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"{base_url!r} is no base URL; give one like http://localhost:11434/v1.")
+        raise InputError(f"{base_url!r} is not a base URL; give one like http://localhost:11434/v1.")
     settings = ChatSettings(base_url, model, key or "")
     return settings if silence_seconds is None else replace(settings, silence_seconds=silence_seconds)
 
@@ -294,23 +294,23 @@ def _as_sentences(settings: ChatSettings) -> Iterator[None]:
         yield
     except openai.APITimeoutError as error:
         raise ChatError(
-            f"For {settings.silence_seconds:g} s nothing came from {where}; try again, or allow more with"
+            f"Nothing came from {where} for {settings.silence_seconds:g} s; try again, or allow more with"
             " --timeout."
         ) from error
     except openai.APIConnectionError as error:
-        raise ChatError(f"Nothing answers as {where}; start it, or correct --base-url.") from error
+        raise ChatError(f"Cannot reach {where}; start it, or correct --base-url.") from error
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise ChatError(f"Access to {where} was refused; set CODESEARCH_CHAT_KEY.") from error
     except openai.RateLimitError as error:
         raise ChatError(f"The rate limit of {where} is reached; wait a little and ask again.") from error
     except openai.NotFoundError as error:
-        raise ChatError(f"{settings.model} or its path is unknown to {where}: {_brief(error)}.") from error
+        raise ChatError(f"{settings.model} or its path was not found by {where}: {_brief(error)}.") from error
     except openai.APIStatusError as error:
         raise ChatError(f"Error {error.status_code} from {where}: {_brief(error)}.") from error
     except openai.OpenAIError as error:
         raise ChatError(f"Error from {where}: {_brief(error)}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError, ValueError, AttributeError, TypeError) as error:
-        raise ChatError(f"What came from {where} is no chat answer ({_brief(error)}).") from error
+        raise ChatError(f"The reply from {where} is not a chat answer ({_brief(error)}).") from error
     except OSError as error:
         raise ChatError(f"The connection to {where} broke ({_brief(error)}).") from error
     except Exception as error:

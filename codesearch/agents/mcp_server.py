@@ -260,7 +260,7 @@ class _Tools:
         entries = self._repositories.index(repo).outline(path)
         if not entries:
             raise InputError(
-                f"{path or 'The index'} has no indexed symbols; `status` says what was skipped and why."
+                f"{path or 'The index'} has no indexed symbols; `status` lists what was skipped and why."
             )
         page = entries[offset : offset + _MAX_SYMBOLS]
         while len(page) > 1 and len(outline_text(page)) > MAX_CHARS:

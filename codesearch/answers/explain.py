@@ -11,20 +11,20 @@ from codesearch.answers.findings import IndexState
 from indexer.records import Mode, QueryUsed, SearchRequest
 from indexer.retrieve.globs import PathGlobs
 
-NO_WORDS = "No indexed text has a word of the query; these passages are only the nearest to it."
+NO_WORDS = "No indexed text has a word of the query; these passages are only the closest matches."
 
 
 def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iterable[str]) -> list[str]:
     """Reasons why no passage was found, the likeliest first; at least one."""
     if not state.n_chunks:
-        return ["The index is empty: no file was indexed; `codesearch status --skipped` says why."]
+        return ["The index is empty: no file was indexed; `codesearch status --skipped` lists the reasons."]
     filters = _filter_words(request)
     globs = PathGlobs(request.paths)
     if not any(globs.passes(path) for path in indexed_paths):
         patterns = " ".join(request.paths)
         return [f"No indexed file matches {patterns}; patterns are relative to the indexed folder."]
     if filters:
-        return [f"Nothing in the index passes the filters together: {', '.join(filters)}."]
+        return [f"Nothing in the index passes all the filters: {', '.join(filters)}."]
     if request.mode is Mode.LEXICAL:
         return ["No indexed text has a word of the query; mode hybrid also finds other words for it."]
     return ["Nothing in the index answers the query."]
@@ -63,7 +63,7 @@ def stale_note(state: IndexState) -> list[str]:
     at_least = "" if state.complete else " at least"
     noun = "file" if state.n_stale == 1 else "files"
     return [
-        f"The index is behind the disk by{at_least} {state.n_stale} {noun} ({', '.join(parts)});"
+        f"The index is out of date by{at_least} {state.n_stale} {noun} ({', '.join(parts)});"
         " `codesearch index` brings it up to date."
     ]
 

@@ -62,7 +62,7 @@ class Seen:
         except FileNotFoundError:
             return seen
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise InputError(f"{path} is no memory of --seen ({error}); name another file.") from error
+            raise InputError(f"{path} is not a --seen file ({error}); name another.") from error
         return seen
 
     def save(self, path: Path) -> None:

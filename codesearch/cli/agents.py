@@ -11,7 +11,7 @@ from codesearch.cli.console import put, say
 from codesearch.render.sanitize import visible
 
 
-@click.command("init-agent", short_help="Tell coding agents of the index: AGENTS.md, .mcp.json.")
+@click.command("init-agent", short_help="Tell coding agents about the index: AGENTS.md, .mcp.json.")
 @click.argument("path", default=".")
 @click.option("--remove", is_flag=True, help="Take the section and the entry out again.")
 @click.option("--file", "instructions", metavar="NAME", help="AGENTS.md or CLAUDE.md.")
@@ -20,7 +20,7 @@ from codesearch.render.sanitize import visible
 def init_agent_command(
     context: click.Context, /, path: str, remove: bool, instructions: str | None, yes: bool
 ) -> None:
-    """Add a section to AGENTS.md or CLAUDE.md of PATH and an MCP entry to .mcp.json, shown before written."""
+    """Add a section to AGENTS.md or CLAUDE.md in PATH and an MCP entry to .mcp.json; shows them first."""
     from codesearch.agents.agent_setup import apply, plan
     from codesearch.cli.options import require_folder
 

@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from codesearch.agents.ask import Conversation, Turn
 
 
-@click.command("ask", short_help="Answer a question by a chat model, with checked citations.")
+@click.command("ask", short_help="Answer a question with a chat model, citations checked.")
 @click.argument("question", required=False)
 @click.argument("paths", nargs=-1)
-@click.option("--base-url", metavar="URL", help="OpenAI-compatible endpoint, as http://localhost:11434/v1.")
+@click.option(
+    "--base-url", metavar="URL", help="OpenAI-compatible endpoint, such as http://localhost:11434/v1."
+)
 @click.option("--model", "chat_model", metavar="NAME", help="Chat model at that endpoint.")
 @click.option("--key", "chat_key", metavar="KEY", help="Better set as CODESEARCH_CHAT_KEY.")
 @click.option(
     "--budget",
     type=int,
     metavar="TOKENS",
-    help=f"Tokens of excerpts a question; {DEFAULT_BUDGET_TOKENS:,} by default.",
+    help=f"Tokens of excerpts per question; {DEFAULT_BUDGET_TOKENS:,} by default.",
 )
 @tokenizer_option
 @click.option("--mode", type=click.Choice(MODES), help=f"How to rank; {DEFAULT_MODE} by default.")
@@ -131,7 +133,7 @@ def _put_sources(conversation: Conversation, turn: Turn) -> None:
         )
         say(f"The answer cites {what} marked in it.")
     elif not turn.cited:
-        say("The answer cites no excerpt; check it against the code (--show-context).")
+        say("The answer cites no excerpts; check it against the code (--show-context).")
     if turn.cut:
         say("The model stopped at its length limit.")
 

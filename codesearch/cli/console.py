@@ -1,4 +1,4 @@
-"""Writing to the two streams of a terminal: results to stdout, talk to stderr.
+"""Writing to the two streams of a terminal: results to stdout, everything else to stderr.
 
 Colour, highlights and progress bars appear only where the stream is a terminal.
 """

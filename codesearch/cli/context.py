@@ -94,7 +94,7 @@ def outline_command(context: click.Context, /, path: str, form: str, refresh: bo
         known = not where or any(p == where or p.startswith(where + "/") for p in index.paths())
     put(outline_json(where, entries) if form == "json" else outline_text(entries))
     if not known:
-        say(f"{path} is not in the index; `codesearch status --skipped` may say why.")
+        say(f"{path} is not in the index; `codesearch status --skipped` may give the reason.")
     elif not entries:
         say(f"{path} has no symbols.")
     context.exit(0 if entries else 1)

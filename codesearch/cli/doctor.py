@@ -9,7 +9,7 @@ from codesearch.cli.console import ProgressBar, put
 
 @click.command("doctor", short_help="Check every byte of an index, and repair it.")
 @click.argument("path", required=False)
-@click.option("--repair", is_flag=True, help="Mend what is found; whole vectors are kept.")
+@click.option("--repair", is_flag=True, help="Repair what is found; intact vectors are kept.")
 @click.option("--trust", is_flag=True, help="Use an index that another user or machine built.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context

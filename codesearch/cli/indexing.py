@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 @click.option("--model", metavar="M", help="Bundled name, hub name or folder of a ModernBERT checkpoint.")
 @click.option("--rebuild", is_flag=True, help="Start over, for another model or other settings.")
 @click.option("--vectors", type=click.Choice(VECTOR_FAMILIES), help="Vector index; auto by default.")
-@click.option("--max-memory", metavar="SIZE", help="Resident memory of the build, as 2GB.")
-@click.option("--max-file-size", metavar="SIZE", help="Skip larger files, as 1MB.")
+@click.option("--max-memory", metavar="SIZE", help="Memory limit of the build, such as 2GB.")
+@click.option("--max-file-size", metavar="SIZE", help="Skip files larger than this, such as 1MB.")
 @click.option("--threads", type=int, metavar="N", help="Processor threads; all by default.")
-@click.option("--include-hidden", is_flag=True, default=None, help="Index names that start with a dot too.")
+@click.option(
+    "--include-hidden", is_flag=True, default=None, help="Also index files whose name starts with a dot."
+)
 @click.option("--include-generated", is_flag=True, default=None, help="Index minified and generated files.")
 @click.option("--include-secrets", is_flag=True, default=None, help="Index credentials as they are.")
-@click.option("--encoding", metavar="NAME", help="Of files that are no UTF-8, as gb18030; else detected.")
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Encoding of files that are not UTF-8, such as gb18030; detected by default.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 def index_command(
@@ -93,7 +99,7 @@ def _summary(report: BuildReport) -> str:
         done = f"Encoded {report.n_encoded_chunks:,} chunks ({tokens})"
     else:
         done = "Nothing had to be encoded"
-    skipped = "; `codesearch status --skipped` says why" if report.n_skipped else ""
+    skipped = "; `codesearch status --skipped` lists the reasons" if report.n_skipped else ""
     return (
         f"Indexed {report.n_files:,} files, {report.n_spans:,} symbols, {report.n_tokens:,} tokens"
         f" in {report.elapsed_seconds:.1f} s; skipped {report.n_skipped:,} files{skipped}.\n"

@@ -1,7 +1,8 @@
 """The command `codesearch`: a group of small commands, one error policy, one set of exit codes.
 
-0 found or done, 1 nothing found, 2 an error in one sentence, 130 interrupted. Results go to stdout, talk to
-stderr, and a reader that closes the pipe early is no error. The commands are in the modules beside this one.
+0 found or done, 1 nothing found, 2 an error in one sentence, 130 interrupted. Results go to stdout,
+everything else to stderr, and a reader that closes the pipe early is no error. The commands are in the
+modules beside this one.
 """
 
 from __future__ import annotations
@@ -93,11 +94,7 @@ def _usage_error(error: click.UsageError) -> int:
     message += "" if message.endswith("?") else "."
     takes_query = error.ctx is not None and any(p.name == "query" for p in error.ctx.command.params)
     is_unquoted = takes_query and message.startswith("Got unexpected extra argument")
-    advice = (
-        "A query of several words stands in quotes"
-        if is_unquoted
-        else f"`{command} --help` lists what is possible"
-    )
+    advice = "Quote queries of several words" if is_unquoted else f"`{command} --help` lists the options"
     say(f"codesearch: {message} {advice}.")
     return FAILED
 

@@ -26,7 +26,7 @@ _k_option = click.option(
     "-k",
     type=int,
     metavar="N",
-    help=f"How many are wanted, {DEFAULT_K} by default; a few are longer each than many.",
+    help=f"How many passages, {DEFAULT_K} by default; with fewer, each is longer.",
 )
 _format_option = click.option(
     "--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True

@@ -7,7 +7,7 @@ import click
 from codesearch.cli.console import put, say
 
 
-@click.command("status", short_help="Say what an index holds, what it skipped, what is stale.")
+@click.command("status", short_help="Show what an index holds, what it skipped, what is stale.")
 @click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--skipped", is_flag=True, help="List every skipped file with its reason.")

@@ -390,7 +390,7 @@ class SegmentReader:
         if len(rows) != n:
             path = segment_path(self._folder, segment, kind)
             raise IndexCorruptError(
-                f"{path.name} of the stored embeddings is shorter than the index says;"
+                f"{path.name} of the stored embeddings is shorter than the index records;"
                 " rebuild with `codesearch index --rebuild`."
             )
         return rows

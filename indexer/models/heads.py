@@ -158,7 +158,7 @@ def _dense_layer(files: ModelFiles, module: Mapping[str, Any], n_expected: int) 
     for tensor in names:
         if tensors.shape(tensor) != (n_out, n_in) or n_in != n_expected:
             raise CheckpointError(
-                f"{where} holds {tensor} of shape {tensors.shape(tensor)} where its config says ({n_out},"
+                f"{where} holds {tensor} of shape {tensors.shape(tensor)} where its config declares ({n_out},"
                 f" {n_in}) and {n_expected} values come in."
             )
     has_bias = tensors.shape("linear.bias") is not None

@@ -60,7 +60,7 @@ class ChunkTokenizer:
         if n_vocabulary > checkpoint.architecture.vocab_size:
             raise CheckpointError(
                 f"{checkpoint.name}: its tokenizer knows {n_vocabulary} tokens, its weights"
-                f" {checkpoint.architecture.vocab_size}; they do not belong together."
+                f" {checkpoint.architecture.vocab_size}; they do not match each other."
             )
         self._document_prefix = self._prefix_ids(checkpoint.document_prefix)
         self._query_prefix = self._prefix_ids(checkpoint.query_prefix)

@@ -43,7 +43,7 @@ class GeneratedSign:
 def generated_sign(text: str, language: str) -> GeneratedSign | None:
     """Tell whether the text itself says that a program wrote it or squeezed it, and how it shows."""
     if LANGUAGES[language].is_code and _is_marked(text):
-        return GeneratedSign("generated", "a comment at the top says that a program wrote it")
+        return GeneratedSign("generated", "a comment at the top marks it as generated")
     if language in _MINIFIABLE and len(text) >= _MINIFIED_MIN_CHARS:
         mean = len(text) // (text.count("\n") + 1)
         if mean > _MINIFIED_LINE_CHARS:

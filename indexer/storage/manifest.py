@@ -133,7 +133,7 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
         if type(value) is not kind:
             raise TypeError(f"{item.name} is no {kind.__name__}")
     if not _GENERATION.fullmatch(raw["generation"]):
-        raise ValueError("generation is no number")
+        raise ValueError("generation is not a number")
     sealed = {
         kind: {name: _seal(name, seal) for name, seal in raw[kind].items()} for kind in ("files", "segments")
     }

@@ -180,7 +180,7 @@ def load_tables(folder: Path) -> Tables:
                 raise ValueError("unexpected shape or type")
         tables = _from_columns(columns, regions, wide)
         if tables.region_start[-1] != len(regions) or tables.wide_start[-1] != len(wide):
-            raise ValueError("they do not belong together")
+            raise ValueError("they do not match each other")
     except (OSError, ValueError, EOFError) as error:
         raise IndexCorruptError(
             f"The tables of the index in {folder} cannot be read ({error}); rebuild with"

@@ -160,7 +160,7 @@ class _Walk:
         except (FileNotFoundError, NotADirectoryError):
             return  # tracked, but deleted
         except OSError as error:
-            detail = f"cannot be looked at: {error.strerror}"
+            detail = f"cannot be inspected: {error.strerror}"
             self.entries.append(SkippedFile(path, "unreadable", detail))
             return
         if stat.S_ISREG(status.st_mode):

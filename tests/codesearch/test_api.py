@@ -62,7 +62,7 @@ def test_an_answer_that_shares_no_word_with_the_query_says_so(fake, tmp_path):
     found = CodeIndex(tmp_path, searcher).find("alpha")
     assert [p.path for p in found.passages] == ["notes.txt"]
     assert found.notes == (
-        "No indexed text has a word of the query; these passages are only the nearest to it.",
+        "No indexed text has a word of the query; these passages are only the closest matches.",
     )
     assert CodeIndex(tmp_path, searcher).files("alpha").notes == found.notes
     nothing = CodeIndex(tmp_path, searcher).find("beta")
@@ -120,9 +120,7 @@ def test_what_is_stale_is_marked_and_noted(shapes, tmp_path):
     shapes.stale = StaleFiles(changed=("shapes.py",), added=("new.py",), complete=False)
     findings = CodeIndex(tmp_path, shapes).find("plane alpha")
     assert [(p.path, p.stale) for p in findings.passages] == [("shapes.py", True), ("notes.txt", False)]
-    assert findings.notes[-1].startswith(
-        "The index is behind the disk by at least 2 files (1 changed, 1 added);"
-    )
+    assert findings.notes[-1].startswith("The index is out of date by at least 2 files (1 changed, 1 added);")
 
 
 def test_an_answer_reads_no_full_status(shapes, tmp_path):
@@ -136,7 +134,7 @@ def test_an_answer_reads_no_full_status(shapes, tmp_path):
 def test_an_empty_index_says_so(fake, tmp_path):
     findings = CodeIndex(tmp_path, fake({})).find("x")
     assert findings.notes == (
-        "The index is empty: no file was indexed; `codesearch status --skipped` says why.",
+        "The index is empty: no file was indexed; `codesearch status --skipped` lists the reasons.",
     )
 
 

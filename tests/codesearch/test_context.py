@@ -76,7 +76,7 @@ def test_passages_of_a_file_that_changed_say_so(shapes, tmp_path, words):
     context = CodeIndex(tmp_path, shapes).context("plane", 400, tokenizer=words)
     assert "[1] shapes.py:6-20 Circle.area (file changed since it was indexed)\n" in context.text
     assert context.notes == (
-        "The index is behind the disk by 1 file (1 changed); `codesearch index` brings it up to date.",
+        "The index is out of date by 1 file (1 changed); `codesearch index` brings it up to date.",
     )
 
 

@@ -77,4 +77,4 @@ async def test_an_editor_for_a_file_that_is_gone(drive):
         await driver.ask(focus="results")
         Path("lighthouse/keeper.py").unlink()
         await driver.press("o")
-        assert driver.notices == ["keeper.py is gone since it was indexed."]
+        assert driver.notices == ["keeper.py was deleted after it was indexed."]

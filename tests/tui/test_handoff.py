@@ -60,7 +60,7 @@ def test_visual_comes_before_editor(programs):
 
 @pytest.mark.parametrize(
     ("editor", "sentence"),
-    [("nowhere-to-be-found", "is not there"), ("'unbalanced", "not a command line"), ("  ", "is not there")],
+    [("nowhere-to-be-found", "was not found"), ("'unbalanced", "not a command line"), ("  ", "is not there")],
 )
 def test_a_missing_editor_is_a_sentence(programs, editor, sentence):
     with pytest.raises(InputError, match=sentence):
@@ -76,7 +76,7 @@ def test_without_any_editor_the_sentence_says_how_to_set_one():
 def test_no_program_of_the_folder_one_is_in_is_run(programs, tmp_path, monkeypatch, path):
     programs("vim", "nano", "wl-copy")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="was not found"):
         editor_command({"EDITOR": "vim", "PATH": path}, Path("/a"), 1)
     assert not copy_with_tool("x", {"WAYLAND_DISPLAY": "w", "PATH": path})
 
@@ -145,7 +145,7 @@ def test_the_desktops_clipboard_gets_the_text(tmp_path, programs):
     path = programs("wl-copy", script=f"#!/bin/sh\n/bin/cat > {where}\n")["PATH"]
     assert copy_with_tool("täxt", {"WAYLAND_DISPLAY": "w", "PATH": path})
     assert where.read_text() == "täxt"
-    assert not copy_with_tool("x", {"DISPLAY": ":0", "PATH": path}), "xclip is not there"
+    assert not copy_with_tool("x", {"DISPLAY": ":0", "PATH": path}), "xclip was not found"
     assert not copy_with_tool("x", {"PATH": path}), "no desktop"
 
 

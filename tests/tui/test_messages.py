@@ -154,7 +154,7 @@ async def _(d):
     await d.ask(focus="results")
     Path("lighthouse/keeper.py").unlink()
     await d.press("f")
-    assert "keeper.py is gone since it was indexed" in d.notices[0]
+    assert "keeper.py was deleted after it was indexed" in d.notices[0]
     assert d.passage.document.lines[0].number == 26, "the indexed passage stays"
 
 
@@ -177,7 +177,7 @@ async def _(d):
     await d.ask(focus="results")
     d.app.environment = {"EDITOR": "no-such-editor-anywhere", "PATH": "/usr/bin"}
     await d.press("o")
-    assert d.notices == ["The editor 'no-such-editor-anywhere' is not there; set $EDITOR."]
+    assert d.notices == ["The editor 'no-such-editor-anywhere' was not found; set $EDITOR."]
 
 
 @checks(messages.ExportRequested)

@@ -185,7 +185,7 @@ class IndexScreen(Screen[None]):
         if self.is_cancelling:
             title_state, tone = "cancelling…", "problem"
         elif self.building is not None:
-            title_state, tone = "building; searching goes on meanwhile", "good"
+            title_state, tone = "building; you can keep searching", "good"
         elif state is None:
             title_state, tone = "", ""
         else:

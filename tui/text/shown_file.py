@@ -71,7 +71,8 @@ def _read_bytes(root: Path, path: str) -> bytes:
         return read_tree_file(root, path, MAX_SHOWN_BYTES)
     except FileNotFoundError:
         raise InputError(
-            f"{path} is gone since it was indexed; what you see is the indexed text. F9 refreshes the index."
+            f"{path} was deleted after it was indexed; what you see is the indexed text."
+            " F9 refreshes the index."
         ) from None
 
 

@@ -64,7 +64,7 @@ class EvidencePanel(Widget):
         styles = styles_of(self)
         if not self._marks:
             scores = self._score_segments()
-            sentence = "No single words stand out." if scores else "No word evidence for this result."
+            sentence = "No single word matches strongly." if scores else "No word evidence for this result."
             return [[Segment(" " + sentence + "  ", styles.quiet), *scores]]
         if width >= TABLE_FROM_CELLS:
             return self._table(width)

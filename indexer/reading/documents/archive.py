@@ -67,7 +67,7 @@ class Archive:
                 while piece := stream.read(_PIECE_BYTES):
                     left -= len(piece)
                     if left < 0:
-                        raise DocumentError("unsafe", f"{name} is larger than the archive says")
+                        raise DocumentError("unsafe", f"{name} is larger than the archive declares")
                     yield piece
         except DocumentError:
             raise

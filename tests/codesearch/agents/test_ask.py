@@ -206,7 +206,7 @@ def failure(conversation):
     [
         (401, "Access to the chat server at"),
         (403, "Access to the chat server at"),
-        (404, "tiny or its path is unknown to the chat server at"),
+        (404, "tiny or its path was not found by the chat server at"),
         (429, "The rate limit of the chat server at"),
         (400, "Error 400 from the chat server at"),
         (500, "Error 500 from the chat server at"),
@@ -227,9 +227,7 @@ def test_a_rate_limit_is_waited_for(chat, repositories):
 
 def test_silence_before_and_within_an_answer(chat, repositories):
     chat.behave = chat.silent()
-    assert "For 0.2 s nothing came from the chat server" in failure(
-        converse(chat, repositories, silence_seconds=0.2)
-    )
+    assert "Nothing came from the chat server" in failure(converse(chat, repositories, silence_seconds=0.2))
     chat.behave = chat.silent(after="Routes are")
     conversation = converse(chat, repositories, silence_seconds=0.2)
     assert "0.2 s" in failure(conversation)
@@ -293,8 +291,7 @@ def test_nobody_there(repositories, chat):
     settings = ChatSettings("http://127.0.0.1:9/v1", "tiny", n_retries=0)
     message = failure(Conversation(repositories(["web"]), settings))
     assert (
-        message
-        == "Nothing answers as the chat server at http://127.0.0.1:9/v1; start it, or correct --base-url."
+        message == "Cannot reach the chat server at http://127.0.0.1:9/v1; start it, or correct --base-url."
     )
 
 
@@ -314,8 +311,8 @@ def test_settings_are_checked():
     for url, model, message in [
         ("http://x", None, "The chat model"),
         (None, "m", "The chat base URL"),
-        ("localhost:11434", "m", "is no base URL"),
-        ("file:///etc/passwd", "m", "is no base URL"),
+        ("localhost:11434", "m", "is not a base URL"),
+        ("file:///etc/passwd", "m", "is not a base URL"),
     ]:
         with pytest.raises(InputError, match=message):
             chat_settings(url, model, None)

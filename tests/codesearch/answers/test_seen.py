@@ -49,7 +49,7 @@ def test_the_memory_survives_in_a_file(index, tmp_path):
 def test_another_file_is_refused(tmp_path, content):
     path = tmp_path / "seen.json"
     path.write_text(content)
-    with pytest.raises(InputError, match="is no memory of --seen"):
+    with pytest.raises(InputError, match="is not a --seen file"):
         Seen.load(path)
 
 

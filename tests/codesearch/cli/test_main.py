@@ -9,9 +9,7 @@ from codesearch import __version__
 
 
 def test_a_query_without_quotes(run, one_sentence):
-    assert one_sentence(run("search", "how", "are", "routes")).endswith(
-        "A query of several words stands in quotes."
-    )
+    assert one_sentence(run("search", "how", "are", "routes")).endswith("Quote queries of several words.")
 
 
 def test_an_unknown_command(run, one_sentence):

@@ -70,11 +70,11 @@ def test_a_budget_holds(run, repository):
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--lang", "cobol"], "Nothing in the index passes the filters together: language cobol."),
+        (["--lang", "cobol"], "Nothing in the index passes all the filters: language cobol."),
         (["--path", "nowhere/**"], "No indexed file matches nowhere/**; patterns are relative"),
         (
             ["--regex", "xyzzy"],
-            "Nothing in the index passes the filters together: regular expression 'xyzzy'.",
+            "Nothing in the index passes all the filters: regular expression 'xyzzy'.",
         ),
     ],
 )
@@ -118,7 +118,7 @@ def test_without_refresh_a_changed_file_is_marked(run, copied):
     assert value["passages"][0]["stale"] is True
     assert "2**attempt" in value["passages"][0]["text"]
     assert value["index"]["stale"] == {"changed": 1, "added": 0, "deleted": 0, "complete": True}
-    assert result.stderr.startswith("The index is behind the disk by 1 file (1 changed);")
+    assert result.stderr.startswith("The index is out of date by 1 file (1 changed);")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ FINDINGS = Findings(
     tokenizer="codesearch-edge",
     budget_tokens=500,
     omitted=(Omitted("src/old.py", 1, 9, "old", 0.05, "budget"),),
-    notes=("The index is behind the disk by 3 files.",),
+    notes=("The index is out of date by 3 files.",),
 )
 
 

@@ -90,7 +90,7 @@ def refused(tmp_path, path="a.py"):
 
 
 def test_a_file_that_is_gone(tmp_path):
-    assert "a.py is gone since it was indexed" in refused(tmp_path)
+    assert "a.py was deleted after it was indexed" in refused(tmp_path)
 
 
 def test_a_binary_file(tmp_path):
