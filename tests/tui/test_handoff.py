@@ -60,7 +60,7 @@ def test_visual_comes_before_editor(programs):
 
 @pytest.mark.parametrize(
     ("editor", "sentence"),
-    [("nowhere-to-be-found", "was not found"), ("'unbalanced", "not a command line"), ("  ", "is not there")],
+    [("nowhere-to-be-found", "was not found"), ("'unbalanced", "not a command line"), ("  ", "was not found")],
 )
 def test_a_missing_editor_is_a_sentence(programs, editor, sentence):
     with pytest.raises(InputError, match=sentence):
@@ -145,7 +145,7 @@ def test_the_desktops_clipboard_gets_the_text(tmp_path, programs):
     path = programs("wl-copy", script=f"#!/bin/sh\n/bin/cat > {where}\n")["PATH"]
     assert copy_with_tool("täxt", {"WAYLAND_DISPLAY": "w", "PATH": path})
     assert where.read_text() == "täxt"
-    assert not copy_with_tool("x", {"DISPLAY": ":0", "PATH": path}), "xclip was not found"
+    assert not copy_with_tool("x", {"DISPLAY": ":0", "PATH": path}), "xclip is not there"
     assert not copy_with_tool("x", {"PATH": path}), "no desktop"
 
 
