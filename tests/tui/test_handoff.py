@@ -60,7 +60,11 @@ def test_visual_comes_before_editor(programs):
 
 @pytest.mark.parametrize(
     ("editor", "sentence"),
-    [("nowhere-to-be-found", "was not found"), ("'unbalanced", "not a command line"), ("  ", "was not found")],
+    [
+        ("nowhere-to-be-found", "was not found"),
+        ("'unbalanced", "not a command line"),
+        ("  ", "was not found"),
+    ],
 )
 def test_a_missing_editor_is_a_sentence(programs, editor, sentence):
     with pytest.raises(InputError, match=sentence):
