@@ -49,7 +49,7 @@ class Errands(_Base):
             with self.suspend():
                 subprocess.run(command, check=False)
         except FileNotFoundError:
-            self.notify(f"{name} is gone since it was indexed.", severity="warning", markup=False)
+            self.notify(f"{name} was deleted after it was indexed.", severity="warning", markup=False)
         except (CodesearchError, OSError) as error:
             self.notify(str(error), severity="warning", markup=False)
         except SuspendNotSupported:
