@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import Stemmer
 
+from indexer.retrieve.form_words import topic_words
 from indexer.words import STOP_WORDS, identifiers, joined, query_words, split_identifier
 
 # Each word is begun at once only: a pasted key of 100,000 letters costs no more than its length.
@@ -59,9 +60,13 @@ def query_shape(query: str, repository: str, words: Sequence[str] | None = None)
     `words` are those of its `query_words` that count; all of them by default.
     """
     every = query_words(query) if words is None else list(words)
+    asked = topic_words(every)
+    form = {stem(word) for word in every} - {stem(word) for word in asked}
+    every = asked
     counted = None if words is None else {stem(word) for word in every}
     parts = [part for name in identifiers(query) for part in split_identifier(name)]
     telling = {stem(part) for part in parts if part not in STOP_WORDS} or {stem(part) for part in parts}
+    telling = telling - form or telling
     own = stems_of(repository)
     tokens = query.split()
     named = {name for match in CODE.finditer(query) for name in _joined_names(match.group())}

@@ -153,7 +153,7 @@ def order_sections(
         parts["colbert"] = row_rarities @ g.maxima[:, at]
     named = np.float32(weights.stem_match) * paths.stem_match
     named += np.float32(weights.folder_match) * paths.folder_match
-    scores = section_scores(parts, file_of[at], len(paths.depth)) + named[file_of[at]]
+    scores = section_scores(parts, g.region[at], file_of[at], len(paths.depth)) + named[file_of[at]]
     order = ranked.order.copy()
     order[places] = at[np.lexsort((at, -scores))]
     return Ranked(order, ranked.scores, ranked.colbert)

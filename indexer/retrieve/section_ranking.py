@@ -3,8 +3,9 @@
 A question to code asks for a file; one to documents for the section that says it, and the next best
 section may be in the same document or in any other. So the places that documents have among all hits
 stay theirs, and within these places regions are ordered anew: by what the rankers say of the region,
-and by what they say of its document's best three. Pure arithmetic; called by `ranking.py`, which
-decides between code and documents. `DECISIONS.md`, 3, has the figures.
+and by what they say of its document's best three. A passage of prose is a region with its neighbours, for
+what is talked of is said in turns. Vectors count as far as they tell regions apart. Pure arithmetic; called
+by `ranking.py`, which decides between code and documents. `DECISIONS.md`, 3, has the figures.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ _WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 1.0}
 """What a ranker's largest value adds to a region's score."""
 _OF_DOCUMENT = 2.0
 """How many times as much the largest value of a document's best three adds to each of its regions."""
+_OF_PASSAGE = 0.5
+"""How many times as much the best passage's BM25 adds, a region and its neighbours."""
+_NEIGHBOURS = 2
+"""Regions on either side of a passage's middle."""
+_SPREADS = {"colbert": (0.1, 0.25), "single": (0.12, 0.22)}
+"""So far above the usual region the best one of a ranker of vectors says nothing, and all that it can.
+
+Text unlike any that the model was trained on is alike to it: transcripts of talk, half of which stand below.
+"""
 _RARITY_POWER = 2.0
 """Rare words of a question carry it; the first power gives common verbs too much of a say."""
 
@@ -57,17 +67,49 @@ def _is_spaced(character: str) -> bool:
     return character.isalnum() and not is_unspaced(character)
 
 
-def section_scores(parts: Mapping[str, Float32Array], file_of: Int64Array, n_files: int) -> Float32Array:
+def section_scores(
+    parts: Mapping[str, Float32Array], region: Int64Array, file_of: Int64Array, n_files: int
+) -> Float32Array:
     """(M,) scores of the regions of documents.
 
-    `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`; `file_of` is (M,), each
-    region's file, 0 to `n_files` - 1.
+    `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`; `region` is (M,), their
+    positions in the region table, and `file_of` (M,), each region's file, 0 to `n_files` - 1.
     """
+    # Similarities are never nothing: what the usual region has says nothing.
+    above = {name: v if name == "lexical" else v - np.median(v) for name, v in parts.items()}
+    finds_words = bool(above.get("lexical", _NOTHING).any())
     total = np.zeros(len(file_of), np.float32)
-    for name, values in parts.items():
-        # Similarities are never nothing: what the usual region has says nothing.
-        above = values if name == "lexical" else values - np.median(values)
-        region = over_largest(above)
-        document = over_largest(top_three(region, file_of, n_files))
-        total += np.float32(_WEIGHTS[name]) * (region + np.float32(_OF_DOCUMENT) * document[file_of])
+    for name, values in above.items():
+        own = over_largest(values)
+        document = over_largest(top_three(own, file_of, n_files))
+        score = own + _OF_DOCUMENT * document[file_of]
+        if name == "lexical":
+            score += _OF_PASSAGE * over_largest(_passage_means(values, region, file_of))
+        elif finds_words:
+            score *= _says(float(values.max(initial=0.0)), *_SPREADS[name])
+        total += np.float32(_WEIGHTS[name]) * score
     return total
+
+
+def _says(spread: float, nothing: float, all_: float) -> np.float32:
+    """0..1: how much a ranker says whose best region stands so far above the usual one."""
+    return np.float32(min(1.0, max(0.0, (spread - nothing) / (all_ - nothing))))
+
+
+def _passage_means(values: Float32Array, region: Int64Array, file_of: Int64Array) -> Float32Array:
+    """(M,) means over each region and its neighbours in its document; no candidate: 0."""
+    order = np.argsort(region, kind="stable")
+    place, file, value = region[order], file_of[order], values[order]
+    total = value.copy()
+    for distance in range(1, _NEIGHBOURS + 1):
+        # The n-th neighbour, where there is one, is at most n further on among the candidates.
+        for step in range(1, min(distance, len(order) - 1) + 1):
+            near = (place[step:] - place[:-step] == distance) & (file[step:] == file[:-step])
+            total[step:][near] += value[:-step][near]
+            total[:-step][near] += value[step:][near]
+    means = np.empty_like(values)
+    means[order] = total / np.float32(2 * _NEIGHBOURS + 1)
+    return means
+
+
+_NOTHING = np.zeros(0, np.float32)

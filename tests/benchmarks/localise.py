@@ -114,12 +114,15 @@ def check_out(issue: Issue, kind: IndexKind) -> Path:
         clone = ["git", "clone", "--quiet", "--shared", "--no-checkout", str(_mirror(issue.repository))]
         subprocess.run([*clone, str(tree)], check=True)
     git = ["git", "-C", str(tree), "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"]
-    sparse = ["*", *PARTS[kind.part]]
     subprocess.run([*git, "reset", "--quiet", "--soft", issue.revision], check=True)
     subprocess.run([*git, "read-tree", "--reset", issue.revision], check=True)
-    wanted = _git_lines([*git, "ls-files", "--", *sparse[1:]])
+    wanted = _listed([*git, "ls-files", "-z", "--", *PARTS[kind.part]])
     for path in set(_files_below(tree)) - set(wanted):
         (tree / path).unlink()
+    for folder in sorted((path for path in tree.rglob("*") if path.is_dir()), reverse=True):
+        with suppress(OSError):  # not empty: it stays
+            if folder.relative_to(tree).parts[0] not in (".git", ".codesearch"):
+                folder.rmdir()
     subprocess.run(
         [*git, "checkout-index", "--force", "--quiet", "-z", "--stdin"],
         input="".join(f"{path}\0" for path in wanted).encode(), check=True,
@@ -127,8 +130,9 @@ def check_out(issue: Issue, kind: IndexKind) -> Path:
     return tree
 
 
-def _git_lines(command: Sequence[str]) -> list[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+def _listed(command: Sequence[str]) -> list[str]:
+    names = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\0")
+    return [name for name in names if name]
 
 
 def _files_below(tree: Path) -> list[str]:
