@@ -26,7 +26,7 @@ from codesearch.answers.findings import Findings, IndexState, RankedFile, Ranked
 from codesearch.answers.lines import split_lines
 from codesearch.answers.seen import Seen
 from codesearch.context import Context, ContextDrafts, context_drafts, make_context
-from codesearch.locate import build_index, find_root
+from codesearch.locate import build_index, find_root, manifest_mark
 from codesearch.render.context_blocks import writers
 from codesearch.request import (
     Filtering,
@@ -40,7 +40,7 @@ from codesearch.request import (
 )
 from indexer.errors import InputError
 from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
-from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, STATE_FOLDER, BuildSettings
+from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, BuildSettings
 
 if TYPE_CHECKING:
     from indexer.search import OutlineEntry, Searcher
@@ -63,7 +63,7 @@ class CodeIndex:
         self._lock = threading.RLock()
         self._state: IndexState | None = None
         self._state_at = 0.0
-        self._mark = _manifest_mark(root)
+        self._mark = manifest_mark(root)
 
     # --- opening and keeping up to date ---
 
@@ -120,7 +120,7 @@ class CodeIndex:
         For servers, which stay open for long; problems of a refresh leave the index as it is.
         """
         with self._lock:
-            if self._searcher is not None and _manifest_mark(self.root) != self._mark:
+            if self._searcher is not None and manifest_mark(self.root) != self._mark:
                 self._reopen()
             with suppress(Exception):
                 self.refresh()
@@ -150,7 +150,7 @@ class CodeIndex:
     def _reopen(self) -> None:
         from indexer.search import Searcher
 
-        mark = _manifest_mark(self.root)
+        mark = manifest_mark(self.root)
         fresh = Searcher.open(self.root)
         old, self._searcher, self._state, self._mark = self._searcher, fresh, None, mark
         if old is not None:
@@ -346,15 +346,6 @@ class CodeIndex:
         if start_line < 1 or start_line > last:
             raise InputError(f"{path} has lines 1 to {len(lines)}; {start_line} to {last} is out of range.")
         return "".join(lines[start_line - 1 : last])
-
-
-def _manifest_mark(root: Path) -> tuple[int, int] | None:
-    """Changes whenever a build is published, which replaces the manifest."""
-    try:
-        facts = (root / STATE_FOLDER / "manifest.json").stat()
-    except OSError:
-        return None
-    return facts.st_ino, facts.st_mtime_ns
 
 
 def _n_files(drafts: Sequence[Draft]) -> int:

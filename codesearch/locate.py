@@ -11,7 +11,21 @@ from pathlib import Path
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback
-from indexer.settings import STATE_FOLDER, BuildSettings
+from indexer.settings import MANIFEST_NAME, STATE_FOLDER, BuildSettings
+
+
+def has_index(root: Path) -> bool:
+    """Whether a folder itself holds an index; not whether it can be opened."""
+    return (root / STATE_FOLDER / MANIFEST_NAME).is_file()
+
+
+def manifest_mark(root: Path) -> tuple[int, int] | None:
+    """Changes whenever a build is published, which replaces the manifest; None where there is no index."""
+    try:
+        facts = (root / STATE_FOLDER / MANIFEST_NAME).stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns
 
 
 def find_root(path: str | Path = ".") -> Path:
@@ -47,7 +61,7 @@ def find_root_or_self(folder: Path) -> Path:
 
 def _nearest_indexed(start: Path) -> Path | None:
     above = (start, *start.parents)
-    return next((folder for folder in above if (folder / STATE_FOLDER / "manifest.json").is_file()), None)
+    return next((folder for folder in above if has_index(folder)), None)
 
 
 def build_index(
@@ -72,7 +86,7 @@ def recorded_settings(root: Path) -> BuildSettings | None:
     """The settings that a folder's index was built with; None where there is no readable index."""
     from indexer import search
 
-    if not (root / STATE_FOLDER / "manifest.json").is_file():
+    if not has_index(root):
         return None
     try:
         return search.recorded_settings(root)

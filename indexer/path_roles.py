@@ -52,12 +52,37 @@ BINARY_SUFFIXES = _words("""
 """Suffixes, lower case, of files that no text reader can use; the content is not looked at. Suffixes that are
 of text too (`.dot`, `.dat`, `.mo`, `.lib`) are left to the content."""
 
-PROSE_SUFFIXES = _words(".md .markdown .mdx .mkd .mdown .rmd .qmd .rst .rest .org .tex")
-"""Suffixes, lower case, of documents that are read as source files are."""
-DOCUMENT_SUFFIXES = PROSE_SUFFIXES | _words("""
-    .pdf .docx .docm .dotx .epub .ipynb .html .htm .xhtml .adoc .asciidoc .asc .txt .text .log
-""")
-"""Suffixes, lower case, of all documents: `DocumentLimits` holds for them, not the size limit of source."""
+
+@dataclass(frozen=True, slots=True)
+class DocumentFormat:
+    """One kind of document: text for people, with headings and no symbols."""
+
+    language: str
+    suffixes: frozenset[str]
+    """Lower case."""
+    has_reader: bool = True
+    """A reader turns its bytes into text; else it is read as source files are."""
+
+
+DOCUMENT_FORMATS = (
+    DocumentFormat("markdown", _words(".md .markdown .mdx .mkd .mdown .rmd .qmd"), has_reader=False),
+    DocumentFormat("rst", _words(".rst .rest"), has_reader=False),
+    DocumentFormat("org", _words(".org"), has_reader=False),
+    DocumentFormat("latex", _words(".tex"), has_reader=False),
+    DocumentFormat("pdf", _words(".pdf")),
+    DocumentFormat("docx", _words(".docx .docm .dotx")),
+    DocumentFormat("epub", _words(".epub")),
+    DocumentFormat("html", _words(".html .htm .xhtml")),
+    DocumentFormat("notebook", _words(".ipynb")),
+    DocumentFormat("asciidoc", _words(".adoc .asciidoc .asc")),
+    DocumentFormat("text", _words(".txt .text .log")),
+)
+"""What a document is. A language that is no code and not here is data: JSON, YAML, CSS."""
+DOCUMENT_LANGUAGES = frozenset(form.language for form in DOCUMENT_FORMATS)
+PROSE_SUFFIXES = frozenset().union(*(form.suffixes for form in DOCUMENT_FORMATS if not form.has_reader))
+"""Of documents that are read as source files are."""
+DOCUMENT_SUFFIXES = frozenset().union(*(form.suffixes for form in DOCUMENT_FORMATS))
+"""Of all documents: `DocumentLimits` holds for them, not the size limit of source."""
 
 _SECRET_NAME = re.compile(
     r"\.env(?:[._-].*)?|.*\.env|\.envrc"

@@ -13,6 +13,8 @@ MAX_TOKENS = 8192
 """What a chunk may hold and what ModernBERT reads at once, header and specials included."""
 
 STATE_FOLDER = ".codesearch"
+MANIFEST_NAME = "manifest.json"
+"""The file of the state folder that makes it an index."""
 
 DEFAULT_K = 10
 """Passages in an answer."""

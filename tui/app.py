@@ -24,7 +24,7 @@ from codesearch.answers.counting import counter_for
 from codesearch.answers.explain import stale_note
 from codesearch.answers.findings import Found, RepositoryStatus
 from codesearch.api import CodeIndex
-from codesearch.locate import build_index
+from codesearch.locate import build_index, has_index, manifest_mark
 from codesearch.unindexed import PlainText
 from indexer.errors import (
     BuildInterruptedError,
@@ -44,7 +44,6 @@ from indexer.records import (
     SearchRequest,
     Span,
 )
-from indexer.settings import STATE_FOLDER
 from tui.errands import Errands
 from tui.keys import bindings
 from tui.messages import (
@@ -83,9 +82,8 @@ class IndexedRepository:
     """A `CodeIndex` as a `Repository`. Notices a newer build, and an index that was deleted while open."""
 
     def __init__(self, root: Path) -> None:
+        self._mark = manifest_mark(root)  # before it is opened: what is published meanwhile is noticed
         self._index = CodeIndex.open(root)
-        self._manifest = self._index.root / STATE_FOLDER / "manifest.json"
-        self._version = self._manifest.stat().st_mtime_ns
         self._spans_by_name: dict[str, list[tuple[str, Span]]] | None = None
 
     def search(self, request: SearchRequest) -> Found:
@@ -143,16 +141,15 @@ class IndexedRepository:
         self._index.close()
 
     def _follow(self) -> None:
-        try:
-            version = self._manifest.stat().st_mtime_ns
-        except FileNotFoundError:
+        mark = manifest_mark(self._index.root)
+        if mark is None:
             raise IndexMissingError(
                 f"The index of {self._index.root} was deleted while it was open; F9 builds it again."
-            ) from None
-        if version != self._version:
+            )
+        if mark != self._mark:
             old, self._index = self._index, CodeIndex.open(self._index.root)
             old.close()
-            self._version, self._spans_by_name = version, None
+            self._mark, self._spans_by_name = mark, None
 
     def _definition(self, path: str, span: Span) -> Passage:
         end_line = min(span.end_line, span.start_line + MAX_DEFINITION_LINES - 1)
@@ -176,7 +173,7 @@ class CodeIndexEngine:
 
     def open(self, root: Path) -> Repository:
         """The index of this folder; not of one above it."""
-        if not (root / STATE_FOLDER / "manifest.json").is_file():
+        if not has_index(root):
             raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
         return IndexedRepository(root)
 

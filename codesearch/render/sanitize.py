@@ -30,6 +30,8 @@ _TAGS = range(0xE0000, 0xE0080)
 _TABLE = (
     _PICTURES | {code: f"\\u{code:04x}" for code in _INVISIBLE} | {code: f"\\U{code:08x}" for code in _TAGS}
 )
+UNSAFE = re.compile("[" + "".join(map(re.escape, map(chr, _TABLE))) + "]")
+"""A character that a terminal would obey, or that hides or reorders its neighbours; not tab and line feed."""
 _UNSAFE_IN_JSON = re.compile("[\x7f" + "".join(map(re.escape, map(chr, [*_INVISIBLE, *_TAGS]))) + "]")
 _BACKTICKS = re.compile("`+")
 _MAX_LABEL_CHARS = 300

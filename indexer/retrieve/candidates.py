@@ -23,6 +23,7 @@ from indexer.storage.tables import REGION_BITS, Tables
 from indexer.storage.token_rows import MultiVectors
 from indexer.vectors.codec import RowCodec, float16_to_float32
 from indexer.vectors.exact import run_maxima
+from indexer.vectors.ragged import run_places
 
 FULL_SCAN_ROWS = 60_000
 """An index of at most this many token rows is scored whole: nothing can be missed. See `DECISIONS.md`, 17."""
@@ -165,7 +166,7 @@ class CandidateGatherer:
         else:
             chunks = self._choose_chunks(looked_up, near, filters)
         counts = tables.n_regions[chunks]
-        region = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        region = run_places(tables.region_start[chunks], counts)
         n = len(region)
         columns = {
             name: np.zeros(n, np.float32)
@@ -242,7 +243,7 @@ class CandidateGatherer:
         chunks, at = np.unique(tables.position(columns[:, 0].astype(np.int64)), return_inverse=True)
         counts = tables.n_regions[chunks]
         first = np.cumsum(counts) - counts
-        regions = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        regions = run_places(tables.region_start[chunks], counts)
         begins = (np.repeat(np.arange(len(chunks)), counts) << _CHAR_BITS) + tables.regions[regions, 0]
         starts = (at << _CHAR_BITS) + columns[:, 1].astype(np.int64)
         inside = np.maximum(np.searchsorted(begins, starts, "right") - 1, first[at])
@@ -301,25 +302,23 @@ class CandidateGatherer:
         scores = self._single_scores(query, chunks, n_single)
         first = np.cumsum(n_single) - n_single
         single_chunk = np.repeat(scores[first], counts)
-        single_region = scores[np.repeat(first + 1, counts) + _ramp(counts)]
+        single_region = scores[run_places(first + 1, counts)]
         # A wide span lends its score to the regions that it shows a part of: those from `low` to `high`.
         n_wide = n_single - 1 - counts
-        wide = tables.wide[np.repeat(tables.wide_start[chunks], n_wide) + _ramp(n_wide)]
+        wide = tables.wide[run_places(tables.wide_start[chunks], n_wide)]
         wide_chunk = np.repeat(np.arange(len(chunks)) << _CHAR_BITS, n_wide)
-        regions = tables.regions[np.repeat(tables.region_start[chunks], counts) + _ramp(counts)]
+        regions = tables.regions[run_places(tables.region_start[chunks], counts)]
         region_chunk = np.repeat(np.arange(len(chunks)) << _CHAR_BITS, counts)
         low = np.searchsorted(region_chunk + regions[:, 1], wide_chunk + wide[:, 0], "right")
         high = np.searchsorted(region_chunk + regions[:, 0], wide_chunk + wide[:, 1], "left")
         n_shown = np.maximum(high - low, 0)
-        wide_scores = scores[np.repeat(first + 1 + counts, n_wide) + _ramp(n_wide)] - _WIDE_LOSS
-        np.maximum.at(
-            single_region, np.repeat(low, n_shown) + _ramp(n_shown), np.repeat(wide_scores, n_shown)
-        )
+        wide_scores = scores[run_places(first + 1 + counts, n_wide)] - _WIDE_LOSS
+        np.maximum.at(single_region, run_places(low, n_shown), np.repeat(wide_scores, n_shown))
         return single_region, single_chunk
 
     def _single_scores(self, query: Float32Array, chunks: Int64Array, n_single: Int64Array) -> Float32Array:
         """(S,) cosines of all single-vector rows of the chunks, in order."""
-        row = np.repeat(self._tables.single_start[chunks], n_single) + _ramp(n_single)
+        row = run_places(self._tables.single_start[chunks], n_single)
         segment = np.repeat(self._tables.segment[chunks], n_single)
         scores = np.empty(len(row), np.float32)
         for each in np.unique(segment).tolist():
@@ -338,7 +337,7 @@ class CandidateGatherer:
             for c in chunks[tables.n_rows[chunks] > 0].tolist()
         ]
         first_rows = np.cumsum(tables.n_rows[chunks]) - tables.n_rows[chunks]
-        regions = np.repeat(tables.region_start[chunks], counts) + _ramp(counts)
+        regions = run_places(tables.region_start[chunks], counts)
         # A chunk's rows are its header's, then each region's: runs that tile all pieces.
         is_header = np.zeros(len(regions) + len(chunks), bool)
         is_header[np.cumsum(counts) - counts + np.arange(len(chunks))] = True
@@ -353,13 +352,6 @@ class CandidateGatherer:
 def _multi(vectors: QueryVectors | None, mode: Mode) -> Float32Array | None:
     """The token rows of a query, where the mode compares rows."""
     return vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
-
-
-def _ramp(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """0 .. n-1 for each count, joined."""
-    total = int(counts.sum())
-    starts = np.cumsum(counts) - counts
-    return np.arange(total) - np.repeat(starts, counts)
 
 
 def _scatter(column: Float32Array, region: Int64Array, at: Int64Array, scores: Float32Array) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.records import Float32Array
+from indexer.vectors.ragged import ramps
 
 
 def top_three(values: Float32Array, group: NDArray[np.int64], n_groups: int) -> Float32Array:
@@ -25,4 +26,4 @@ def place_in_group(sorted_groups: NDArray[np.int64]) -> NDArray[np.int64]:
     """0, 1, 2, ... from the start of each run of equal values."""
     starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
     lengths = np.diff(np.r_[starts, len(sorted_groups)])
-    return np.arange(len(sorted_groups)) - np.repeat(starts, lengths)
+    return ramps(lengths)

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from indexer.path_roles import (
+    DOCUMENT_LANGUAGES,
     PlatformVariant,
     VersionFolder,
     is_test,
@@ -30,8 +31,8 @@ from indexer.words import joined
 
 _ASIDE = re.compile(r"(^|/)_?(examples?|samples?|docs?|docs_src|benchmarks?|bench|demos?|scripts?|tools?)/")
 _BARRELS = frozenset("__init__.py index.ts index.js index.tsx mod.rs".split())
-_PROSE = frozenset({"markdown", "rst", "text", "asciidoc", "html", "pdf", "docx", "epub"})
-_DOCUMENTS = _PROSE | {"notebook", "org", "latex"}
+_PROSE = DOCUMENT_LANGUAGES - {"notebook", "org", "latex"}
+"""Notebooks hold code, and the weight was chosen on trees without the others."""
 _MIN_ROOTED = 5
 """Letters of a stem that loses its ending: `user` is not `us`."""
 _NATIVE = native_systems()
@@ -99,7 +100,7 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         gram_match=_column(path.joined in shape.grams for path in paths),
         is_test=_column(not shape.wants_tests and path.is_test for path in paths),
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
-        is_document=_column(file.language in _DOCUMENTS for file in files),
+        is_document=_column(file.language in DOCUMENT_LANGUAGES for file in files),
         is_aside=_column(path.is_aside for path in paths),
         is_barrel=_column(path.is_barrel for path in paths),
         is_vendored=_column(path.is_vendored for path in paths),

@@ -16,12 +16,11 @@ from typing import Any
 from indexer.disk.state_files import write_file
 from indexer.disk.user_folders import key_file
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
-from indexer.settings import STATE_FOLDER
+from indexer.settings import MANIFEST_NAME, STATE_FOLDER
 from indexer.storage.seals import Seal
 from indexer.storage.signing import is_signed, sign
 
 FORMAT_VERSION = 4
-_NAME = "manifest.json"
 _MAX_BYTES = 1_000_000
 _GENERATION = re.compile(r"[0-9]{1,30}")
 
@@ -70,7 +69,7 @@ def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
     Raises IndexMissingError where there is none, IndexCorruptError where it cannot be read, and
     IndexMismatchError where another version of codesearch, or another user, wrote it.
     """
-    path, root = state / _NAME, state.parent
+    path, root = state / MANIFEST_NAME, state.parent
     try:
         if state.is_symlink() or path.is_symlink():
             raise IndexCorruptError(
@@ -154,7 +153,7 @@ def write_manifest(state: Path, manifest: Manifest) -> None:
     raw = asdict(manifest)
     content = _content(raw)
     raw |= {"checksum": hashlib.sha256(content).hexdigest(), "signature": sign(content)}
-    write_file(state / _NAME, json.dumps(raw, indent=1, sort_keys=True).encode())
+    write_file(state / MANIFEST_NAME, json.dumps(raw, indent=1, sort_keys=True).encode())
 
 
 def check_agrees(found: Manifest, wanted: Manifest, root: Path) -> None:

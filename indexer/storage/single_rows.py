@@ -18,6 +18,7 @@ from indexer.embeddings.embedding_store import SegmentReader
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.tables import Tables, load_tables
 from indexer.vectors.base import SingleIndex, VectorKind, choose
+from indexer.vectors.ragged import run_places
 from indexer.vectors.single_index import build_single, open_single, update_single
 
 _FOLDER = "single"
@@ -68,8 +69,7 @@ def _row_ids(tables: Tables, chunks: NDArray[np.bool_] | None = None) -> Int64Ar
     mask = tables.n_single > 0 if chunks is None else chunks & (tables.n_single > 0)
     first, at = np.unique(_first_ids(tables)[mask], return_index=True)
     counts = tables.n_single[mask][at]
-    ramp = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(first, counts) + ramp
+    return run_places(first, counts)
 
 
 def _pieces(ids: Int64Array, segments: SegmentReader) -> list[NDArray[np.float16]]:
@@ -112,7 +112,6 @@ class SingleVectors:
         low = np.searchsorted(self._first_ids, first, "left")
         n_sharing = np.searchsorted(self._first_ids, first, "right") - low
         place = np.repeat(np.arange(len(found.ids)), n_sharing)
-        nth = np.arange(len(place)) - np.repeat(np.cumsum(n_sharing) - n_sharing, n_sharing)
-        chunk = self._chunks[low[place] + nth]
+        chunk = self._chunks[run_places(low, n_sharing)]
         kept = np.ones(len(chunk), bool) if chunks is None else chunks[chunk]
         return NearRows(chunk[kept], (found.ids - first)[place][kept], found.scores[place][kept])

@@ -6,7 +6,7 @@ import pytest
 
 from indexer import path_roles
 from indexer.languages import LANGUAGES
-from indexer.reading.documents import DOCUMENT_SUFFIXES
+from indexer.reading.documents.registry import reader_for
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,14 @@ def test_test_paths(path: str, expected: bool) -> None:
 
 
 def test_documents_are_those_that_their_readers_know() -> None:
-    assert path_roles.DOCUMENT_SUFFIXES - path_roles.PROSE_SUFFIXES == DOCUMENT_SUFFIXES
-    prose = {suffix for name in ("markdown", "rst", "org") for suffix in LANGUAGES[name].suffixes}
-    assert path_roles.PROSE_SUFFIXES - {".tex"} == prose
+    for form in path_roles.DOCUMENT_FORMATS:
+        assert not LANGUAGES[form.language].is_code
+        assert form.suffixes <= set(LANGUAGES[form.language].suffixes)
+        for suffix in form.suffixes:
+            assert (reader_for(f"a{suffix}") is not None) == form.has_reader, suffix
     assert not path_roles.DOCUMENT_SUFFIXES & path_roles.BINARY_SUFFIXES
+    assert {".md", ".pdf"} < path_roles.DOCUMENT_SUFFIXES
+    assert ".pdf" not in path_roles.PROSE_SUFFIXES
 
 
 @pytest.mark.parametrize(

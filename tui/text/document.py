@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from codesearch.answers.evidence import telling
+from codesearch.render.sanitize import UNSAFE
+from indexer.path_roles import DOCUMENT_LANGUAGES
 from indexer.records import Passage, WordMatch
 from indexer.words import names
 from tui.text.syntax import pieces_of
@@ -21,13 +23,6 @@ from tui.theme import level_of
 TAB_COLUMNS = 4
 MAX_LINE_COLUMNS = 2000
 """A longer line is drawn cut; nothing a person reads is longer."""
-PROSE_LANGUAGES = frozenset({"markdown", "rst", "text", "html", "pdf", "docx"})
-
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Controls, and characters that hide or reorder what stands around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +89,7 @@ EMPTY = Document(())
 
 def safe(text: str) -> str:
     """The text with everything that a terminal would obey replaced by a visible sign, one for one."""
-    return _UNSAFE.sub(lambda match: _sign(match.group()), text)
+    return UNSAFE.sub(lambda match: _sign(match.group()), text)
 
 
 def safe_line(text: str) -> str:
@@ -185,7 +180,7 @@ def _document(
         lines.pop()
     last = min(inside[1], len(lines) - 1)
     return Document(
-        tuple(lines), tuple(placed), max(inside[0], 0), last, wraps=passage.language in PROSE_LANGUAGES
+        tuple(lines), tuple(placed), max(inside[0], 0), last, wraps=passage.language in DOCUMENT_LANGUAGES
     )
 
 

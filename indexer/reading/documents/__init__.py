@@ -5,19 +5,9 @@ imported when the first file of their format is read.
 """
 
 from indexer.reading.documents.document import Document, DocumentError, DocumentProgress
-from indexer.reading.documents.registry import (
-    BINARY_DOCUMENT_SUFFIXES,
-    DOCUMENT_LANGUAGES,
-    DOCUMENT_SUFFIXES,
-    Reader,
-    read_document,
-    reader_for,
-)
+from indexer.reading.documents.registry import Reader, read_document, reader_for
 
 __all__ = [
-    "BINARY_DOCUMENT_SUFFIXES",
-    "DOCUMENT_LANGUAGES",
-    "DOCUMENT_SUFFIXES",
     "Document",
     "DocumentError",
     "DocumentProgress",

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from indexer.reading.documents.document import Document, DocumentError
-from indexer.reading.documents.plain_headings import Heading, Part, section_parts, to_spans
+from indexer.reading.documents.plain_headings import Part, section_parts, to_spans
+from indexer.reading.markup_headings import Heading
 
 _LONG_LINE_CHARS = 1_000
 """A paragraph over this is written on several lines, so that a part of it can be cited."""

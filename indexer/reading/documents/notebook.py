@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from indexer.reading.documents.builder import TextBuilder, clean, fenced
 from indexer.reading.documents.document import Document, DocumentError, Meter
-from indexer.reading.documents.plain_headings import Heading, Part
+from indexer.reading.documents.plain_headings import Part
 from indexer.reading.documents.plain_text import decode_document
+from indexer.reading.markup_headings import markdown_headings
 
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*?)[ \t]*#*[ \t]*")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _INLINE_IMAGE = re.compile(r"data:[\w/+.-]{1,60};base64,[A-Za-z0-9+/=\s]{40,}")
 _KINDS = frozenset({"code", "markdown", "raw"})
 
@@ -40,7 +40,8 @@ def read_notebook(data: bytes, path: str, meter: Meter) -> Document:
         if kind == "code":
             builder.write(fenced(source, language))
         else:
-            builder.headings += _markdown_headings(source, start)
+            found = (heading for heading in markdown_headings(source) if heading.title)
+            builder.headings += [replace(heading, start_char=start + heading.start_char) for heading in found]
             builder.write(source)
         builder.parts.append(Part("cell", f"cell {number} ({kind})", start, builder.position))
         builder.write("\n\n")
@@ -102,21 +103,3 @@ def _language(notebook: dict[str, Any]) -> str:
         if isinstance(value, str) and re.fullmatch(r"[\w+#.-]{1,30}", value):
             return value
     return ""
-
-
-def _markdown_headings(source: str, offset: int) -> list[Heading]:
-    """The `#` headings of a Markdown cell, those in its code blocks left out."""
-    found: list[Heading] = []
-    fence = ""
-    start = offset
-    for line in source.split("\n"):
-        if opened := _FENCE.match(line):
-            mark = opened[1]
-            if not fence:
-                fence = mark
-            elif mark.startswith(fence) and not line.strip(" " + mark[0]):
-                fence = ""
-        elif not fence and (heading := _HEADING.fullmatch(line)):
-            found.append(Heading(len(heading[1]), heading[2], start))
-        start += len(line) + 1
-    return found

@@ -22,7 +22,8 @@ from typing import IO, Any, cast
 
 from indexer.reading.documents.builder import TextBuilder, clean
 from indexer.reading.documents.document import Document, DocumentError, Meter
-from indexer.reading.documents.plain_headings import Heading, Part
+from indexer.reading.documents.plain_headings import Part
+from indexer.reading.markup_headings import Heading
 
 _WORKER = Path(__file__).with_name("pdf_worker.py")
 _HYPHENATED = re.compile("(?<=\\w)[\x02\ufffe](?:\r?\n)?(?=\\w)")

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from indexer.reading.markup_headings import Heading
 from indexer.records import Span
 
 CHAIN_MARK = " > "
@@ -26,15 +27,6 @@ _LEADERS = re.compile(r"(?:\.[ \t]?){3,}|…|[ \t]{3,}\d{1,4}$")
 _UNDERLINE = re.compile(r"([=\-~^*#])\1{2,}[ \t]*")
 _MIN_BODY_CHARS = 80
 """Mean text between the numbered headings of a run, below which they are a list or a table of contents."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A heading and where its section begins; levels count downwards from 0 (a title)."""
-
-    level: int
-    title: str
-    start_char: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import re
 
 from indexer.reading.decode import UndecodableError, decode
 from indexer.reading.documents.document import Document, DocumentError, Meter
-from indexer.reading.documents.plain_headings import Heading, Part, plain_headings, section_parts, to_spans
+from indexer.reading.documents.plain_headings import Part, plain_headings, section_parts, to_spans
+from indexer.reading.markup_headings import Heading
 
 _ASCIIDOC_HEADING = re.compile(r"(?P<marks>={1,6}|#{1,6})[ \t]+(?P<title>\S.*)")
 _ASCIIDOC_FENCE = re.compile(r"-{4,}|\.{4,}|\+{4,}|/{4,}|`{3,}[\w-]*|[|,:!]={3,}")

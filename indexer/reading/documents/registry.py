@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from indexer.languages import LANGUAGES, TEXT, language_of
+from indexer.path_roles import DOCUMENT_FORMATS
 from indexer.reading.documents.document import CallbackError, Document, DocumentError, DocumentProgress, Meter
 from indexer.settings import DocumentLimits
 
@@ -19,39 +20,28 @@ _Read = Callable[[bytes, str, Meter], Document]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One format. `module` is imported when the first file of the format is read."""
+    """What reads one format. `module` is imported when the first file of the format is read."""
 
     language: str
-    """The language of its documents."""
-    suffixes: tuple[str, ...]
+    """The language of its documents; their suffixes are `path_roles.DOCUMENT_FORMATS`'."""
     module: str
     function: str
     is_binary: bool = False
-    """The file is no text: the walk must let it through."""
-    is_verbatim: bool = False
-    """The document's text is the file's own, so that its lines are the file's lines."""
+    """Its bytes are no text."""
 
 
 READERS = (
-    Reader("pdf", (".pdf",), "pdf", "read_pdf", is_binary=True),
-    Reader("docx", (".docx", ".docm", ".dotx"), "word", "read_word", is_binary=True),
-    Reader("epub", (".epub",), "epub", "read_epub", is_binary=True),
-    Reader("html", (".html", ".htm", ".xhtml"), "web_page", "read_web_page"),
-    Reader("notebook", (".ipynb",), "notebook", "read_notebook"),
-    Reader("asciidoc", (".adoc", ".asciidoc", ".asc"), "plain_text", "read_asciidoc", is_verbatim=True),
-    Reader(TEXT, (".txt", ".text", ".log"), "plain_text", "read_plain_text", is_verbatim=True),
+    Reader("pdf", "pdf", "read_pdf", is_binary=True),
+    Reader("docx", "word", "read_word", is_binary=True),
+    Reader("epub", "epub", "read_epub", is_binary=True),
+    Reader("html", "web_page", "read_web_page"),
+    Reader("notebook", "notebook", "read_notebook"),
+    Reader("asciidoc", "plain_text", "read_asciidoc"),
+    Reader(TEXT, "plain_text", "read_plain_text"),
 )
 
-DOCUMENT_SUFFIXES = frozenset(suffix for reader in READERS for suffix in reader.suffixes)
-"""Suffixes, lower case, of all documents that are read here."""
-BINARY_DOCUMENT_SUFFIXES = frozenset(
-    suffix for reader in READERS if reader.is_binary for suffix in reader.suffixes
-)
-"""Those of them whose bytes are no text."""
-DOCUMENT_LANGUAGES = frozenset({*(reader.language for reader in READERS), "markdown", "rst", "org", "latex"})
-"""What `--kind docs` means."""
-
-_BY_SUFFIX = {suffix: reader for reader in READERS for suffix in reader.suffixes}
+_SUFFIXES = {form.language: form.suffixes for form in DOCUMENT_FORMATS}
+_BY_SUFFIX = {suffix: reader for reader in READERS for suffix in _SUFFIXES[reader.language]}
 _PLAIN_NAMES = frozenset(LANGUAGES[TEXT].file_names)
 
 

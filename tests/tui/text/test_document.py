@@ -139,7 +139,8 @@ def test_syntax_runs_are_columns_of_their_line():
 
 
 def test_prose_wraps_and_code_does_not():
-    assert passage_document(make("a\n", language="markdown")).wraps
+    for language in ("markdown", "epub", "asciidoc", "pdf"):
+        assert passage_document(make("a\n", language=language)).wraps
     assert not passage_document(make("a\n", language="python")).wraps
 
 

@@ -89,3 +89,10 @@ def test_a_cell_without_a_readable_source_is_counted():
 def test_a_lone_surrogate_in_a_cell_does_not_reach_the_text():
     cell = {"cell_type": "markdown", "source": "before \ud83d after"}
     assert read_document(notebook([cell]), "a.ipynb").text.encode() == b"before  after\n"
+
+
+def test_headings_of_cells_are_those_of_markdown():
+    cell = {"cell_type": "markdown", "source": "Under\n=====\n\n<!--\n# hidden\n-->\n## Marks ##\n"}
+    document = read_document(notebook([cell]), "a.ipynb")
+    sections = [span.name.split(" > ")[-1] for span in document.spans if span.kind == "section"]
+    assert sections == ["Under", "Marks"]

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.reading.documents.plain_headings import Heading, Part, follows, section_parts, to_spans
+from indexer.reading.documents.plain_headings import Part, follows, section_parts, to_spans
+from indexer.reading.markup_headings import Heading
 
 
 def test_a_section_ends_at_the_next_heading_of_its_level_or_above():
