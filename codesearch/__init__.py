@@ -38,11 +38,11 @@ if TYPE_CHECKING:
         BuildReport,
         Evidence,
         Mode,
+        OutlineEntry,
         Passage,
         ProgressCallback,
         SearchRequest,
     )
-    from indexer.search import OutlineEntry
     from indexer.settings import BuildSettings, WalkSettings
     from indexer.storage.status import IndexStatus
 
@@ -65,7 +65,7 @@ _HOMES = {
     "Passage": "indexer.records",
     "ProgressCallback": "indexer.records",
     "SearchRequest": "indexer.records",
-    "OutlineEntry": "indexer.search",
+    "OutlineEntry": "indexer.records",
     "IndexStatus": "indexer.storage.status",
     "BuildSettings": "indexer.settings",
     "WalkSettings": "indexer.settings",

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from codesearch.answers import answering
 from codesearch.answers.answering import MOST_HITS, Question, index_state
@@ -38,12 +38,13 @@ from codesearch.request import (
     own_globs,
     place_of,
 )
-from indexer.errors import InputError
+from indexer.errors import IndexMissingError, InputError
 from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
-from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, BuildSettings
+from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFAULT_K, BuildSettings
 
 if TYPE_CHECKING:
-    from indexer.search import OutlineEntry, Searcher
+    from indexer.records import OutlineEntry
+    from indexer.search import Searcher, SearchResult
     from indexer.storage.status import IndexStatus
 
 _FRESHNESS_SECONDS = 0.2
@@ -86,33 +87,50 @@ class CodeIndex:
         return cls.open(root)
 
     @classmethod
-    def open(cls, root: str | Path = ".") -> Self:
+    def open(
+        cls,
+        root: str | Path = ".",
+        *,
+        build: Literal["words", "vectors"] | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
         """Open the index of a folder, or of the nearest folder above that has one.
 
-        Raises InputError, IndexMissingError, IndexMismatchError, IndexCorruptError or CheckpointError.
+        `build` makes one of the folder where there is none: `words` can be asked in seconds, with vectors
+        for the candidates of each search; `vectors` encodes everything first. Raises InputError,
+        IndexMissingError, IndexMismatchError, IndexCorruptError or CheckpointError, and what a build raises.
         """
         from indexer.search import Searcher
 
-        folder = find_root(root)
+        try:
+            folder = find_root(root)
+        except IndexMissingError:
+            if build is None:
+                raise
+            build_index(root, progress=progress, encode=build == "vectors")
+            folder = find_root(root)
         return cls(folder, Searcher.open(folder))
 
-    def update(self, progress: ProgressCallback | None = None) -> BuildReport:
-        """Bring the index up to date with the disk, with the settings it was built with."""
+    def update(self, progress: ProgressCallback | None = None, *, encode: bool = True) -> BuildReport:
+        """Bring the index up to date with the disk, with the settings it was built with.
+
+        Without `encode`, what is new can be found by its words, and gets vectors when a search names it.
+        """
         from indexer.build import build
 
         with self._lock:
             settings = self._engine.settings
-        report = build(self.root, settings, progress)
+        report = build(self.root, settings, progress, encode=encode)
         with self._lock:
             self._reopen()
         return report
 
     def refresh(self, progress: ProgressCallback | None = None) -> BuildReport | None:
-        """Update if a few files are stale; None where none or too many are."""
+        """Read what few files are stale, without encoding; None where none or too many are."""
         state = self.state()
         if not 0 < state.n_stale <= REFRESH_FILES:
             return None
-        return self.update(progress)
+        return self.update(progress, encode=False)
 
     def follow(self) -> None:
         """Move on to the newest build, another process's too, and refresh what few files are stale.
@@ -214,6 +232,7 @@ class CodeIndex:
         tokenizer: Tokenizer = None,
         seen: Seen | None = None,
         offset: int = 0,
+        encode_seconds: float = DEFAULT_ENCODE_SECONDS,
     ) -> Findings:
         """Code like the symbol at `line` of an indexed file, or like the whole file without a line.
 
@@ -222,13 +241,16 @@ class CodeIndex:
         check_budget(budget_tokens)
         place = self.place(path)
         where, line = place.path, place.start_line if line is None else line
-        request = SearchRequest(query=where if line is None else f"{where}:{line}", k=check_k(k))
+        shown = where if line is None else f"{where}:{line}"
+        request = SearchRequest(shown, check_k(k), encode_seconds=DEFAULT_ENCODE_SECONDS)
         counter = counter_for(tokenizer)
         with self._lock:
             searcher = self._engine
-            question = Question(
-                request, searcher, self.state(), ask=lambda n: searcher.similar(where, line, n), seen=seen
-            )
+
+            def ask(n_hits: int) -> SearchResult:
+                return searcher.similar(where, line, n_hits, encode_seconds)
+
+            question = Question(request, searcher, self.state(), ask=ask, seen=seen)
             return answering.find(question, counter, budget_tokens, check_offset(offset))
 
     def context(

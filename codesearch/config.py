@@ -24,7 +24,15 @@ from codesearch.choices import MODES, VECTOR_FAMILIES
 from codesearch.tree_files import read_tree_file
 from indexer.disk.user_folders import config_folder
 from indexer.errors import InputError
-from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K, DEFAULT_MODE, BuildSettings, WalkSettings
+from indexer.settings import (
+    DEFAULT_BUDGET_TOKENS,
+    DEFAULT_ENCODE_SECONDS,
+    DEFAULT_K,
+    DEFAULT_MODE,
+    MAX_ENCODE_SECONDS,
+    BuildSettings,
+    WalkSettings,
+)
 
 REPOSITORY_FILE = "codesearch.toml"
 _PREFIX = "CODESEARCH_"
@@ -61,6 +69,16 @@ def _count(value: object) -> int:
     if isinstance(value, bool) or not str(value).strip().isdigit() or int(str(value)) < 1:
         raise ValueError(f"{value!r} must be a positive integer")
     return int(str(value))
+
+
+def _seconds(value: object) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 <= seconds <= MAX_ENCODE_SECONDS:
+        raise ValueError(f"{value!r} is not a number of seconds from 0 to {MAX_ENCODE_SECONDS:,}")
+    return seconds
 
 
 def _word(value: object) -> str:
@@ -119,6 +137,13 @@ KEYS = (
     ),
     Key("tokenizer", _word, "auto", "what budgets are counted with"),
     Key("refresh", _flag, True, "bring a slightly stale index up to date before searching"),
+    Key(
+        "encode_seconds",
+        _seconds,
+        DEFAULT_ENCODE_SECONDS,
+        "what a search may spend on vectors of candidates that have none yet",
+    ),
+    Key("build", _flag, True, "make an index of words before searching a folder that has none"),
     Key(
         "max_file_size",
         parse_size,

@@ -46,6 +46,13 @@ def find_root(path: str | Path = ".") -> Path:
     )
 
 
+def is_too_wide(folder: Path) -> bool:
+    """Whether a folder is the home folder or above it: not to be indexed unless it is asked for by name."""
+    home = expand_user("~").resolve()
+    here = folder.resolve()
+    return here == home or here in home.parents
+
+
 def find_root_or_self(folder: Path) -> Path:
     """As `find_root`, and the folder itself, absolute, where nothing above has an index yet.
 
@@ -71,6 +78,7 @@ def build_index(
     *,
     settings: BuildSettings | None = None,
     rebuild: bool = False,
+    encode: bool = True,
 ) -> BuildReport:
     """Index a folder and say what was done; see `CodeIndex.build`."""
     from indexer.build import build
@@ -79,7 +87,7 @@ def build_index(
     chosen = settings or (None if rebuild else recorded_settings(folder)) or BuildSettings()
     if model is not None:
         chosen = replace(chosen, model=model)
-    return build(folder, chosen, progress, rebuild=rebuild)
+    return build(folder, chosen, progress, rebuild=rebuild, encode=encode)
 
 
 def recorded_settings(root: Path) -> BuildSettings | None:

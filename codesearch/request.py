@@ -17,6 +17,7 @@ from codesearch.choices import KINDS
 from indexer.errors import InputError
 from indexer.languages import canonical, knows
 from indexer.records import Mode, SearchRequest
+from indexer.settings import DEFAULT_ENCODE_SECONDS, MAX_ENCODE_SECONDS
 
 MAX_QUERY_WORDS = 4000
 MAX_QUERY_CHARS = 100_000
@@ -33,6 +34,7 @@ class Filtering(TypedDict, total=False):
     paths: Iterable[str]
     regex: str | None
     kinds: Iterable[str]
+    encode_seconds: float
 
 
 def make_request(
@@ -43,7 +45,9 @@ def make_request(
     `k` and `filtering` replace what a request brings. Raises InputError with one sentence for what cannot
     be served.
     """
-    asked = query if isinstance(query, SearchRequest) else SearchRequest(query)
+    asked = query
+    if not isinstance(asked, SearchRequest):
+        asked = SearchRequest(asked, encode_seconds=DEFAULT_ENCODE_SECONDS)
     languages = _strings(filtering.get("languages", asked.languages), "languages")
     paths = _strings(filtering.get("paths", asked.paths), "paths")
     kinds = _strings(filtering.get("kinds", asked.kinds), "kinds")
@@ -55,6 +59,7 @@ def make_request(
         paths=tuple(check_glob(glob) for glob in paths),
         regex=check_regex(filtering.get("regex", asked.regex)),
         kinds=tuple(check_kind(kind) for kind in kinds),
+        encode_seconds=check_encode_seconds(filtering.get("encode_seconds", asked.encode_seconds)),
     )
 
 
@@ -79,6 +84,15 @@ def check_k(k: int) -> int:
     if not 1 <= k <= MAX_K:
         raise InputError(f"The number of passages (k) must be from 1 to {MAX_K:,}, not {k}.")
     return k
+
+
+def check_encode_seconds(seconds: float) -> float:
+    """How long a search may encode candidates."""
+    if not 0 <= seconds <= MAX_ENCODE_SECONDS:
+        raise InputError(
+            f"The time for encoding must be from 0 to {MAX_ENCODE_SECONDS:,} seconds, not {seconds:g}."
+        )
+    return seconds
 
 
 def check_offset(offset: int) -> int:

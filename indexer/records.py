@@ -262,6 +262,8 @@ class SearchRequest:
     """A chunk must match it somewhere; a hit's match is moved to where it does."""
     kinds: tuple[str, ...] = ()
     """Span kinds; `code` and `docs` stand for their languages."""
+    encode_seconds: float = 0.0
+    """How long chunks that words name and that have no vectors yet may be encoded for before they rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +338,24 @@ class Passage:
     """True: the file changed since it was indexed and the text is the indexed one."""
     start_char: int = -1
     """File character at which line start_line begins, so that evidence can be placed; -1: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingVectors:
+    """Chunks that words alone can find so far."""
+
+    n_chunks: int
+    n_tokens: int
+    tokens_per_second: float
+    """As this process encodes; 0 where it has not yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineEntry:
+    """One symbol or heading of a file."""
+
+    path: str
+    span: Span
 
 
 # --- progress --------------------------------------------------------------------------------

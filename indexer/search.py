@@ -8,22 +8,22 @@ Nothing here loads torch: queries are encoded in NumPy, so that a cold search is
 
 from __future__ import annotations
 
-import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from indexer.embeddings.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.encoders.query_encoder import QueryEncoder
-from indexer.errors import IndexCorruptError, IndexMismatchError, InputError
+from indexer.errors import IndexMismatchError, InputError
 from indexer.languages import is_code
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
@@ -32,17 +32,18 @@ from indexer.records import (
     ComponentScores,
     Hit,
     Int64Array,
+    MissingVectors,
     Mode,
+    OutlineEntry,
     QueryUsed,
     QueryVectors,
     SearchRequest,
-    Span,
     StaleFiles,
 )
 from indexer.retrieve.boilerplate import without_boilerplate
-from indexer.retrieve.candidates import CandidateGatherer, Gathered
+from indexer.retrieve.candidates import MAX_CHUNKS, CandidateGatherer, Gathered, LookedUp
 from indexer.retrieve.evidence import EvidenceFinder
-from indexer.retrieve.filters import make_masks
+from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
 from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, rank
@@ -53,24 +54,26 @@ from indexer.storage.database import StoreReader
 from indexer.storage.facts import BuildFacts, build_facts
 from indexer.storage.facts import recorded_settings as settings_of
 from indexer.storage.full_text import counts, rarity
-from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
-from indexer.storage.manifest import Manifest, read_manifest, state_folder
+from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin, with_live
+from indexer.storage.manifest import Manifest, state_folder
 from indexer.storage.single_rows import SingleVectors
-from indexer.storage.status import IndexStatus, read_status
-from indexer.storage.tables import load_tables
+from indexer.storage.status import IndexStatus, n_bytes_below, read_status
+from indexer.storage.tables import Tables, load_tables, with_vectors
 from indexer.storage.token_rows import MultiVectors
 from indexer.tree.freshness import find_stale, stale_among
 from indexer.vectors.cores import beside, one_blas_thread
 from indexer.words import query_words
 
-_OPEN_ATTEMPTS = 20
-"""A build may swap and remove a generation between reading the manifest and pinning what it names."""
+if TYPE_CHECKING:
+    from indexer.ingest.on_demand import OnDemand
 
 _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
 _SIMILAR_CHARS = 400_000
 """So much of a file is compared; what counts of it is chosen as of any long query."""
 _CACHED_DIGESTS = 16
+_LOOKED_UP_CHUNKS = 2_000
+"""Of so many chunks without vectors a search asks whether others have stored them meanwhile."""
 _KNOWN_FILES = 20_000
 """Files of which path and language are remembered: some 200 bytes each."""
 
@@ -97,16 +100,10 @@ class SearchResult:
     """What the query became, for `explain`; None in lexical mode."""
     used: QueryUsed | None = None
     """What counted of a query that is too long to count whole; None for all of it."""
+    missing: MissingVectors | None = None
+    """What has no vectors yet; None where everything has."""
     has_words: bool = True
     """False: its words were looked for, and no indexed text holds any of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutlineEntry:
-    """One symbol or heading of a file."""
-
-    path: str
-    span: Span
 
 
 class Searcher:
@@ -122,6 +119,7 @@ class Searcher:
             self._folder = self._pin.folder
             self._store = StoreReader(self._folder / DATABASE)
             self._tables = load_tables(self._folder)
+            self._encoding = threading.Lock()
         except BaseException:
             self._pin.close()
             raise
@@ -132,7 +130,7 @@ class Searcher:
 
         Raises IndexMissingError, IndexMismatchError or IndexCorruptError, each saying what to do.
         """
-        return _with_live(root.resolve(), cls)
+        return with_live(root.resolve(), cls)
 
     # --- parts, made when first needed -------------------------------------------------------
 
@@ -164,11 +162,27 @@ class Searcher:
 
     @cached_property
     def _gatherer(self) -> CandidateGatherer:
-        singles = SingleVectors(self._folder, self._tables)
-        multis = MultiVectors(self._folder, self._tables)
+        return self._gatherer_over(self._tables)
+
+    def _gatherer_over(self, tables: Tables) -> CandidateGatherer:
         return CandidateGatherer(
-            self._store, self._tables, self._segments, self._layout.codec, singles, multis
+            self._store, tables, self._segments, self._layout.codec, self._singles, self._multis
         )
+
+    @cached_property
+    def _singles(self) -> SingleVectors:
+        return SingleVectors(self._folder, self._tables)
+
+    @cached_property
+    def _multis(self) -> MultiVectors:
+        return MultiVectors(self._folder, self._tables)
+
+    @cached_property
+    def _on_demand(self) -> OnDemand:
+        from indexer.ingest.on_demand import OnDemand, OpenIndex
+
+        index = OpenIndex(self.root, self._state, self.manifest, self._layout, self._store, self._segments)
+        return OnDemand(index, self._checkpoint, BuildSettings().max_memory_bytes)
 
     @cached_property
     def _evidence_finder(self) -> EvidenceFinder:
@@ -192,6 +206,8 @@ class Searcher:
         vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(part.text)
         near = self._gatherer.look_near(vectors, mode, filters)
         looked_up, n_with = asked()
+        if vectors is not None and not self._tables.has_vectors.all():
+            self._encode_named(looked_up, filters, request.encode_seconds)
         n_regions = len(self._tables.regions)
         rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
         gathered = self._gatherer.gather(looked_up, near, vectors, mode, filters)
@@ -208,10 +224,29 @@ class Searcher:
             query=part.text,
             vectors=vectors,
             used=part.used,
+            missing=self.missing(),
             has_words=mode in (Mode.COLBERT, Mode.SINGLE)
             or looked_up.finds_words
             or any(self._counts({stem(word) for word in query_words(request.query)}).values()),
         )
+
+    def _encode_named(self, looked_up: LookedUp, masks: Masks, seconds: float) -> None:
+        """Have the vectors of the chunks that words name, as many as there are or `seconds` allow."""
+        with self._encoding:
+            tables = self._tables
+            named = self._gatherer.named(looked_up, masks)[:MAX_CHUNKS]
+            named = named[tables.segment[named] < 0]
+            if not len(named) or seconds <= 0:
+                return
+            others = np.setdiff1d(np.flatnonzero(tables.segment < 0), named)[:_LOOKED_UP_CHUNKS]
+            ids = tables.chunk_id
+            stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), seconds)
+            if not stored:
+                return
+            at = tables.position(np.fromiter(stored, np.int64)).tolist()
+            self._tables = with_vectors(tables, dict(zip(at, stored.values(), strict=True)))
+            self._gatherer = self._gatherer_over(self._tables)
+            self._evidence_finder = EvidenceFinder(self._tables, self._segments, self._layout.codec)
 
     def _counts(self, stems: Iterable[str]) -> dict[str, int]:
         """How many regions hold each stemmed word."""
@@ -227,6 +262,18 @@ class Searcher:
             return digest(query, self._counts, len(self._tables.regions), room, count_tokens)
 
         return lru_cache(_CACHED_DIGESTS)(made)
+
+    def missing(self) -> MissingVectors | None:
+        """What has no vectors yet; None where everything has."""
+        tables = self._tables
+        lacking = tables.chunk_id[~tables.has_vectors]
+        if not len(lacking):
+            return None
+        ((n_tokens,),) = self._store.query("SELECT coalesce(sum(n_tokens), 0) FROM chunks")
+        if len(lacking) < tables.n_chunks:
+            n_tokens = sum(chunk.n_tokens for chunk in self._store.missing_chunks(lacking.tolist()))
+        speed = self._on_demand.tokens_per_second if "_on_demand" in vars(self) else 0.0
+        return MissingVectors(len(lacking), n_tokens, speed)
 
     def explain(self, result: SearchResult, hit: Hit) -> Hit:
         """A hit of a result with its matches: which words of the code answer which of the query."""
@@ -293,7 +340,9 @@ class Searcher:
             )
         )
 
-    def similar(self, path: str, line: int | None, k: int = DEFAULT_K) -> SearchResult:
+    def similar(
+        self, path: str, line: int | None, k: int = DEFAULT_K, encode_seconds: float = 0.0
+    ) -> SearchResult:
         """Code like a file, or like the innermost span around one of its lines, that itself left out.
 
         Raises InputError for a path that is not indexed or a line it does not have.
@@ -320,7 +369,7 @@ class Searcher:
         own_text = without_boilerplate(text[start:end], is_code=is_code(chunks[0].language))
         query = own_text[:_SIMILAR_CHARS].strip() or path
         n_own = self._n_regions(chunks, start, end)
-        result = self.search(SearchRequest(query=query, k=k, mode=Mode.HYBRID))
+        result = self.search(SearchRequest(query, k, Mode.HYBRID, encode_seconds=encode_seconds))
         own = {chunk.chunk_id for chunk in chunks}
 
         def first(n: int) -> tuple[Hit, ...]:
@@ -363,16 +412,7 @@ class Searcher:
 
     def outline(self, path_prefix: str = "") -> tuple[OutlineEntry, ...]:
         """Symbols and headings of a file, or of all files below a folder, in file order."""
-        prefix = path_prefix.rstrip("/")
-        # What lies below a folder sorts from "folder/" to before "folder0", and the index on path finds it.
-        where, values = ("path = ? OR (path > ? AND path < ?)", (prefix, prefix + "/", prefix + "0"))
-        rows = self._store.query(
-            "SELECT path, kind, name, spans.start_char, spans.end_char, spans.start_line, spans.end_line"
-            " FROM files JOIN chunks USING (file_id) JOIN spans USING (chunk_id)"
-            f" WHERE {where if prefix else 'true'} ORDER BY path, spans.start_char, span_id",
-            values if prefix else (),
-        )
-        return tuple(OutlineEntry(path, Span(*span)) for path, *span in rows)
+        return self._store.outline(path_prefix.rstrip("/"))
 
     @cached_property
     def settings(self) -> BuildSettings:
@@ -383,6 +423,11 @@ class Searcher:
     def facts(self) -> BuildFacts:
         """What the generation holds, as its build counted it. Raises IndexCorruptError where that is lost."""
         return build_facts(self._store.facts())
+
+    @property
+    def n_encoded(self) -> int:
+        """Chunks that have vectors."""
+        return int(self._tables.has_vectors.sum())
 
     @cached_property
     def n_skipped(self) -> int:
@@ -413,8 +458,9 @@ class Searcher:
             self.root,
             self.manifest,
             self._store,
+            n_encoded=self.n_encoded,
             n_rows=int(self._tables.n_rows.sum()),
-            n_bytes_on_disk=sum(_file_sizes(self._state)),
+            n_bytes_on_disk=n_bytes_below(self._state),
             stale=self.freshness(budget_seconds),
         )
 
@@ -443,32 +489,7 @@ def recorded_settings(root: Path) -> BuildSettings:
         with pinned as pin, closing(StoreReader(pin.folder / DATABASE)) as store:
             return settings_of(manifest, store.facts())
 
-    return _with_live(root.resolve(), read)
-
-
-def _file_sizes(state: Path) -> Iterator[int]:
-    """Bytes of each file below a state folder; a build may remove some meanwhile."""
-    for folder, _, names in os.walk(state):
-        for name in names:
-            with suppress(FileNotFoundError):
-                yield Path(folder, name).lstat().st_size
-
-
-_Opened = TypeVar("_Opened")
-
-
-def _with_live(root: Path, opened: Callable[[Path, Manifest], _Opened]) -> _Opened:
-    """What is opened of the live generation; tried again where a build swaps it meanwhile."""
-    state = state_folder(root)
-    for attempt in range(_OPEN_ATTEMPTS):
-        manifest = read_manifest(state)
-        try:
-            return opened(root, manifest)
-        except (IndexCorruptError, OSError):
-            # A build may have swapped and removed the generation between the two reads.
-            if attempt == _OPEN_ATTEMPTS - 1 or read_manifest(state).generation == manifest.generation:
-                raise
-    raise AssertionError("unreachable")
+    return with_live(root.resolve(), read)
 
 
 def _number(score: float) -> float | None:

@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING
 from codesearch.answers.budget import fill
 from codesearch.answers.counting import NamedCounter, remembering
 from codesearch.answers.drafts import DEFAULT_LIMITS, Draft, PassageLimits, search_limits
-from codesearch.answers.explain import NO_WORDS, explain_empty, stale_note, unmatched_note, used_note
+from codesearch.answers.explain import (
+    NO_WORDS,
+    explain_empty,
+    missing_note,
+    stale_note,
+    unmatched_note,
+    used_note,
+)
 from codesearch.answers.findings import Findings, IndexState
 from codesearch.answers.passages import Drafts, draft_passages
 from codesearch.answers.seen import Seen
-from indexer.records import QueryUsed, SearchRequest
+from indexer.records import Mode, QueryUsed, SearchRequest
 
 if TYPE_CHECKING:
+    from indexer.records import MissingVectors
     from indexer.search import Searcher, SearchResult
 
 _JOINED_HITS = 40
@@ -44,6 +52,8 @@ class Question:
     """An indexed text holds a word of the query."""
     used: QueryUsed | None = field(default=None, init=False)
     """What counted of a query that is too long to count whole."""
+    missing: MissingVectors | None = field(default=None, init=False)
+    """What had no vectors when the answer was ranked."""
 
     def drafts(
         self,
@@ -56,6 +66,9 @@ class Question:
         n_hits = min(MOST_HITS, first or (_JOINED_HITS if limits.reach_lines else k + k // 2 + 5))
         result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
         self.truncated, self.has_words, self.used = result.truncated, result.has_words, result.used
+        self.missing = result.missing
+        n_missing = result.missing.n_chunks if result.missing is not None else 0
+        self.state = replace(self.state, n_encoded=self.state.n_chunks - n_missing)
         skip = self.seen.covers if self.seen is not None else None
         explain = cache(partial(self.searcher.explain, result))
         hits = result.hits
@@ -80,6 +93,8 @@ class Question:
             notes.append(NO_WORDS)
         if self.truncated:
             notes.append("The regular expression took too long; files after its time limit were left out.")
+        if self.missing is not None and self.request.mode is not Mode.LEXICAL:
+            notes.append(missing_note(self.missing, self.state.n_chunks))
         return (*notes, *used_note(self.used), *stale_note(self.state))
 
     def stale(self, drafts: Sequence[Draft]) -> frozenset[str]:
@@ -126,6 +141,7 @@ def index_state(searcher: Searcher, look_seconds: float) -> IndexState:
         commit=facts.commit or None,
         n_files=facts.n_files,
         n_chunks=facts.n_chunks,
+        n_encoded=searcher.n_encoded,
         changed=tuple(stale.changed),
         added=tuple(stale.added),
         deleted=tuple(stale.deleted),

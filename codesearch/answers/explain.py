@@ -6,10 +6,14 @@ An empty answer is never just empty.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from codesearch.answers.findings import IndexState
 from indexer.records import Mode, QueryUsed, SearchRequest
 from indexer.retrieve.globs import PathGlobs
+
+if TYPE_CHECKING:
+    from indexer.records import MissingVectors
 
 NO_WORDS = "No indexed text has a word of the query; these passages are only the closest matches."
 
@@ -52,6 +56,18 @@ def used_note(used: QueryUsed | None) -> list[str]:
     if used.text is not None:
         parts.append(f"of its {used.n_tokens:,} tokens the model read the most telling lines")
     return [f"The query is too long to count whole: {', and '.join(parts)}."] if parts else []
+
+
+def missing_note(missing: MissingVectors, n_chunks: int) -> str:
+    """One sentence on what only words can find so far, and what encodes the rest."""
+    share = f"{missing.n_chunks:,} of {n_chunks:,} chunks have no vectors yet and are ranked by their words"
+    seconds = missing.n_tokens / missing.tokens_per_second if missing.tokens_per_second else 0.0
+    how_long = f" (about {_duration(seconds)})" if seconds else ""
+    return f"{share}; `codesearch index` encodes them{how_long}."
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
 def stale_note(state: IndexState) -> list[str]:

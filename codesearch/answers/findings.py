@@ -32,6 +32,8 @@ class IndexState:
     """Git commit at indexing time, or None outside git."""
     n_files: int
     n_chunks: int
+    n_encoded: int
+    """Chunks that have vectors; words alone find the others."""
     changed: tuple[str, ...] = ()
     """Indexed files whose content differs on disk now."""
     added: tuple[str, ...] = ()

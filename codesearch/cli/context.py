@@ -10,6 +10,7 @@ from codesearch.choices import CONTEXT_FORMATS
 from codesearch.cli.console import put, say
 from codesearch.cli.options import (
     budget_options,
+    build_options,
     filter_options,
     open_index,
     refresh_option,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @budget_options
 @click.option("--format", "form", type=click.Choice(CONTEXT_FORMATS), default="text", show_default=True)
 @seen_option
+@build_options
 @refresh_option
 @click.pass_context
 def context_command(
@@ -42,6 +44,8 @@ def context_command(
     form: str,
     seen_file: str | None,
     refresh: bool | None,
+    build: bool | None,
+    encode_seconds: float | None,
     **filters: Any,
 ) -> None:
     """Write a block of cited passages that answer QUERY, for a language model; 4,000 tokens by default.
@@ -52,7 +56,8 @@ def context_command(
 
     typed = make_request(read_query(query), **filters)
     check_budget(budget)
-    opened = open_index(path, {"mode": mode, "budget": budget, "tokenizer": tokenizer}, refresh=refresh)
+    flags = {"mode": mode, "budget": budget, "tokenizer": tokenizer, "encode_seconds": encode_seconds}
+    opened = open_index(path, flags, refresh=refresh, build=build)
     with opened.index as index, remembering(seen_file) as seen:
         block = index.context(
             opened.request(typed),
@@ -87,7 +92,7 @@ def outline_command(context: click.Context, /, path: str, form: str, refresh: bo
     from codesearch.render.lists import outline_json, outline_text
 
     path, _ = split_place(path)
-    opened = open_index(str(folder_of(path)), {}, refresh=refresh)
+    opened = open_index(str(folder_of(path)), {}, refresh=refresh, build=False)
     where = opened.within(path)
     with opened.index as index:
         entries = index.outline(where)

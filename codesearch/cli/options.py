@@ -15,7 +15,7 @@ from codesearch.choices import KINDS, MODES
 from codesearch.cli.console import is_terminal, put, put_colour, say
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
-from indexer.settings import DEFAULT_MODE
+from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_MODE
 
 if TYPE_CHECKING:
     from codesearch.answers.findings import Findings
@@ -74,6 +74,22 @@ def refresh_option(command: Command) -> Command:
     )(command)
 
 
+def build_options(command: Command) -> Command:
+    """--build/--no-build, --encode-seconds."""
+    command = click.option(
+        "--build/--no-build",
+        default=None,
+        help="Make an index of words first where there is none; by default yes.",
+    )(command)
+    return click.option(
+        "--encode-seconds",
+        type=float,
+        metavar="SECONDS",
+        help="Time for the vectors of candidates that have none yet;"
+        f" {DEFAULT_ENCODE_SECONDS:g} by default, 0 for none.",
+    )(command)
+
+
 def seen_option(command: Command) -> Command:
     """--seen."""
     return click.option(
@@ -124,11 +140,12 @@ class Opened:
         from codesearch.request import own_globs, within_folder
         from indexer.records import Mode
 
-        mode = Mode(self.config["mode"])
+        config = self.config
         paths = within_folder(
             self.folder, own_globs(map(_from_here, typed.paths), self.index.root / self.folder)
         )
-        return replace(typed, k=self.config["k"], mode=mode, paths=paths)
+        mode, seconds = Mode(config["mode"]), config["encode_seconds"]
+        return replace(typed, k=config["k"], mode=mode, paths=paths, encode_seconds=seconds)
 
 
 def _from_here(glob: str) -> str:
@@ -138,24 +155,35 @@ def _from_here(glob: str) -> str:
     return f"{sign}{Path.cwd().as_posix()}/{body[2:]}" if body.startswith("./") else glob
 
 
-def open_index(path: str | None, flags: dict[str, Any], *, refresh: bool | None = None) -> Opened:
+def open_index(
+    path: str | None, flags: dict[str, Any], *, refresh: bool | None = None, build: bool | None = None
+) -> Opened:
     """Open the nearest index at or above `path`, and bring it up to date where that is wanted.
 
-    A path below the index's root narrows the answer to that folder; no path means all of it.
+    Where there is none, one of words is made first, unless that is not wanted. A path below the index's
+    root narrows the answer to that folder; no path means all of it.
     """
     from codesearch.api import CodeIndex
-    from codesearch.locate import find_root
+    from codesearch.locate import find_root, is_too_wide
+    from indexer.errors import IndexMissingError
 
-    require_folder(path or ".")
-    root = find_root(path or ".")
-    config = load_config(root, {**flags, "refresh": refresh})
+    folder = require_folder(path or ".")
+    flags = {**flags, "refresh": refresh, "build": build}
+    try:
+        root = find_root(path or ".")
+    except IndexMissingError:
+        config = load_config(folder, flags)
+        if not config["build"] or is_too_wide(folder):
+            raise
+        root = _build_words(folder, config)
+    config = load_config(root, flags)
     for warning in config.warnings:
         say(f"codesearch: {warning}")
     index = CodeIndex.open(root)
     if config["refresh"]:
         _refresh(index, wanted=bool(refresh))
-    folder = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
-    return Opened(index, config, "" if folder == "." else folder)
+    below = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
+    return Opened(index, config, "" if below == "." else below)
 
 
 def require_folder(path: str) -> Path:
@@ -190,6 +218,25 @@ def show(findings: Findings, form: str) -> int:
     return 0 if findings.passages else 1
 
 
+def _build_words(folder: Path, config: Config) -> Path:
+    """Make an index that can be asked by words; its root."""
+    from codesearch.cli.console import ProgressBar
+    from codesearch.locate import build_index
+
+    with ProgressBar() as bar:
+        report = build_index(folder, progress=bar, settings=config.build_settings(), encode=False)
+    say(
+        f"Indexed the words of {counted(report.n_files, 'file')} in {report.elapsed_seconds:.1f} s;"
+        " what a search names is encoded as it is asked for."
+    )
+    return folder.resolve()
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def _refresh(index: CodeIndex, *, wanted: bool) -> None:
     """Bring a stale index up to date: always where asked for, else only where it is quick and possible."""
     if not index.state().n_stale:
@@ -202,5 +249,4 @@ def _refresh(index: CodeIndex, *, wanted: bool) -> None:
         say(f"The index could not be brought up to date: {error or type(error).__name__}")
         return
     if report is not None:
-        n_chunks, seconds = report.n_encoded_chunks, report.elapsed_seconds
-        say(f"Brought the index up to date ({n_chunks} chunks encoded, {seconds:.1f} s).")
+        say(f"Brought the index up to date in {report.elapsed_seconds:.1f} s.")

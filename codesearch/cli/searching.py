@@ -12,6 +12,7 @@ from codesearch.choices import SEARCH_FORMATS
 from codesearch.cli.console import put, say
 from codesearch.cli.options import (
     budget_options,
+    build_options,
     filter_options,
     offset_option,
     open_index,
@@ -47,6 +48,7 @@ def read_query(query: str) -> str:
 @budget_options
 @_format_option
 @seen_option
+@build_options
 @refresh_option
 @click.pass_context
 def search_command(
@@ -62,6 +64,8 @@ def search_command(
     form: str,
     seen_file: str | None,
     refresh: bool | None,
+    build: bool | None,
+    encode_seconds: float | None,
     **filters: Any,
 ) -> None:
     """Find the passages that answer QUERY in the index of PATH, or of the nearest folder above.
@@ -72,7 +76,8 @@ def search_command(
     from codesearch.request import make_request
 
     typed = make_request(read_query(query), k, **filters)
-    opened = open_index(path, {"k": k, "mode": mode, "tokenizer": tokenizer}, refresh=refresh)
+    flags = {"k": k, "mode": mode, "tokenizer": tokenizer, "encode_seconds": encode_seconds}
+    opened = open_index(path, flags, refresh=refresh, build=build)
     with opened.index as index, remembering(seen_file) as seen:
         findings = index.find(
             opened.request(typed),
@@ -91,6 +96,7 @@ def search_command(
 @budget_options
 @_format_option
 @seen_option
+@build_options
 @refresh_option
 @click.pass_context
 def similar_command(
@@ -104,13 +110,22 @@ def similar_command(
     form: str,
     seen_file: str | None,
     refresh: bool | None,
+    build: bool | None,
+    encode_seconds: float | None,
 ) -> None:
     """Find code like the symbol at LINE of FILE, or like all of FILE."""
     from codesearch.request import check_k
+    from indexer.disk.user_folders import expand_user
 
     file, line = split_place(place)
-    flags = {"k": None if k is None else check_k(k), "tokenizer": tokenizer}
-    opened = open_index(str(folder_of(file)), flags, refresh=refresh)
+    flags = {
+        "k": None if k is None else check_k(k),
+        "tokenizer": tokenizer,
+        "encode_seconds": encode_seconds,
+    }
+    if not expand_user(file).exists():
+        build = False  # there is nothing to be made an index for
+    opened = open_index(str(folder_of(file)), flags, refresh=refresh, build=build)
     with opened.index as index, remembering(seen_file) as seen:
         findings = index.similar(
             opened.within(file),
@@ -120,6 +135,7 @@ def similar_command(
             tokenizer=opened.config["tokenizer"],
             seen=seen,
             offset=offset,
+            encode_seconds=opened.config["encode_seconds"],
         )
     context.exit(show(findings, form))
 
@@ -130,6 +146,7 @@ def similar_command(
 @_k_option
 @filter_options
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@build_options
 @refresh_option
 @click.pass_context
 def files_command(
@@ -141,6 +158,8 @@ def files_command(
     mode: str | None,
     form: str,
     refresh: bool | None,
+    build: bool | None,
+    encode_seconds: float | None,
     **filters: Any,
 ) -> None:
     """List the files that answer QUERY, each once, best first, with the lines of its best passage."""
@@ -148,7 +167,8 @@ def files_command(
     from codesearch.request import make_request
 
     typed = make_request(read_query(query), k, **filters)
-    opened = open_index(path, {"k": k, "mode": mode}, refresh=refresh)
+    flags = {"k": k, "mode": mode, "encode_seconds": encode_seconds}
+    opened = open_index(path, flags, refresh=refresh, build=build)
     with opened.index as index:
         ranked = index.files(opened.request(typed))
     put(files_json(ranked) if form == "json" else files_text(ranked))

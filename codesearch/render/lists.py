@@ -14,7 +14,7 @@ from codesearch.render.passages import figure
 from codesearch.render.sanitize import json_text, label
 
 if TYPE_CHECKING:
-    from indexer.search import OutlineEntry
+    from indexer.records import OutlineEntry
 
 
 def files_text(ranked: RankedFiles) -> str:

@@ -10,7 +10,8 @@ JSON, schema 1 (`codesearch search --format json`), all keys always present:
     budget_tokens   a number or null
     tokenizer       name of the counter behind every n_tokens
     n_tokens        of all passages together
-    index           commit or null, files, chunks, stale {changed, added, deleted, complete}, skipped
+    index           commit or null, files, chunks, encoded (chunks with vectors),
+                    stale {changed, added, deleted, complete}, skipped
     passages        path, start_line, end_line, symbol, kind, language, score, n_tokens, stale, text,
                     omitted_lines [[first, last], ..], evidence {scores {lexical, single, colbert},
                     symbols [..], matches [{query_word, code_word, line, similarity}, ..]}
@@ -74,6 +75,7 @@ def findings_dict(findings: Findings) -> dict[str, Any]:
             "commit": index.commit,
             "files": index.n_files,
             "chunks": index.n_chunks,
+            "encoded": index.n_encoded,
             "stale": {
                 "changed": len(index.changed),
                 "added": len(index.added),
@@ -210,8 +212,8 @@ def _xml(findings: Findings) -> str:
         f'<search schema="{SCHEMA_VERSION}" mode="{findings.mode}"'
         f' tokenizer="{xml_attribute(findings.tokenizer)}" n_tokens="{findings.n_tokens}">\n',
         f"<query>{xml_text(findings.query)}</query>\n",
-        f'<index{commit} files="{index.n_files}" chunks="{index.n_chunks}" stale="{index.n_stale}"'
-        f' skipped="{index.n_skipped}"/>\n',
+        f'<index{commit} files="{index.n_files}" chunks="{index.n_chunks}" encoded="{index.n_encoded}"'
+        f' stale="{index.n_stale}" skipped="{index.n_skipped}"/>\n',
     ]
     for passage in findings.passages:
         omitted = ",".join(f"{first}-{last}" for first, last in passage.omitted_lines)

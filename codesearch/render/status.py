@@ -1,9 +1,9 @@
 """The state of an index as text or JSON, for `codesearch status`.
 
 JSON, schema 1, all keys always present: schema, root, model, commit, branch, built_at (UTC), files, chunks,
-spans, tokens, rows, bytes_on_disk, languages {name: files}, settings {..}, stale {changed [..], added [..],
-deleted [..], complete}, skipped [{path, reason, detail}], problems [{path, reason, detail}],
-redacted (credentials that are covered in the indexed text).
+encoded (chunks with vectors), spans, tokens, rows, bytes_on_disk, languages {name: files}, settings {..},
+stale {changed [..], added [..], deleted [..], complete}, skipped [{path, reason, detail}],
+problems [{path, reason, detail}], redacted (credentials that are covered in the indexed text).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def status_dict(status: IndexStatus) -> dict[str, Any]:
         "built_at": datetime.fromtimestamp(status.built_at, UTC).isoformat(timespec="seconds"),
         "files": status.n_files,
         "chunks": status.n_chunks,
+        "encoded": status.n_encoded,
         "spans": status.n_spans,
         "tokens": status.n_tokens,
         "rows": status.n_rows,
@@ -67,6 +68,7 @@ def status_text(status: IndexStatus) -> str:
         ("model", label(status.model)),
         ("built", f"{built}{at}{branch}"),
         ("files", f"{status.n_files:,} in {status.n_chunks:,} chunks, {status.n_spans:,} symbols"),
+        ("vectors", _vectors(status)),
         ("tokens", f"{status.n_tokens:,}, {status.n_rows:,} rows, {on_disk} on disk"),
         ("languages", ", ".join(f"{name} {count:,}" for name, count in status.languages.items()) or "none"),
         ("skipped", _counts(status.skipped) + (" (--skipped lists them)" if status.skipped else "")),
@@ -92,6 +94,13 @@ def size_words(n_bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
+
+
+def _vectors(status: IndexStatus) -> str:
+    if status.n_encoded == status.n_chunks:
+        return "all chunks"
+    n_encoded, n_chunks = status.n_encoded, status.n_chunks
+    return f"{n_encoded:,} of {n_chunks:,} chunks; `codesearch index` encodes the rest"
 
 
 def _skipped_dict(file: SkippedFile) -> dict[str, str]:

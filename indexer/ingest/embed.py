@@ -58,6 +58,10 @@ class Embedder:
         tokenizer = self._tokenizer
         return pool_recipe(self._checkpoint, tokenizer.skip_ids(), tokenizer.n_document_prompt)
 
+    def load(self) -> None:
+        """Load the model, if it is not there yet."""
+        _ = self._encoder
+
     def embed(self, chunks: Sequence[PreparedChunk]) -> Iterator[list[NewEmbedding]]:
         """After each batch, the chunks of which it held the last window; each chunk comes once."""
         if not chunks:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.errors import IndexCorruptError, IndexMismatchError
-from indexer.records import Chunk, FileRow, Int32Array, SkippedFile, SkippedRow, Span
+from indexer.records import Chunk, FileRow, Int32Array, OutlineEntry, SkippedFile, SkippedRow, Span
 from indexer.words import joined, last_name
 
 if TYPE_CHECKING:
@@ -393,6 +393,14 @@ class StoreReader:
         with self._damage(), self._lock:
             yield from _chunk_keys(self.connection)
 
+    def missing_chunks(self, chunk_ids: Sequence[int]) -> list[MissingChunk]:
+        """The keys of these chunks, in the order given."""
+        found: dict[int, MissingChunk] = {}
+        for part in _parts(chunk_ids):
+            sql = f"SELECT chunk_id, embedding_key, n_tokens FROM chunks WHERE chunk_id IN ({_marks(part)})"
+            found |= {row[0]: MissingChunk(*row) for row in self.query(sql, part)}
+        return [found[chunk_id] for chunk_id in chunk_ids]
+
     def chunks_to_encode(self) -> list[MissingChunk]:
         """Every chunk, those of the files that were changed last first."""
         return [MissingChunk(*row) for row in self.query(_TO_ENCODE)]
@@ -410,6 +418,18 @@ class StoreReader:
     def file_text(self, path: str) -> str | None:
         """The indexed text of a file, or None."""
         return next((text for (text,) in self.query("SELECT text FROM files WHERE path = ?", (path,))), None)
+
+    def outline(self, prefix: str = "") -> tuple[OutlineEntry, ...]:
+        """Symbols and headings of a file, or of all files below a folder, in file order; all for none."""
+        # What lies below a folder sorts from "folder/" to before "folder0", and the index on path finds it.
+        where, values = ("path = ? OR (path > ? AND path < ?)", (prefix, prefix + "/", prefix + "0"))
+        rows = self.query(
+            "SELECT path, kind, name, spans.start_char, spans.end_char, spans.start_line, spans.end_line"
+            " FROM files JOIN chunks USING (file_id) JOIN spans USING (chunk_id)"
+            f" WHERE {where if prefix else 'true'} ORDER BY path, spans.start_char, span_id",
+            values if prefix else (),
+        )
+        return tuple(OutlineEntry(path, Span(*span)) for path, *span in rows)
 
     def skipped(self) -> dict[str, SkippedRow]:
         """Files that are not indexed, by path, with the stat figures they had."""

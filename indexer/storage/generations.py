@@ -11,21 +11,23 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
 from indexer.errors import CodesearchError, IndexCorruptError, StorageError
 from indexer.settings import STATE_FOLDER
-from indexer.storage.manifest import Manifest, read_manifest, write_manifest
+from indexer.storage.manifest import Manifest, read_manifest, state_folder, write_manifest
 from indexer.storage.seals import Seal, check_seals, seal_file
 
 DATABASE = "index.db"
 EMBEDDINGS = "embeddings"
+_OPEN_ATTEMPTS = 20
+"""A build may swap and remove a generation between reading the manifest and pinning what it names."""
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -197,3 +199,20 @@ class Pin:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self.close()
+
+
+_Opened = TypeVar("_Opened")
+
+
+def with_live(root: Path, opened: Callable[[Path, Manifest], _Opened]) -> _Opened:
+    """What is opened of the live generation; tried again where a build swaps it meanwhile."""
+    state = state_folder(root)
+    for attempt in range(_OPEN_ATTEMPTS):
+        manifest = read_manifest(state)
+        try:
+            return opened(root, manifest)
+        except (IndexCorruptError, OSError):
+            # A build may have swapped and removed the generation between the two reads.
+            if attempt == _OPEN_ATTEMPTS - 1 or read_manifest(state).generation == manifest.generation:
+                raise
+    raise AssertionError("unreachable")

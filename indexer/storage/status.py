@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +24,8 @@ class IndexStatus:
     branch: str
     n_files: int
     n_chunks: int
+    n_encoded: int
+    """Chunks that have vectors; words alone find the others."""
     n_spans: int
     n_tokens: int
     n_rows: int
@@ -48,6 +52,7 @@ def read_status(
     manifest: Manifest,
     store: StoreReader,
     *,
+    n_encoded: int,
     n_rows: int,
     n_bytes_on_disk: int,
     stale: StaleFiles,
@@ -79,6 +84,7 @@ def read_status(
         n_chunks=facts.n_chunks,
         n_spans=facts.n_spans,
         n_tokens=facts.n_tokens,
+        n_encoded=n_encoded,
         n_rows=n_rows,
         n_bytes_on_disk=n_bytes_on_disk,
         built_at=facts.built_at_ns / 1e9,
@@ -90,3 +96,13 @@ def read_status(
         n_redacted=facts.n_redacted,
         covers_secrets=not settings.walk.include_secrets,
     )
+
+
+def n_bytes_below(state: Path) -> int:
+    """Bytes of all files below a state folder; a build may remove some meanwhile."""
+    n_bytes = 0
+    for folder, _, names in os.walk(state):
+        for name in names:
+            with suppress(FileNotFoundError):
+                n_bytes += Path(folder, name).lstat().st_size
+    return n_bytes

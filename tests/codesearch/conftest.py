@@ -105,7 +105,7 @@ class FakeSearcher:
                 at += len(line) + 1
         return tuple(sorted(found.values(), key=lambda hit: (-hit.score, hit.chunk_id, hit.start_char)))
 
-    def similar(self, path: str, line: int | None, k: int = 10) -> SearchResult:
+    def similar(self, path: str, line: int | None, k: int = 10, encode_seconds: float = 0.0) -> SearchResult:
         if path not in self.files:
             raise InputError(f"{path} is not in the index.")
         return self.search(SearchRequest(query="def", k=k))
@@ -151,6 +151,10 @@ class FakeSearcher:
         )
 
     @property
+    def n_encoded(self) -> int:
+        return len(self.files)
+
+    @property
     def n_skipped(self) -> int:
         return len(self.status().skipped)
 
@@ -162,6 +166,7 @@ class FakeSearcher:
             branch="main",
             n_files=len(self.files),
             n_chunks=len(self.files),
+            n_encoded=len(self.files),
             n_spans=sum(len(self.spans(path)) for path in self.files),
             n_tokens=1234,
             n_rows=1000,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from indexer.storage.manifest import read_manifest, write_manifest
 
 
@@ -21,13 +23,37 @@ def test_a_file_where_a_folder_is_meant(run, one_sentence, repository):
 
 
 def test_no_index_yet(run, one_sentence, tmp_path, monkeypatch):
-    message = one_sentence(run("search", "x", tmp_path))
+    message = one_sentence(run("search", "x", tmp_path, "--no-build"))
     assert (
         message
         == f"There is no index in {tmp_path} or above it; build one with `codesearch index {tmp_path}`."
     )
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODESEARCH_BUILD", "no")
     assert one_sentence(run("search", "x")).endswith("build one with `codesearch index .`.")
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_home_folder_is_indexed_only_when_it_is_asked_for(run, one_sentence, tmp_path, monkeypatch, inside):
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" if inside else tmp_path
+    assert "There is no index" in one_sentence(run("search", "x", folder))
+    assert not list(tmp_path.rglob(".codesearch"))
+
+
+def test_a_folder_without_an_index_answers_at_once(run, tmp_path):
+    (tmp_path / "lamp.py").write_text("def ignite_lamp():\n    return 'it burns'\n")
+    (tmp_path / "clock.py").write_text("def strike(hour):\n    return ['dong'] * hour\n")
+    result = run("search", "ignite the lamp", tmp_path, "-k", 1)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("lamp.py:1-2  ignite_lamp")
+    assert result.stderr.startswith("Indexed the words of 2 files in ")
+    assert "1 of 2 chunks have no vectors yet" in result.stderr
+    again = run("search", "strike", tmp_path, "-k", 1)
+    assert again.stdout.startswith("clock.py")
+    assert "Indexed" not in again.stderr
+    assert "chunks have no vectors" not in again.stderr
 
 
 def test_an_index_of_another_schema(run, one_sentence, copied):

@@ -95,7 +95,8 @@ def test_a_changed_file_is_brought_up_to_date_first(run, copied):
     (copied / "retry.py").write_text("def forget_all_cookies():\n    return None\n")
     result = run("search", "forget cookies", copied, "-k", 1)
     assert result.stdout.startswith("retry.py:1-2  forget_all_cookies")
-    assert result.stderr.startswith("Brought the index up to date (1 chunks encoded")
+    assert result.stderr.startswith("Brought the index up to date in ")
+    assert "no vectors" not in result.stderr  # the search named it, and it was encoded
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out of luck"), OSError("no space")])

@@ -57,7 +57,7 @@ FINDINGS = Findings(
         kinds=("method",),
     ),
     passages=(PASSAGE, PLAIN),
-    index=IndexState("0123abcd", 3, 4, changed=("a.py",), added=(), deleted=("b.py", "c.py"), n_skipped=2),
+    index=IndexState("0123abcd", 3, 4, 4, changed=("a.py",), added=(), deleted=("b.py", "c.py"), n_skipped=2),
     tokenizer="codesearch-edge",
     budget_tokens=500,
     omitted=(Omitted("src/old.py", 1, 9, "old", 0.05, "budget"),),
@@ -81,7 +81,7 @@ def test_json_has_these_keys_and_no_others():
     assert " ".join(value) == (
         "schema query query_used mode filters budget_tokens tokenizer n_tokens index passages omitted notes"
     )
-    assert set(value["index"]) == {"commit", "files", "chunks", "stale", "skipped"}
+    assert set(value["index"]) == {"commit", "files", "chunks", "encoded", "stale", "skipped"}
     assert " ".join(value["passages"][0]) == (
         "path start_line end_line symbol kind language score n_tokens stale omitted_lines text evidence"
     )

@@ -13,6 +13,7 @@ def test_text(shapes):
     assert lines[2].endswith("at 0123456789ab (main)")
     assert lines[3:] == [
         "files      3 in 3 chunks, 6 symbols",
+        "vectors    all chunks",
         "tokens     1,234, 1,000 rows, 2.5 MB on disk",
         "languages  python 3",
         "skipped    1: binary 1 (--skipped lists them)",

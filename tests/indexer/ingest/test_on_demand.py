@@ -1,0 +1,91 @@
+"""Chunks that a search names get their vectors then: once, for all, without waiting for a writer."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.build import build
+from indexer.disk.write_lock import write_lock
+from indexer.records import Mode, SearchRequest
+from indexer.search import Searcher
+from indexer.settings import STATE_FOLDER, BuildSettings
+
+pytestmark = pytest.mark.usefixtures("one_encoder")
+
+FILES = {
+    "lamp.py": "class Lamp:\n    def ignite(self):\n        return 'the lamp burns'\n",
+    "clock.py": "def strike(hour):\n    return ['dong'] * hour\n",
+    "horn.py": "def sound(fog):\n    return 'a long note' if fog else ''\n",
+}
+QUERY = "ignite the lamp"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    root = tmp_path / "tree"
+    root.mkdir()
+    for path, text in FILES.items():
+        (root / path).write_text(text)
+    build(root, BuildSettings(), encode=False)
+    return root
+
+
+def ask(searcher, query=QUERY, mode=Mode.HYBRID, seconds=60.0):
+    return searcher.search(SearchRequest(query, mode=mode, encode_seconds=seconds))
+
+
+def test_what_words_name_is_encoded_and_ranked_by_its_vectors(tree):
+    with Searcher.open(tree) as searcher:
+        assert searcher.n_encoded == 0
+        result = ask(searcher)
+        best = searcher.explain(result, result.hits[0])
+        assert (searcher.n_encoded, result.missing.n_chunks) == (1, 2)
+        assert searcher.chunk(best.chunk_id).path == "lamp.py"
+        assert best.scores.colbert > 0.5
+        assert {match.code_word for match in best.matches} >= {"ignite", "Lamp"}
+        assert result.missing.tokens_per_second > 0
+
+
+@pytest.mark.parametrize("mode", [Mode.COLBERT, Mode.SINGLE])
+def test_words_name_the_candidates_of_vectors_too(tree, mode):
+    with Searcher.open(tree) as searcher:
+        (best,) = ask(searcher, mode=mode).hits
+        assert searcher.chunk(best.chunk_id).path == "lamp.py"
+
+
+def test_without_time_words_alone_rank(tree):
+    with Searcher.open(tree) as searcher:
+        result = ask(searcher, seconds=0.0)
+        assert searcher.n_encoded == 0
+        assert searcher.chunk(result.hits[0].chunk_id).path == "lamp.py"
+        assert result.hits[0].scores.colbert is None
+
+
+def test_nothing_is_encoded_twice_by_other_searches_or_builds(tree, monkeypatch):
+    with Searcher.open(tree) as searcher:
+        first = ask(searcher)
+    monkeypatch.setattr("indexer.ingest.embed.load_encoder", None)  # whoever loads the model now fails
+    with Searcher.open(tree) as searcher:
+        again = ask(searcher)
+        assert searcher.n_encoded == 1
+        assert again.hits == first.hits
+    monkeypatch.undo()
+    assert build(tree, BuildSettings()).n_encoded_chunks == 2
+
+
+def test_a_search_does_not_wait_for_a_writer(tree):
+    with write_lock(tree / STATE_FOLDER), Searcher.open(tree) as searcher:
+        result = ask(searcher)
+        assert searcher.n_encoded == 1
+        assert result.hits[0].scores.colbert > 0.5
+        assert ask(searcher).hits == result.hits
+    assert build(tree, BuildSettings()).n_encoded_chunks == 3
+
+
+def test_answers_are_those_of_the_whole_index_for_what_words_name(tree):
+    with Searcher.open(tree) as searcher:
+        before = ask(searcher, "lamp clock horn strike sound ignite")
+        assert before.missing is None
+    build(tree, BuildSettings())
+    with Searcher.open(tree) as searcher:
+        assert ask(searcher, "lamp clock horn strike sound ignite").hits == before.hits
