@@ -232,7 +232,6 @@ class CodeIndex:
         tokenizer: Tokenizer = None,
         seen: Seen | None = None,
         offset: int = 0,
-        encode_seconds: float = DEFAULT_ENCODE_SECONDS,
     ) -> Findings:
         """Code like the symbol at `line` of an indexed file, or like the whole file without a line.
 
@@ -248,7 +247,7 @@ class CodeIndex:
             searcher = self._engine
 
             def ask(n_hits: int) -> SearchResult:
-                return searcher.similar(where, line, n_hits, encode_seconds)
+                return searcher.similar(where, line, n_hits, request.encode_seconds)
 
             question = Question(request, searcher, self.state(), ask=ask, seen=seen)
             return answering.find(question, counter, budget_tokens, check_offset(offset))

@@ -10,7 +10,8 @@ from codesearch.choices import CONTEXT_FORMATS
 from codesearch.cli.console import put, say
 from codesearch.cli.options import (
     budget_options,
-    build_options,
+    build_option,
+    encode_option,
     filter_options,
     open_index,
     refresh_option,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 @budget_options
 @click.option("--format", "form", type=click.Choice(CONTEXT_FORMATS), default="text", show_default=True)
 @seen_option
-@build_options
+@encode_option
+@build_option
 @refresh_option
 @click.pass_context
 def context_command(

@@ -74,13 +74,17 @@ def refresh_option(command: Command) -> Command:
     )(command)
 
 
-def build_options(command: Command) -> Command:
-    """--build/--no-build, --encode-seconds."""
-    command = click.option(
+def build_option(command: Command) -> Command:
+    """--build/--no-build."""
+    return click.option(
         "--build/--no-build",
         default=None,
         help="Make an index of words first where there is none; by default yes.",
     )(command)
+
+
+def encode_option(command: Command) -> Command:
+    """--encode-seconds."""
     return click.option(
         "--encode-seconds",
         type=float,

@@ -12,7 +12,8 @@ from codesearch.choices import SEARCH_FORMATS
 from codesearch.cli.console import put, say
 from codesearch.cli.options import (
     budget_options,
-    build_options,
+    build_option,
+    encode_option,
     filter_options,
     offset_option,
     open_index,
@@ -48,7 +49,8 @@ def read_query(query: str) -> str:
 @budget_options
 @_format_option
 @seen_option
-@build_options
+@encode_option
+@build_option
 @refresh_option
 @click.pass_context
 def search_command(
@@ -96,7 +98,7 @@ def search_command(
 @budget_options
 @_format_option
 @seen_option
-@build_options
+@build_option
 @refresh_option
 @click.pass_context
 def similar_command(
@@ -111,7 +113,6 @@ def similar_command(
     seen_file: str | None,
     refresh: bool | None,
     build: bool | None,
-    encode_seconds: float | None,
 ) -> None:
     """Find code like the symbol at LINE of FILE, or like all of FILE."""
     from codesearch.request import check_k
@@ -121,7 +122,6 @@ def similar_command(
     flags = {
         "k": None if k is None else check_k(k),
         "tokenizer": tokenizer,
-        "encode_seconds": encode_seconds,
     }
     if not expand_user(file).exists():
         build = False  # there is nothing to be made an index for
@@ -135,7 +135,6 @@ def similar_command(
             tokenizer=opened.config["tokenizer"],
             seen=seen,
             offset=offset,
-            encode_seconds=opened.config["encode_seconds"],
         )
     context.exit(show(findings, form))
 
@@ -146,7 +145,8 @@ def similar_command(
 @_k_option
 @filter_options
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
-@build_options
+@encode_option
+@build_option
 @refresh_option
 @click.pass_context
 def files_command(
