@@ -100,8 +100,13 @@ def _summary(report: BuildReport) -> str:
     else:
         done = "Nothing had to be encoded"
     skipped = "; `codesearch status --skipped` lists the reasons" if report.n_skipped else ""
+
+    def counted(count: int, one: str, many: str) -> str:
+        return f"{count:,} {one if count == 1 else many}"
+
     return (
-        f"Indexed {report.n_files:,} files, {report.n_spans:,} symbols, {report.n_tokens:,} tokens"
-        f" in {report.elapsed_seconds:.1f} s; skipped {report.n_skipped:,} files{skipped}.\n"
+        f"Indexed {counted(report.n_files, 'file', 'files')}, {counted(report.n_spans, 'symbol', 'symbols')},"
+        f" {counted(report.n_tokens, 'token', 'tokens')} in {report.elapsed_seconds:.1f} s;"
+        f" skipped {counted(report.n_skipped, 'file or folder', 'files and folders')}{skipped}.\n"
         f"{done}; peak memory {size_words(report.peak_memory_bytes)}.\n"
     )

@@ -111,7 +111,16 @@ def _counts(files: Sequence[SkippedFile]) -> str:
     if not files:
         return "none"
     reasons = Counter(file.reason for file in files)
-    return f"{len(files):,}: " + ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+    return f"{entries_words([file.path for file in files])}: " + ", ".join(
+        f"{reason} {count:,}" for reason, count in reasons.most_common()
+    )
+
+
+def entries_words(paths: Sequence[str]) -> str:
+    """`3 files`, `1 folder and 1 file`: a skipped folder is one entry, whatever it holds."""
+    n_folders = sum(path.endswith("/") for path in paths)
+    counts = ((n_folders, "folder"), (len(paths) - n_folders, "file"))
+    return " and ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
 
 
 def _redacted_words(status: IndexStatus) -> str:

@@ -7,12 +7,13 @@ one place that converts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from indexer.languages import LANGUAGES
+from indexer.reading.code_blocks import COMPONENTS, CodeBlock, alone, cell_blocks, script_blocks
 from indexer.reading.grammar_process import GrammarError, find_symbols
 from indexer.reading.markup_headings import STYLES
 from indexer.records import Int64Array, ParsedFile, SourceFile, Span
@@ -42,12 +43,42 @@ def parse(source: SourceFile, seconds: float) -> ParsedFile:
     language = LANGUAGES[source.language]
     if language.headings:
         return ParsedFile(tuple(_sections(source.text, language.headings)))
+    if source.language in COMPONENTS:
+        return _parse_blocks(source.text, list(script_blocks(source.text, source.language)), seconds)
     if not language.grammar:
         return ParsedFile(())
     try:
         return ParsedFile(tuple(_symbol_spans(source.text, language.grammar, seconds)))
     except GrammarError as error:
         return ParsedFile((), f"parsing as {source.language} {error}; indexed as text")
+
+
+def parse_cells(text: str, parsed: ParsedFile, seconds: float) -> ParsedFile:
+    """Add the symbols of a notebook's code cells to its sections and cells."""
+    found = _parse_blocks(text, list(cell_blocks(text, parsed.spans)), seconds, is_notebook=True)
+    problem = "; ".join(part for part in (parsed.problem, found.problem) if part)
+    return ParsedFile(_in_order([*parsed.spans, *found.spans]), problem)
+
+
+def _parse_blocks(
+    text: str, blocks: Sequence[CodeBlock], seconds: float, *, is_notebook: bool = False
+) -> ParsedFile:
+    spans: list[Span] = []
+    for language in sorted({block.language for block in blocks}):
+        grammar = LANGUAGES[language].grammar
+        own = [block for block in blocks if block.language == language]
+        try:
+            found = (
+                _symbol_spans(alone(text, own, is_notebook=is_notebook), grammar, seconds) if grammar else ()
+            )
+            spans += found
+        except GrammarError as error:
+            return ParsedFile((), f"parsing its {language} {error}; indexed as text")
+    return ParsedFile(_in_order(spans))
+
+
+def _in_order(spans: Sequence[Span]) -> tuple[Span, ...]:
+    return tuple(sorted(spans, key=lambda span: (span.start_char, -span.end_char)))
 
 
 # --- symbols ---------------------------------------------------------------------------------

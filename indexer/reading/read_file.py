@@ -14,7 +14,7 @@ from pathlib import Path
 
 from indexer.disk.contained import NotRegularError, read_regular
 from indexer.reading.documents import DocumentError, Reader, read_document, reader_for
-from indexer.reading.parse import parse
+from indexer.reading.parse import parse, parse_cells
 from indexer.reading.redact import cover, redact
 from indexer.reading.source_file import encodings_of, pointer_skip, read_source
 from indexer.records import FoundFile, ParsedFile, SkippedFile, SourceFile
@@ -50,8 +50,10 @@ def _read(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | S
     reader = reader_for(found.path)
     if reader is not None:
         document = _read_document(root, found, reader, settings.walk)
+        if isinstance(document, ReadFile):
+            return _with_cells(_covered(document, settings), settings)
         if document is not None:
-            return _covered(document, settings)
+            return document
     source = read_source(root, found, settings.walk)
     if isinstance(source, SkippedFile):
         return source
@@ -61,9 +63,18 @@ def _read(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | S
     return ReadFile(redacted.source, parse(redacted.source, settings.parse_seconds), len(redacted.secrets))
 
 
-def _covered(document: ReadFile | SkippedFile, settings: BuildSettings) -> ReadFile | SkippedFile:
+def _with_cells(document: ReadFile, settings: BuildSettings) -> ReadFile:
+    """A notebook with the symbols of its code."""
+    if document.source.language != "notebook":
+        return document
+    return replace(
+        document, parsed=parse_cells(document.source.text, document.parsed, settings.parse_seconds)
+    )
+
+
+def _covered(document: ReadFile, settings: BuildSettings) -> ReadFile:
     """The document with its credentials covered, where that is wanted."""
-    if isinstance(document, SkippedFile) or settings.walk.include_secrets:
+    if settings.walk.include_secrets:
         return document
     redacted = redact(document.source)
     if not redacted.secrets:

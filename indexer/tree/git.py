@@ -20,18 +20,51 @@ class GitFile:
 
 
 _WORKTREE = re.compile(r"gitdir: (.+)/\.git/worktrees/[^/\n]+\s*")
+_BARE_WORKTREE = re.compile(r"gitdir: (.+?)/worktrees/[^/\n]+\n?")
+_MAX_MARK_BYTES = 4096
+_MAX_CHECKOUTS = 1000
 
 
 def worktree_owner(git_dir: Path) -> Path | None:
     """Return the repository whose second checkout (`git worktree`) the file `.git` marks, or None."""
-    try:
-        if not git_dir.is_file() or git_dir.is_symlink() or git_dir.stat().st_size > 4096:
-            return None
-        marked = _WORKTREE.fullmatch(git_dir.read_text("utf-8", "surrogateescape"))
-    except OSError:
-        return None
+    marked = _WORKTREE.fullmatch(_small_text(git_dir))
     owner = None if marked is None else (git_dir.parent / marked[1]).resolve()
     return owner if owner is not None and (owner / ".git").exists() else None
+
+
+def checkout_beside(git_file: Path, root: Path) -> Path | None:
+    """Another checkout in `root` that speaks for the one which the file `.git` marks; None: this one does.
+
+    Of a bare repository's checkouts it is the one that has the repository's own branch, else the first by
+    its path.
+    """
+    marked = _BARE_WORKTREE.fullmatch(_small_text(git_file))
+    if marked is None:
+        return None
+    bare = (git_file.parent / marked[1]).resolve()
+    try:
+        marks = sorted((bare / "worktrees").iterdir())[:_MAX_CHECKOUTS]
+    except OSError:
+        return None
+    branch = _small_text(bare / "HEAD")
+    found = []
+    for mark in marks:
+        path = Path(_small_text(mark / "gitdir").strip()).parent
+        path = (mark / path).resolve()
+        if path.is_relative_to(root) and path != root and path.is_dir():
+            found.append((_small_text(mark / "HEAD") != branch, path))
+    first = min(found, default=None)
+    return None if first is None or first[1] == git_file.parent.resolve() else first[1]
+
+
+def _small_text(path: Path) -> str:
+    """What is in a small regular file; empty where there is none."""
+    try:
+        if not path.is_file() or path.is_symlink() or path.stat().st_size > _MAX_MARK_BYTES:
+            return ""
+        return path.read_text("utf-8", "surrogateescape")
+    except OSError:
+        return ""
 
 
 def list_files(folder: Path, repository: Repository) -> list[GitFile]:

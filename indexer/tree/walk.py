@@ -21,7 +21,7 @@ from indexer import path_roles
 from indexer.disk.contained import read_regular
 from indexer.records import FoundFile, SkippedFile
 from indexer.settings import STATE_FOLDER, WalkSettings
-from indexer.tree.git import GitFile, is_ignored, list_files, worktree_owner
+from indexer.tree.git import GitFile, checkout_beside, is_ignored, list_files, worktree_owner
 from indexer.tree.git_runner import GitError, find_repository
 from indexer.tree.ignore_rules import IgnoreRules
 from indexer.tree.skips import max_bytes, too_large
@@ -94,6 +94,12 @@ class _Walk:
         owner = worktree_owner(folder / ".git")
         if owner is not None and (self.is_git or owner.is_relative_to(self.root.resolve())):
             self.entries.append(SkippedFile(path + "/", "worktree", "another checkout of a repository"))
+            return
+        other = None if owner is not None else checkout_beside(folder / ".git", self.root.resolve())
+        if other is not None:
+            shown = _printable(other.relative_to(self.root.resolve()).as_posix())
+            detail = f"another checkout of the repository that {shown} is a checkout of"
+            self.entries.append(SkippedFile(path + "/", "worktree", detail))
             return
         if self.of_folder(path, is_tracked) not in (_OPEN, _FORCED):
             return

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from codesearch.render.status import size_words, skipped_text, status_json, status_text
+from codesearch.render.status import entries_words, size_words, skipped_text, status_json, status_text
 from indexer.records import StaleFiles
 
 
@@ -16,7 +16,7 @@ def test_text(shapes):
         "vectors    all chunks",
         "tokens     1,234, 1,000 rows, 2.5 MB on disk",
         "languages  python 3",
-        "skipped    1: binary 1 (--skipped lists them)",
+        "skipped    1 file: binary 1 (--skipped lists them)",
         "problems   none",
         "redacted   nothing that looks like a credential",
         "stale      no",
@@ -56,3 +56,9 @@ def test_sizes():
         "3.0 GB",
         "10000.0 GB",
     ]
+
+
+def test_a_skipped_folder_is_a_folder_and_one_is_no_plural():
+    assert entries_words(["vendor/"]) == "1 folder"
+    assert entries_words(["a.py", "vendor/", "x/y/"]) == "2 folders and 1 file"
+    assert entries_words(["a.py", "b.py"]) == "2 files"

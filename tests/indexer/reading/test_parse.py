@@ -97,6 +97,42 @@ def test_the_other_languages_are_text_without_a_complaint(language: str) -> None
     assert spans('{"def f()": 1}\n', language) == ()
 
 
+VUE = """\
+<template>
+  <p>function not() {}</p>
+</template>
+<script lang="ts">
+export interface Größe { a: number }
+</script>
+<script setup lang="ts">
+// Adds.
+function add(a: number) { return a }
+</script>
+"""
+
+
+def test_the_scripts_of_components_have_symbols_where_they_stand() -> None:
+    found = spans(VUE, "vue")
+    assert [(span.kind, span.name, span.start_line, span.end_line) for span in found] == [
+        ("interface", "Größe", 5, 5),
+        ("function", "add", 8, 9),
+    ]
+    assert VUE[found[1].start_char : found[1].end_char].startswith("// Adds.\nfunction add")
+    assert_sound(VUE, found)
+    svelte = (
+        "<!-- <script>function no() {}</script> -->\n<script>\nfunction go() {}\n</script>\n<h1>{go}</h1>\n"
+    )
+    assert names(svelte, "svelte") == ["go"]
+    astro = "---\nconst f = (x: number) => x;\n---\n<A/>\n<script>\nfunction h(): void {}\n</script>\n"
+    assert names(astro, "astro") == ["f", "h"]
+    assert spans('<script type="application/json">{"a": 1}</script>\n', "vue") == ()
+
+
+def test_type_aliases_of_python_are_symbols() -> None:
+    text = "type Json = dict[str, int]\ntype Pair[T] = tuple[T, T]\n"
+    assert [(span.kind, span.name) for span in spans(text)] == [("type", "Json"), ("type", "Pair")]
+
+
 # --- what belongs to a symbol ----------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,31 @@ def test_what_was_not_fetched_is_said_to_be(tmp_path: Path, name: str) -> None:
 
 def test_a_text_about_pointers_is_a_text(tmp_path: Path) -> None:
     assert isinstance(read(tmp_path, "lfs.md", f"# Pointers\n\n{LFS}"), ReadFile)
+
+
+def test_code_cells_of_a_notebook_have_symbols(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": "# Tides\n\n    def no(): pass\n"},
+        {
+            "cell_type": "code",
+            "source": "%matplotlib inline\n!pip i x\ndef high(tide):\n    return tide\n",
+        },
+        {"cell_type": "code", "source": "class Harbour:\n    def name(self): ...\n"},
+    ]
+    metadata = {"language_info": {"name": "python"}}
+    content = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
+    notebook = read(tmp_path, "tides.ipynb", content)
+    assert isinstance(notebook, ReadFile)
+    assert notebook.parsed.problem == ""
+    found = [(span.kind, span.name) for span in notebook.parsed.spans]
+    assert found == [
+        ("section", "Tides"),
+        ("cell", "cell 1 (markdown)"),
+        ("cell", "cell 2 (code)"),
+        ("function", "high"),
+        ("cell", "cell 3 (code)"),
+        ("class", "Harbour"),
+        ("method", "Harbour.name"),
+    ]
+    lines = notebook.source.text.split("\n")
+    assert all(span.name.split(".")[-1] in lines[span.start_line - 1] for span in notebook.parsed.spans[-2:])

@@ -262,3 +262,29 @@ def test_dependency_folders_are_skipped_unless_git_tracks_them(tree: Path) -> No
     assert found(tree) == ["a.py", "node_modules/x/index.js", "vendor/v.go", "venv/notes.py"]
     without = WalkSettings(include_vendored=False)
     assert found(tree, without) == ["a.py", "venv/notes.py"]
+
+
+def test_of_a_bare_repository_one_checkout_is_indexed(tree: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    git(source, "init", "-q", "-b", "trunk")
+    put(source, "a.py")
+    git(source, "add", ".")
+    git(source, "commit", "-q", "-m", "one")
+    git(tree, "clone", "-q", "--bare", str(source), ".bare")
+    put(tree, ".git", text="gitdir: ./.bare\n")
+    for branch in ("alpha", "trunk", "zeta"):
+        git(
+            tree,
+            "worktree",
+            "add",
+            "-q",
+            "-B" if branch != "trunk" else "-f",
+            *([branch] * (branch != "trunk")),
+            branch,
+        )
+    assert found(tree) == ["trunk/a.py"]
+    assert skipped(tree) == {".bare/": "hidden", "alpha/": "worktree", "zeta/": "worktree"}
+    assert found(tree / "zeta") == ["a.py"]
+    shutil.rmtree(tree / "trunk")
+    assert found(tree) == ["alpha/a.py"]
