@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from indexer.errors import (
     IndexCorruptError,
     IndexMismatchError,
     IndexMissingError,
+    StorageError,
 )
 from indexer.models.checkpoint import open_checkpoint
 from indexer.records import ProgressCallback
@@ -81,6 +82,7 @@ class _Examination:
 
     root: Path
     state: Path
+    may_write: bool = True
     findings: list[Finding] = field(default_factory=list)
 
     def run(self) -> Diagnosis:
@@ -89,7 +91,7 @@ class _Examination:
             self.note(DAMAGE, f"{link.relative_to(self.root)} is a link, pipe or device")
             return self.diagnosis()
         # First, because it takes what a killed build wrote ahead into the database that is read below.
-        of_embeddings = check_embeddings(self.state / EMBEDDINGS)
+        of_embeddings = check_embeddings(self.state / EMBEDDINGS, may_write=self.may_write)
         manifest = self.manifest()
         if manifest is not None:
             self.generation(manifest)
@@ -196,7 +198,8 @@ def find_index(folder: Path) -> Path:
 def examine(root: Path) -> Diagnosis:
     """Check every byte of a tree's index.
 
-    Raises IndexMissingError where there is none, IndexBusyError while a build writes it.
+    Where nothing may be written no build can run either: no lock is needed, and nothing is made. Raises
+    IndexMissingError where there is no index, IndexBusyError while a build writes it.
     """
     root = root.resolve()
     state = state_folder(root)
@@ -206,7 +209,11 @@ def examine(root: Path) -> Diagnosis:
         raise IndexMissingError(f"There is no index in {root}; build one with `codesearch index {root}`.")
     if find_link(state) is not None:  # the lock may be one
         return _Examination(root, state).run()
-    with write_lock(state):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(write_lock(state))
+        except StorageError:
+            return _Examination(root, state, may_write=False).run()
         return _Examination(root, state).run()
 
 

@@ -8,8 +8,8 @@ documents = retriever.invoke("how are routes registered")
 
 from __future__ import annotations
 
+from codesearch.adapters.metadata import flat_metadata
 from codesearch.api import CodeIndex
-from codesearch.render.passages import passage_dict
 from indexer.errors import MissingExtraError
 from indexer.records import Passage
 from indexer.settings import DEFAULT_K, DEFAULT_MODE
@@ -28,8 +28,8 @@ except ImportError as error:
 class CodesearchRetriever(BaseRetriever):
     """The passages of `CodeIndex.search` as LangChain documents, best first.
 
-    A document's text is the passage's; its metadata is the passage of the JSON schema without the text
-    (see `codesearch.render.passages`), and `source` is `path:start-end`.
+    A document's text is the passage's; its metadata is all else of it in scalars, as vector stores take it
+    (see `codesearch.adapters.metadata`), and `source` is `path:start-end`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -62,7 +62,7 @@ class CodesearchRetriever(BaseRetriever):
 
 
 def _document(passage: Passage) -> Document:
-    metadata = passage_dict(passage)
-    text = metadata.pop("text")
     source = f"{passage.path}:{passage.start_line}-{passage.end_line}"
-    return Document(id=source, page_content=text, metadata={**metadata, "source": source})
+    return Document(
+        id=source, page_content=passage.text, metadata={**flat_metadata(passage), "source": source}
+    )

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Unpack
 
+from codesearch.adapters.metadata import flat_metadata
 from codesearch.api import CodeIndex
-from codesearch.render.passages import passage_dict
 from codesearch.request import Filtering, make_request
 from indexer.errors import MissingExtraError
 from indexer.records import Passage
@@ -62,14 +62,12 @@ _FOR_MODELS = {"path", "start_line", "end_line", "symbol"}
 
 
 def _node(passage: Passage) -> TextNode:
-    metadata = passage_dict(passage)
-    for name in ("score", "evidence"):
-        metadata.pop(name)
-    text = metadata.pop("text")
+    metadata = flat_metadata(passage)
+    metadata.pop("score")
     hidden = [name for name in metadata if name not in _FOR_MODELS]
     return TextNode(
         id_=f"{passage.path}:{passage.start_line}-{passage.end_line}",
-        text=text,
+        text=passage.text,
         metadata=metadata,
         excluded_llm_metadata_keys=hidden,
         excluded_embed_metadata_keys=hidden,

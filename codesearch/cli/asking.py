@@ -10,7 +10,8 @@ import click
 
 from codesearch.choices import MODES
 from codesearch.cli.console import put, say
-from codesearch.cli.options import tokenizer_option
+from codesearch.cli.options import require_folder, tokenizer_option
+from codesearch.cli.questions import QuestionCommand
 from codesearch.config import load_config
 from codesearch.render.sanitize import visible
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_MODE
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from codesearch.agents.ask import Conversation, Turn
 
 
-@click.command("ask", short_help="Answer a question with a chat model, citations checked.")
+@click.command(
+    "ask", cls=QuestionCommand, short_help="Answer a question with a chat model, citations checked."
+)
 @click.argument("question", required=False)
 @click.argument("paths", nargs=-1)
 @click.option(
@@ -80,6 +83,8 @@ def ask_command(
     settings = chat_settings(
         config["chat_base_url"], config["chat_model"], config["chat_key"], silence_seconds=timeout
     )
+    for path in paths:
+        require_folder(path, asks=True)
     repositories = Repositories([Path(path) for path in paths or (".",)])
     conversation = Conversation(
         repositories,

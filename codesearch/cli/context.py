@@ -18,13 +18,16 @@ from codesearch.cli.options import (
     remembering,
     seen_option,
 )
+from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.searching import folder_of, read_query, split_place
 
 if TYPE_CHECKING:
     from codesearch.context import Context
 
 
-@click.command("context", short_help="Write cited passages for a prompt, within a token budget.")
+@click.command(
+    "context", cls=QuestionCommand, short_help="Write cited passages for a prompt, within a token budget."
+)
 @click.argument("query")
 @click.argument("path", required=False)
 @filter_options

@@ -26,6 +26,7 @@ from codesearch.cli.doctor import doctor_command
 from codesearch.cli.indexing import index_command
 from codesearch.cli.mcp import mcp_command
 from codesearch.cli.models import models_command
+from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.searching import files_command, search_command, similar_command
 from codesearch.cli.status import status_command
 from indexer.errors import BuildInterruptedError, CodesearchError
@@ -92,9 +93,12 @@ def _usage_error(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx else "codesearch"
     message = error.format_message().removesuffix(".")
     message += "" if message.endswith("?") else "."
-    takes_query = error.ctx is not None and any(p.name == "query" for p in error.ctx.command.params)
-    is_unquoted = takes_query and message.startswith("Got unexpected extra argument")
-    advice = "Quote queries of several words" if is_unquoted else f"`{command} --help` lists the options"
+    takes_query = error.ctx is not None and isinstance(error.ctx.command, QuestionCommand)
+    advice = f"`{command} --help` lists the options"
+    if takes_query and message.startswith("Got unexpected extra argument"):
+        advice = "Quote queries of several words"
+    elif takes_query and isinstance(error, click.NoSuchOption):
+        advice = f"Put `--` before a query that begins with a dash; {advice}"
     say(f"codesearch: {message} {advice}.")
     return FAILED
 

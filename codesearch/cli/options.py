@@ -171,7 +171,7 @@ def open_index(
     from codesearch.locate import find_root, is_too_wide
     from indexer.errors import IndexMissingError
 
-    folder = require_folder(path or ".")
+    folder = require_folder(path or ".", asks=True)
     flags = {**flags, "refresh": refresh, "build": build}
     try:
         root = find_root(path or ".")
@@ -190,8 +190,8 @@ def open_index(
     return Opened(index, config, "" if below == "." else below)
 
 
-def require_folder(path: str) -> Path:
-    """The path, if it is a folder. Raises InputError with one sentence."""
+def require_folder(path: str, *, asks: bool = False) -> Path:
+    """The path, if it is a folder; `asks` where a query stands before it. Raises InputError."""
     from indexer.errors import InputError
 
     folder = expand_user(path)
@@ -200,7 +200,11 @@ def require_folder(path: str) -> Path:
     except (OSError, ValueError):
         raise InputError(f"{path!r} cannot be a path.") from None
     if not exists:
-        raise InputError(f"There is no such folder: {path}.")
+        raise InputError(
+            f"There is no such folder: {path}. If it is a word of the query, put the whole query in quotes."
+            if asks
+            else f"There is no such folder: {path}."
+        )
     if not is_folder:
         raise InputError(
             f"{path} is a file; give the folder that holds it (`codesearch search --path` narrows an answer"

@@ -22,6 +22,7 @@ from codesearch.cli.options import (
     seen_option,
     show,
 )
+from codesearch.cli.questions import QuestionCommand
 from indexer.settings import DEFAULT_K
 
 _k_option = click.option(
@@ -40,7 +41,7 @@ def read_query(query: str) -> str:
     return sys.stdin.read() if query == "-" else query
 
 
-@click.command("search", short_help="Find the passages that answer a question.")
+@click.command("search", cls=QuestionCommand, short_help="Find the passages that answer a question.")
 @click.argument("query")
 @click.argument("path", required=False)
 @_k_option
@@ -139,7 +140,7 @@ def similar_command(
     context.exit(show(findings, form))
 
 
-@click.command("files", short_help="List the files that answer a question.")
+@click.command("files", cls=QuestionCommand, short_help="List the files that answer a question.")
 @click.argument("query")
 @click.argument("path", required=False)
 @_k_option

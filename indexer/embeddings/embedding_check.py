@@ -15,9 +15,12 @@ from indexer.embeddings.segment_files import COLUMNS, open_database, row_checksu
 from indexer.errors import IndexCorruptError
 
 
-def check_embeddings(folder: Path) -> list[str]:
-    """One sentence for each thing that is wrong; empty where every byte is as it was written."""
-    return _check(folder, repair=False)
+def check_embeddings(folder: Path, *, may_write: bool = True) -> list[str]:
+    """One sentence for each thing that is wrong; empty where every byte is as it was written.
+
+    Where it may not write, what a killed build wrote ahead is left out of account.
+    """
+    return _check(folder, repair=False, may_write=may_write)
 
 
 def repair_embeddings(folder: Path) -> list[str]:
@@ -25,11 +28,11 @@ def repair_embeddings(folder: Path) -> list[str]:
     return _check(folder, repair=True)
 
 
-def _check(folder: Path, *, repair: bool) -> list[str]:
+def _check(folder: Path, *, repair: bool, may_write: bool = True) -> list[str]:
     if not (folder / "embeddings.db").exists():
         return []
     try:
-        with closing(open_database(folder)) as db:
+        with closing(open_database(folder) if may_write else _as_it_is(folder)) as db:
             (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if state != "ok":
                 raise IndexCorruptError(state)
@@ -43,6 +46,11 @@ def _check(folder: Path, *, repair: bool) -> list[str]:
                 with suppress(FileNotFoundError):
                     (folder / name).unlink()
         return [f"embeddings.db is damaged ({error}), so that all vectors have to be computed again"]
+
+
+def _as_it_is(folder: Path) -> sqlite3.Connection:
+    uri = f"{(folder / 'embeddings.db').resolve().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(uri, uri=True)
 
 
 def _check_rows(db: sqlite3.Connection, repair: bool) -> list[str]:

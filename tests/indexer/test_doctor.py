@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import contextmanager
+
 import pytest
 
 from indexer import doctor
@@ -45,3 +48,21 @@ def test_without_a_key_an_index_is_not_called_damaged(indexed, tmp_path, monkeyp
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(StorageError, match="set XDG_STATE_HOME"):
         doctor.examine(indexed)
+
+
+def test_where_nothing_may_be_written_nothing_is(task_queue, tmp_path, monkeypatch):
+    root = tmp_path / "task_queue"
+    shutil.copytree(task_queue, root)
+
+    @contextmanager
+    def refused(state):
+        raise StorageError("read-only")
+        yield
+
+    monkeypatch.setattr(doctor, "write_lock", refused)
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    assert doctor.examine(root).is_sound
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+    segment = next((root / ".codesearch" / "embeddings").glob("*.rows*"))
+    segment.write_bytes(b"\xff" * 16 + segment.read_bytes()[16:])
+    assert not doctor.examine(root).is_sound

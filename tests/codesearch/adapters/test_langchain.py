@@ -15,6 +15,7 @@ def test_documents_are_the_passages(index):
     assert [d.metadata["source"] for d in documents] == ["shapes.py:6-26"]
     assert documents[0].metadata["symbol"] == "Circle.area"
     assert "text" not in documents[0].metadata
+    assert {type(value) for d in documents for value in d.metadata.values()} <= {str, int, float, bool}
 
 
 def test_filters_and_budget_are_passed_on(index, shapes):

@@ -41,3 +41,15 @@ def test_an_ascii_terminal_gets_escapes(python, repository):
     done = python("search", "server", repository, "-k", 1, variables={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "\\u2502" in done.stdout
+
+
+def test_a_query_may_begin_with_a_dash(run, repository, one_sentence):
+    assert run("search", "- handler is not registered", repository).exit_code == 0
+    assert run("files", "-Wall hides the handler", repository, "-k", 1).exit_code == 0
+    assert run("search", "--", "-handler", repository).exit_code == 0
+    assert "before a query that begins with a dash" in one_sentence(run("search", "-Wall", repository))
+
+
+def test_two_words_without_quotes(run, repository, one_sentence):
+    for command in ("search", "files", "context", "ask"):
+        assert "put the whole query in quotes" in one_sentence(run(command, "handler", "registered"))
