@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from codesearch.answers.answering import MOST_HITS, Question
 from codesearch.answers.budget import Filled, fill
 from codesearch.answers.counting import NamedCounter, remembering
-from codesearch.answers.drafts import CONTEXT_LIMITS, Draft
+from codesearch.answers.drafts import Draft
 from codesearch.answers.findings import Omitted
+from codesearch.answers.passage_limits import CONTEXT_LIMITS
 from codesearch.answers.passages import Drafts
 from codesearch.render.context_blocks import chat_messages, writers
 from indexer.records import Passage

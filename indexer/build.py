@@ -72,10 +72,10 @@ from indexer.storage.generations import (
     remove_others,
 )
 from indexer.storage.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
+from indexer.storage.mapped_tables import Tables, load_tables, make_tables, save_tables
 from indexer.storage.seals import Seal, seal_segment
 from indexer.storage.signing import require_key
 from indexer.storage.single_rows import build_single_index
-from indexer.storage.tables import Tables, load_tables, make_tables, save_tables
 from indexer.storage.token_rows import build_multi_index
 from indexer.tree.freshness import Changes, compare
 from indexer.tree.git_state import git_state

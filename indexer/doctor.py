@@ -45,8 +45,8 @@ from indexer.storage.generations import (
     remove_others,
 )
 from indexer.storage.manifest import Manifest, read_manifest, state_folder, write_manifest
+from indexer.storage.mapped_tables import load_tables
 from indexer.storage.seals import find_broken, find_broken_segment
-from indexer.storage.tables import load_tables
 
 DAMAGE, MODEL, ACCESS, LEFTOVER = "damage", "model", "access", "leftover"
 

@@ -56,9 +56,9 @@ from indexer.storage.facts import recorded_settings as settings_of
 from indexer.storage.full_text import counts, rarity
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin, with_live
 from indexer.storage.manifest import Manifest, state_folder
+from indexer.storage.mapped_tables import Tables, load_tables, with_vectors
 from indexer.storage.single_rows import SingleVectors
 from indexer.storage.status import IndexStatus, n_bytes_below, read_status
-from indexer.storage.tables import Tables, load_tables, with_vectors
 from indexer.storage.token_rows import MultiVectors
 from indexer.tree.freshness import find_stale, stale_among
 from indexer.vectors.cores import beside, one_blas_thread

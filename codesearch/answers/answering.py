@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from codesearch.answers.budget import fill
 from codesearch.answers.counting import NamedCounter, remembering
-from codesearch.answers.drafts import DEFAULT_LIMITS, Draft, PassageLimits, search_limits
+from codesearch.answers.drafts import Draft
 from codesearch.answers.explain import (
     NO_WORDS,
     explain_empty,
@@ -23,6 +23,7 @@ from codesearch.answers.explain import (
     used_note,
 )
 from codesearch.answers.findings import Findings, IndexState
+from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits, search_limits
 from codesearch.answers.passages import Drafts, draft_passages
 from codesearch.answers.seen import Seen
 from indexer.records import Mode, QueryUsed, SearchRequest

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from codesearch.answers.drafts import (
-    DEFAULT_LIMITS,
     Draft,
-    PassageLimits,
     content,
     joins,
     merge,
@@ -30,6 +28,7 @@ from codesearch.answers.drafts import (
 )
 from codesearch.answers.fileview import FileView, LineRange, SpanLines
 from codesearch.answers.findings import Omitted
+from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits
 from indexer.records import Chunk, Hit, Span
 
 

@@ -11,7 +11,7 @@ from indexer.ingest.prepare import PreparedFile
 from indexer.records import FileRow, FoundFile
 from indexer.storage.database import StoreWriter
 from indexer.storage.full_text import REGIONS, SYMBOLS, add_rows, region_rows, remove_rows, symbol_rows
-from indexer.storage.tables import REGION_BITS
+from indexer.storage.mapped_tables import REGION_BITS
 
 
 class Writer:

@@ -18,8 +18,8 @@ from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape
 from indexer.storage.database import StoreReader
 from indexer.storage.full_text import LexicalMatches, search_regions, search_symbols
+from indexer.storage.mapped_tables import REGION_BITS, Tables
 from indexer.storage.single_rows import SingleVectors
-from indexer.storage.tables import REGION_BITS, Tables
 from indexer.storage.token_rows import MultiVectors
 from indexer.vectors.codec import RowCodec, float16_to_float32
 from indexer.vectors.exact import run_maxima

@@ -18,7 +18,7 @@ from indexer.words import word_at
 
 if TYPE_CHECKING:
     from indexer.embeddings.embedding_store import SegmentReader
-    from indexer.storage.tables import Tables
+    from indexer.storage.mapped_tables import Tables
     from indexer.vectors.codec import RowCodec
 
 _WORD = re.compile(r"\w")

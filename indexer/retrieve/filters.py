@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from indexer.languages import is_code
 from indexer.records import Int64Array, SearchRequest
-from indexer.retrieve.expressions import compile_expression
+from indexer.retrieve.expressions import MATCH_SECONDS, compile_expression
 from indexer.retrieve.globs import PathGlobs
 from indexer.storage.database import StoreReader
-from indexer.storage.tables import Tables
-
-_REGEX_SECONDS = 2.0
+from indexer.storage.mapped_tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def _matching(pattern: str, store: StoreReader, tables: Tables, passing: NDArray
     The `regex` package is used because it bounds a match in time; `re` cannot.
     """
     compiled = compile_expression(pattern)
-    deadline = time.monotonic() + _REGEX_SECONDS
+    deadline = time.monotonic() + MATCH_SECONDS
     found = np.zeros(len(tables.regions), bool)
     wanted = tables.chunk_id[passing].tolist()
     try:

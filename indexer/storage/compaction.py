@@ -17,7 +17,7 @@ import numpy as np
 from indexer.embeddings.embedding_store import EmbeddingStore, NewEmbedding, RowLayout, SegmentReader
 from indexer.errors import StorageError
 from indexer.storage.generations import generation_folder, generation_names
-from indexer.storage.tables import load_tables
+from indexer.storage.mapped_tables import load_tables
 
 MIN_BYTES = 4_000_000
 """Less is not worth moving."""

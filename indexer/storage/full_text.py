@@ -109,7 +109,7 @@ def remove_rows(connection: sqlite3.Connection, table: str, rows: Sequence[Lexic
 
 
 def search_regions(query: Query, query_words: Sequence[str], limit: int) -> LexicalMatches:
-    """The best regions for any of the words, all with limit -1; ids as `tables.REGION_BITS` makes them."""
+    """The best regions for any of the words, all with limit -1; ids as `REGION_BITS` makes them."""
     return _search(query, REGIONS, query_words, REGION_WEIGHTS, (0.0, 0.0, 1.0), limit)
 
 

@@ -1,7 +1,7 @@
 """A generation's single vectors, in whichever structure was chosen for them: written, changed, opened.
 
 The one place that knows both kinds, so that `build.py` and `search.py` need not: exact rows in a .npy
-file, or FAISS. It decides nothing; `base.choose` does, by the number of rows or as a person forces it.
+file, or FAISS. It decides nothing; `choice.choose` does, by the number of rows or as a person forces it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from indexer.disk.mapped_arrays import map_array
 from indexer.errors import InputError
 from indexer.records import Int64Array
-from indexer.vectors.base import SingleIndex, VectorKind
+from indexer.vectors.base import SingleIndex
+from indexer.vectors.choice import VectorKind
 from indexer.vectors.exact import ExactIndex
 from indexer.vectors.faiss_index import FaissIndex, Pieces, build_faiss, update_faiss
 from indexer.vectors.index_files import (

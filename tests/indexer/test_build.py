@@ -30,7 +30,7 @@ from indexer.storage.database import StoreReader
 from indexer.storage.full_text import REGIONS, SYMBOLS
 from indexer.storage.generations import DATABASE, generation_folder, generation_names
 from indexer.storage.manifest import read_manifest, state_folder
-from indexer.storage.tables import load_tables
+from indexer.storage.mapped_tables import load_tables
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 

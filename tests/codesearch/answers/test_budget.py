@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from codesearch.answers.budget import fill
 from codesearch.answers.counting import counter_for
-from codesearch.answers.drafts import PassageLimits
 from codesearch.answers.lines import numbered_lines
+from codesearch.answers.passage_limits import PassageLimits
 from codesearch.answers.passages import draft_passages
 
 WORDS = counter_for(lambda text: len(text.split()) + text.count("\n"))

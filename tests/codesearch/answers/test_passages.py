@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesearch.answers.drafts import CONTEXT_LIMITS, PassageLimits, ranges_of, search_limits
+from codesearch.answers.drafts import ranges_of
 from codesearch.answers.lines import numbered_lines, split_lines
+from codesearch.answers.passage_limits import CONTEXT_LIMITS, PassageLimits, search_limits
 from codesearch.answers.passages import draft_passages
 from indexer.records import Chunk, ComponentScores, Hit, Span, WordMatch
 from indexer.search import OutlineEntry

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from indexer.chunking.regions import MAX_REGION_TOKENS, cut_regions
 from indexer.records import Chunk, Span, TokenizedChunk
-from indexer.storage.tables import REGION_BITS
+from indexer.storage.mapped_tables import REGION_BITS
 
 OFFSET = 50
 """Chunks in these tests begin at this character of their file."""

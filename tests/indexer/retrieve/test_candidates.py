@@ -22,8 +22,8 @@ from indexer.retrieve.query_shape import query_shape
 from indexer.search import Searcher
 from indexer.storage.database import ChunkKey
 from indexer.storage.full_text import LexicalMatches
+from indexer.storage.mapped_tables import REGION_BITS, Tables, make_tables
 from indexer.storage.single_rows import NearRows
-from indexer.storage.tables import REGION_BITS, Tables, make_tables
 from indexer.vectors.codec import row_codec
 
 DIM = 4

@@ -13,7 +13,7 @@ from indexer.retrieve import filters
 from indexer.retrieve.expressions import n_compiled_parts
 from indexer.retrieve.filters import make_masks
 from indexer.storage.database import ChunkKey, StoreReader, StoreWriter
-from indexer.storage.tables import make_tables
+from indexer.storage.mapped_tables import make_tables
 
 ROUTER = "import re\n\ndef add(path):\n    return 1\n\nclass Router:\n    def find(self):\n        pass\n"
 GUIDE = "# Guide\n\nHow to add a route.\n\n## Install\n\nRun it.\n"
@@ -152,7 +152,7 @@ def test_filters_hold_together(index):
 
 
 def test_a_runaway_expression_is_stopped_and_said_to_be(index, monkeypatch):
-    monkeypatch.setattr(filters, "_REGEX_SECONDS", 0.05)
+    monkeypatch.setattr(filters, "MATCH_SECONDS", 0.05)
     reader, tables = index
     text = "a" * 5000
     monkeypatch.setattr(

@@ -6,8 +6,8 @@ import pytest
 from indexer.embeddings.embedding_store import EmbeddingStore, NewEmbedding, RowLayout, SegmentReader
 from indexer.errors import IndexCorruptError
 from indexer.storage.database import ChunkKey
+from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
 from indexer.storage.single_rows import NearRows, SingleVectors, build_single_index
-from indexer.storage.tables import load_tables, make_tables, save_tables
 from indexer.vectors import faiss_index
 from indexer.vectors.codec import row_codec
 

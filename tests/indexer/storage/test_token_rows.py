@@ -19,7 +19,7 @@ from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import BuildSettings
 from indexer.storage.database import ChunkKey
-from indexer.storage.tables import load_tables, make_tables, save_tables
+from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
 from indexer.storage.token_rows import MultiVectors, build_multi_index
 from indexer.vectors.codec import row_codec
 

@@ -6,7 +6,7 @@ import pytest
 from indexer.embeddings.embedding_store import StoredEmbedding
 from indexer.errors import IndexCorruptError
 from indexer.storage.database import ChunkKey
-from indexer.storage.tables import load_tables, make_tables, save_tables
+from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
 
 NO_REGIONS = np.empty((0, 2), np.int32)
 
@@ -46,7 +46,7 @@ def test_chunks_asked_for_in_parts_give_the_same_tables(monkeypatch, n_at_once):
         asked.append(len(keys))
         return stored(keys)
 
-    monkeypatch.setattr("indexer.storage.tables._CHUNKS_AT_ONCE", n_at_once)
+    monkeypatch.setattr("indexer.storage.mapped_tables._CHUNKS_AT_ONCE", n_at_once)
     parts = make_tables(iter(KEYS), load)
     assert max(asked) == n_at_once
     assert sum(asked) == len(KEYS)
