@@ -162,7 +162,7 @@ def test_a_lost_segment_is_forgotten(tmp_path):
 
 def test_rows_beyond_a_segment_are_an_error_and_not_an_empty_answer(tmp_path):
     add(tmp_path, embedding("a"))
-    with pytest.raises(IndexCorruptError, match="shorter than the index says"):
+    with pytest.raises(IndexCorruptError, match="shorter than the index records"):
         SegmentReader(tmp_path, LAYOUT).rows(0, 3, 50)
 
 

@@ -218,7 +218,7 @@ def test_modules_that_are_not_supported(
 def test_a_dense_module_of_another_shape(folder: Path) -> None:
     with_modules(folder, MEAN, ("Dense", {"in_features": 32, "out_features": 8}))
     save_file({"linear.weight": np.zeros((8, 30), np.float32)}, folder / "2_Dense" / "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"shape \(8, 30\) where its config says \(8, 32\)"):
+    with pytest.raises(CheckpointError, match=r"shape \(8, 30\) where its config declares \(8, 32\)"):
         open_checkpoint(str(folder))
 
 

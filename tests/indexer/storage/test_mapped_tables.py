@@ -112,5 +112,5 @@ def test_tables_of_another_index_do_not_go_with_these(tmp_path, name):
     save_tables(tmp_path, make_tables(KEYS, stored))
     rows = np.load(tmp_path / f"{name}.npy")
     damage(tmp_path, name, rows[:-1])
-    with pytest.raises(IndexCorruptError, match="do not belong together"):
+    with pytest.raises(IndexCorruptError, match="do not match each other"):
         load_tables(tmp_path)
