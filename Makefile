@@ -1,10 +1,11 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint clean
 
-run: $(VENV)/ready  ## environment, index a sample repository, search it, print passages
+run: $(VENV)/base  ## environment, index a sample repository, search it, print passages
 	@rm -rf $(VENV)/sample && cp -r sample_repos/task_queue $(VENV)/sample
 	$(BIN)/codesearch index $(VENV)/sample
 	$(BIN)/codesearch search "what happens when a job keeps failing" $(VENV)/sample -k 2
@@ -13,15 +14,20 @@ run: $(VENV)/ready  ## environment, index a sample repository, search it, print 
 test: lint  ## everything CI runs
 	$(BIN)/python -m pytest -n 2
 
-lint: $(VENV)/ready
+lint: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+# What a user installs; nothing is compiled that is not imported.
+$(VENV)/base: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --no-compile -e .
+	@touch $@
+
+$(VENV)/test: $(VENV)/base
+	$(INSTALL) -e ".[test]"
 	@touch $@
 
 clean:

@@ -89,10 +89,11 @@ def _device(name: str) -> str:
         raise InputError(f"There is no device {name}; use auto, cpu, cuda or cuda:N.")
     if kind == "cpu":
         return "cpu"
-    has_torch = importlib.util.find_spec("torch") is not None
+    n_devices = n_cuda_devices()
+    has_torch = n_devices > 0 and importlib.util.find_spec("torch") is not None
     if kind == "auto":
-        return "cuda" if has_torch and n_cuda_devices() and _torch_sees_cuda() else "cpu"
-    if int(number or 0) >= n_cuda_devices():
+        return "cuda" if has_torch and _torch_sees_cuda() else "cpu"
+    if int(number or 0) >= n_devices:
         raise InputError(f"The device {name} is not on this machine; use cpu or auto.")
     if not has_torch:
         raise MissingExtraError("A GPU needs a package: pip install 'codesearch[gpu]'.")

@@ -30,7 +30,7 @@ _LEGEND = (
     "in one of the run's processes: ranking alone, and until the passages are there. A query is encoded "
     "once: only the first mode's times have that in them."
 )
-_PACKAGES = ("torch", "transformers", "tokenizers", "faiss-cpu", "pylate", "numpy", "tree-sitter")
+_PACKAGES = ("torch", "transformers", "tokenizers", "faiss-cpu", "openvino", "pylate", "numpy", "tree-sitter")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@
 
 Each contender runs in a process of its own (`encode_contenders.py`), on the same real files
 (`encode_data.py`), with the same threads and number type. Beside them: a roofline (our FLOP/s over those
-of bare matrix products of the same shapes), the cost of a local and of a global layer from 1k to 8k
-tokens, and the time of a query. GPU figures are taken where there is a GPU and are absent elsewhere.
+of bare matrix products of the same shapes), the forward pass beside four busy processes, and the time of
+a query. GPU figures are taken where there is a GPU and are absent elsewhere.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ from encode_data import SETS, SIZES, TextSet, load_set, model_folder
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-CONTENDERS = ("transformers", "sentence-transformers", "pylate", "ours-forward", "ours")
+CONTENDERS = ("transformers", "sentence-transformers", "pylate", "ours-forward", "ours", "ours-forward-busy")
+N_BUSY_PROCESSES = 4
+"""Beside a contender whose name ends in `-busy`."""
 DEFAULT_TOKENS = {("edge", "functions"): 60_000, ("edge", "files"): 80_000, ("edge", "long"): 49_152}
 BASE_TOKENS = {"functions": 8_000, "files": 20_000, "long": 16_384}
 TARGETS = {
@@ -71,11 +73,8 @@ def main() -> int:
                     )
                     print(json.dumps(result["roofline"][-1]), flush=True)
         if not arguments.no_extras:
-            result["layers"] = [
-                _layer_costs(dtype, arguments.threads) for dtype in arguments.dtypes.split(",")
-            ]
             result["query"] = _query_times()
-            print(json.dumps(result["layers"]), json.dumps(result["query"]), sep="\n", flush=True)
+            print(json.dumps(result["query"]), flush=True)
     if arguments.label:
         _keep(result, arguments.label)
     return 0
@@ -96,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--repeats", type=int, default=2, help="the fastest pass counts")
     parser.add_argument("--tokens", type=int, default=0, help="tokens of every set; default by size and set")
-    parser.add_argument("--no-extras", action="store_true", help="no roofline, layer costs and query times")
+    parser.add_argument("--no-extras", action="store_true", help="no roofline and query times")
     parser.add_argument("--label", default="", help="keep the result under this name")
     return parser
 
@@ -125,7 +124,7 @@ def _compare(
         command = [
             sys.executable,
             str(HERE / "encode_contenders.py"),
-            contender,
+            contender.removesuffix("-busy"),
             str(folder),
             str(file),
             dtype,
@@ -136,13 +135,26 @@ def _compare(
             "OMP_NUM_THREADS": str(arguments.threads),
             "TOKENIZERS_PARALLELISM": "false",
         }
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        with _busy(N_BUSY_PROCESSES if contender.endswith("-busy") else 0):
+            done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
             runs.append({"contender": contender, "error": done.stderr.strip().splitlines()[-1:]})
             continue
-        runs.append(json.loads(done.stdout.strip().splitlines()[-1]))
+        runs.append({**json.loads(done.stdout.strip().splitlines()[-1]), "contender": contender})
         runs[-1]["load_average"] = os.getloadavg()[0]
     return runs
+
+
+@contextmanager
+def _busy(n_processes: int) -> Iterator[None]:
+    """Other work beside what is measured: processes that count."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_processes)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def _table(run: dict[str, Any]) -> str:
@@ -189,7 +201,7 @@ def _roofline(folder: Path, size: str, dtype: str, threads: int) -> dict[str, An
     import torch
 
     from indexer.chunking.pack import pack
-    from indexer.encoders.encoder import DTYPES, Encoder
+    from indexer.encoders.encoder import Encoder
     from indexer.models.checkpoint import open_checkpoint
     from indexer.records import Window
 
@@ -197,13 +209,14 @@ def _roofline(folder: Path, size: str, dtype: str, threads: int) -> dict[str, An
     checkpoint = open_checkpoint(str(folder))
     a, encoder = (
         checkpoint.architecture,
-        Encoder(checkpoint, device="cpu", dtype=dtype, max_memory_bytes=8_000_000_000),
+        Encoder(checkpoint, threads=threads, device="cpu", dtype=dtype, max_memory_bytes=8_000_000_000),
     )
+    torch_dtype = getattr(torch, dtype)
     n = 8192 if size == "edge" else 4096
     shapes = [(a.hidden_size, 3 * a.hidden_size), (a.hidden_size, a.hidden_size)]
     shapes += [(a.hidden_size, 2 * a.intermediate_size), (a.intermediate_size, a.hidden_size)]
     products = [
-        (torch.randn(n, i, dtype=DTYPES[dtype]), torch.randn(o, i, dtype=DTYPES[dtype])) for i, o in shapes
+        (torch.randn(n, i, dtype=torch_dtype), torch.randn(o, i, dtype=torch_dtype)) for i, o in shapes
     ]
     with torch.inference_mode():
         seconds = _best(lambda: [torch.nn.functional.linear(x, w) for x, w in products], 5)
@@ -215,8 +228,8 @@ def _roofline(folder: Path, size: str, dtype: str, threads: int) -> dict[str, An
         windows = [
             Window(i, rng.integers(10, 30_000, length, dtype=np.int32), 0, length) for i in range(n // length)
         ]
-        (batch,) = pack(windows, n)
-        seconds = _best(partial(encoder.encode, batch), 2)
+        batches = pack(windows, encoder.batch_tokens, encoder.short_lane_tokens)
+        seconds = _best(lambda batches=batches: list(encoder.encode_all(batches)), 2)
         n_global = sum(a.layer_is_global)
         keys = n_global * length + (a.n_layers - n_global) * 3 * a.half_window
         flops = dense + 4 * n * keys * a.hidden_size
@@ -229,26 +242,6 @@ def _roofline(folder: Path, size: str, dtype: str, threads: int) -> dict[str, An
             }
         )
     return {"size": size, "dtype": dtype, "bare_gigaflops": bare / 1e9, "points": points}
-
-
-def _layer_costs(dtype: str, threads: int) -> dict[str, Any]:
-    """Microseconds a token of attention in one local and one global layer, edge size, 1k to 8k tokens."""
-    import torch
-
-    from indexer.encoders.attention import Borders, make_attention
-    from indexer.encoders.encoder import DTYPES
-
-    torch.set_num_threads(threads)
-    attention = make_attention(torch.device("cpu"), DTYPES[dtype], 64)
-    points = []
-    for length in (1024, 2048, 4096, 8192):
-        q, k, v = (torch.randn(4, length, 64).to(DTYPES[dtype]).transpose(0, 1) for _ in range(3))
-        attention.prepare(Borders(torch.tensor([0, length], dtype=torch.int32), (length,)))
-        with torch.inference_mode():
-            local = _best(partial(attention.local, q, k, v), 5)
-            full = _best(partial(attention.full, q, k, v), 5)
-        points.append({"length": length, "local_us": 1e6 * local / length, "global_us": 1e6 * full / length})
-    return {"dtype": dtype, "points": points}
 
 
 def _query_times() -> dict[str, Any]:
@@ -280,7 +273,7 @@ print(json.dumps({name: 1e3 * seconds for name, seconds in found.items()}))
 
 
 def _machine(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = ("torch", "transformers", "sentence-transformers", "pylate", "tokenizers", "numpy")
+    names = ("torch", "transformers", "sentence-transformers", "pylate", "tokenizers", "numpy", "openvino")
     return {
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
@@ -327,13 +320,6 @@ def _summary(result: dict[str, Any]) -> str:
         for p in line["points"]:
             speed = f"{p['tokens_per_second']:,.0f} tokens/s, {p['gigaflops']:.0f} GFLOP/s"
             lines.append(f"- passes of {p['length']}: {speed} ({p['of_roofline']:.0%})")
-    for line in result.get("layers", []):
-        points = ", ".join(
-            f"{p['length']}: {p['local_us']:.2f} / {p['global_us']:.2f}" for p in line["points"]
-        )
-        lines.append(
-            f"\nAttention of one layer, edge size, {line['dtype']}, µs a token local / global: {points}"
-        )
     if "query" in result:
         lines.append(
             "\nA query of ten words: " + ", ".join(f"{k} {v:.1f}" for k, v in result["query"].items())

@@ -30,9 +30,6 @@ def main() -> int:
     name, folder, texts_file, dtype, threads, repeats = sys.argv[1:]
     warnings.simplefilter("ignore")
     sys.path.insert(0, str(PROJECT))
-    import torch
-
-    torch.set_num_threads(int(threads))
     data = json.loads(Path(texts_file).read_text())
     texts, n_tokens = data["texts"], sum(data["n_tokens"])
     sample = _sample(texts, data["n_tokens"])
@@ -40,12 +37,15 @@ def main() -> int:
     made = {"transformers": _transformers, "sentence-transformers": _sentence, "pylate": _pylate}
     best_size: int | None = None
     if name in made:
+        import torch
+
+        torch.set_num_threads(int(threads))
         make = made[name](Path(folder), getattr(torch, dtype))
         seconds = {size: _time(make(size), sample) for size in BATCH_SIZES if size <= max(1, len(sample))}
         best_size = min(seconds, key=seconds.__getitem__)
         run = make(best_size)
     else:
-        run = _ours(Path(folder), dtype, forward_only=name == "ours-forward")
+        run = _ours(Path(folder), dtype, int(threads), forward_only=name == "ours-forward")
     run(sample)
     loaded_bytes = resident_bytes()
     reset_peak()
@@ -151,7 +151,9 @@ def _pylate(folder: Path, dtype: Any) -> Callable[[int], Run]:
     return make
 
 
-def _ours(folder: Path, dtype: str, *, forward_only: bool) -> Run:
+def _ours(folder: Path, dtype: str, threads: int, *, forward_only: bool) -> Run:
+    import numpy as np
+
     from indexer.chunking.pack import pack, split_vectors
     from indexer.chunking.windows import cut_windows, join_windows
     from indexer.encoders.encoder import Encoder
@@ -162,7 +164,8 @@ def _ours(folder: Path, dtype: str, *, forward_only: bool) -> Run:
 
     checkpoint = open_checkpoint(str(folder))
     tokenizer = ChunkTokenizer(checkpoint)
-    encoder = Encoder(checkpoint, device="cpu", dtype=dtype, max_memory_bytes=8_000_000_000)
+    encoder = Encoder(checkpoint, threads=threads, device="cpu", dtype=dtype, max_memory_bytes=8_000_000_000)
+    no_areas = np.empty((0, 2), np.int32)
     recipe = pool_recipe(checkpoint, tokenizer.skip_ids(), tokenizer.n_document_prompt)
 
     def run(texts: Sequence[str]) -> None:
@@ -176,14 +179,14 @@ def _ours(folder: Path, dtype: str, *, forward_only: bool) -> Run:
             groups.append(cut)
             windows += cut
         parts: dict[int, SequenceVectors] = {}
-        for batch in pack(windows, encoder.batch_tokens):
-            vectors = encoder.encode(batch)
+        batches = pack(windows, encoder.batch_tokens, encoder.short_lane_tokens)
+        for vectors in encoder.encode_all(batches):
             if not forward_only:
                 parts |= {part.sequence_id: part for part in split_vectors(vectors)}
         if not forward_only:
             for chunk, one, cut in zip(chunks, tokenized, groups, strict=True):
                 joined = join_windows(chunk.chunk_id, cut, [parts.pop(window.window_id) for window in cut])
-                pool_chunk(chunk, one, joined.hidden, joined.rows, recipe)
+                pool_chunk(one, chunk.start_char, no_areas, joined, recipe)
 
     return run
 

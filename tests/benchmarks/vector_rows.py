@@ -159,8 +159,8 @@ def sample(out: Path, folders: list[Path], max_chunks: int) -> None:
             windows += cut
             owner += [number] * len(cut)
         parts = {}
-        for batch in pack(windows, encoder.batch_tokens):
-            parts |= {part.sequence_id: part for part in split_vectors(encoder.encode(batch))}
+        for vectors in encoder.encode_all(pack(windows, encoder.batch_tokens, encoder.short_lane_tokens)):
+            parts |= {part.sequence_id: part for part in split_vectors(vectors)}
         for number, chunk in enumerate(group):
             own = [window for window, o in zip(windows, owner, strict=True) if o == number]
             joined = join_windows(0, own, [parts[window.window_id] for window in own])
