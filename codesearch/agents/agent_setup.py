@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codesearch.agents.json_edit import with_member, without_member
 from indexer.disk.state_files import write_file
 from indexer.errors import InputError, StorageError
 
@@ -72,11 +73,12 @@ def plan(root: Path, *, remove: bool = False, instructions: str | None = None) -
         raise InputError(f"{instructions!r} is not the name of a file in the repository's root.")
     if remove:
         names: Iterable[str] = [instructions] if instructions else INSTRUCTION_FILES
-        changes = [_without_section(root / name) for name in names] + [_without_entry(root / MCP_FILE)]
+        # A link has the section where what it leads to has it; nothing is ever written through one.
+        plain = [root / name for name in names if instructions or not (root / name).is_symlink()]
+        changes = [_without_section(path) for path in plain] + [_without_entry(root / MCP_FILE)]
     else:
-        name = instructions or next(
-            (n for n in INSTRUCTION_FILES if (root / n).exists()), INSTRUCTION_FILES[0]
-        )
+        existing = [n for n in INSTRUCTION_FILES if (root / n).exists()] or [INSTRUCTION_FILES[0]]
+        name = instructions or next((n for n in existing if not (root / n).is_symlink()), existing[0])
         changes = [_with_section(root / name), _with_entry(root / MCP_FILE)]
     return [change for change in changes if change.before != change.after]
 
@@ -115,28 +117,33 @@ def _without_section(path: Path) -> Change:
     return Change(path, before, after if after.strip() else None)
 
 
+_SERVERS = "mcpServers"
+_OWN_FILE = json.dumps({_SERVERS: {"codesearch": _ENTRY}}, indent=2) + "\n"
+"""What is written where there is no file."""
+
+
 def _with_entry(path: Path) -> Change:
     before = _read(path)
     value = _json(path, before)
-    servers = value.setdefault("mcpServers", {})
+    servers = value.get(_SERVERS, {})
     if not isinstance(servers, dict):
-        raise InputError(f"mcpServers in {path} is not a JSON object; correct it by hand.")
+        raise InputError(f"mcpServers in {path} is no object; correct it by hand.")
     if servers.get("codesearch") == _ENTRY:
         return Change(path, before, before)
-    servers["codesearch"] = _ENTRY
-    return Change(path, before, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    if before is None or not before.strip():
+        return Change(path, before, _OWN_FILE)
+    return Change(path, before, with_member(before, (_SERVERS, "codesearch"), _ENTRY))
 
 
 def _without_entry(path: Path) -> Change:
     before = _read(path)
-    value = _json(path, before)
-    servers = value.get("mcpServers")
-    if not isinstance(servers, dict) or "codesearch" not in servers:
+    if before == _OWN_FILE:
+        return Change(path, before, None)
+    servers = _json(path, before).get(_SERVERS)
+    if before is None or not isinstance(servers, dict) or "codesearch" not in servers:
         return Change(path, before, before)
-    del servers["codesearch"]
-    if not servers:
-        del value["mcpServers"]
-    after = json.dumps(value, indent=2, ensure_ascii=False) + "\n" if value else None
+    # An object that is ours alone goes with its entry.
+    after = without_member(before, (_SERVERS, "codesearch") if len(servers) > 1 else (_SERVERS,))
     return Change(path, before, after)
 
 

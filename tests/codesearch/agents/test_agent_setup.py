@@ -23,6 +23,10 @@ def files(root):
         {"AGENTS.md": b"one\n", "CLAUDE.md": b"two\n"},
         {".mcp.json": b'{\n  "mcpServers": {\n    "other": {\n      "command": "x"\n    }\n  }\n}\n'},
         {".mcp.json": b'{\n  "other": 1\n}\n'},
+        {".mcp.json": b'{"mcpServers":{"b":{"command":"x","args":[1,2]}},"z":[1,  2]}'},
+        {".mcp.json": b'{\r\n\t"mcpServers": {\r\n\t\t"b": {"command": "x"}\r\n\t}\r\n}'},
+        {".mcp.json": b'{ "other": "\\u00e9 \xc3\xa9",\n    "n": 1.0e3 }\n\n'},
+        {".mcp.json": b"{}\n"},
     ],
 )
 def test_written_once_and_removed_without_a_trace(tmp_path, before):
@@ -37,6 +41,32 @@ def test_written_once_and_removed_without_a_trace(tmp_path, before):
     apply(plan(tmp_path, remove=True))
     assert files(tmp_path) == before
     assert plan(tmp_path, remove=True) == []
+
+
+def test_files_that_are_one_by_a_link(tmp_path):
+    for name, target in (("AGENTS.md", "CLAUDE.md"), ("CLAUDE.md", "AGENTS.md")):
+        root = tmp_path / name
+        root.mkdir()
+        (root / target).write_text("# Rules\n")
+        (root / name).symlink_to(target)
+        apply(plan(root))
+        assert END in (root / target).read_text()
+        assert plan(root) == []
+        apply(plan(root, remove=True))
+        assert (root / target).read_text() == "# Rules\n"
+        assert (root / name).is_symlink()
+        assert not (root / ".mcp.json").exists()
+
+
+def test_an_entry_of_ones_own_is_set_right_where_it_stands(tmp_path):
+    path = tmp_path / ".mcp.json"
+    path.write_text('{"mcpServers": {"codesearch": {"command": "old"}, "b": {"x":1}}}')
+    apply(plan(tmp_path))
+    assert path.read_text() == (
+        '{"mcpServers": {"codesearch": {"command": "codesearch", "args": ["mcp", "."]}, "b": {"x":1}}}'
+    )
+    apply(plan(tmp_path, remove=True))
+    assert path.read_text() == '{"mcpServers": {"b": {"x":1}}}'
 
 
 def test_an_older_section_is_replaced_where_it_stands(tmp_path):
