@@ -90,7 +90,7 @@ def build_context(
     costs: dict[tuple[str, int, str], int] = {}
 
     def cost(passage: Passage) -> int:
-        key = passage.path, passage.start_line, passage.text
+        key = passage.full_path, passage.start_line, passage.text
         if key not in costs:
             costs[key] = counter.count(block(passage, first_number + 98))
         return costs[key]
@@ -149,11 +149,13 @@ def _reading_order(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """Files in the order of their best passage, passages of a file by line."""
     rank: dict[str, int] = {}
     for passage in passages:
-        rank.setdefault(passage.path, len(rank))
-    return tuple(sorted(passages, key=lambda passage: (rank[passage.path], passage.start_line)))
+        rank.setdefault(passage.full_path, len(rank))
+    return tuple(sorted(passages, key=lambda passage: (rank[passage.full_path], passage.start_line)))
 
 
 def _any_cut(filled: Filled, drafts: Sequence[Draft]) -> bool:
     """Whether a passage was shortened, so that more room would show more of it."""
-    whole = {(draft.file.path, draft.first): draft.last for draft in drafts}
-    return any(whole.get((p.path, p.start_line)) != p.end_line or p.omitted_lines for p in filled.passages)
+    whole = {(draft.file.full_path, draft.first): draft.last for draft in drafts}
+    return any(
+        whole.get((p.full_path, p.start_line)) != p.end_line or p.omitted_lines for p in filled.passages
+    )

@@ -302,6 +302,8 @@ class Hit:
     scores: ComponentScores
     matches: tuple[WordMatch, ...] = ()
     """Empty until `Searcher.explain` has filled it: it costs about as much as finding the hit."""
+    repository: str = ""
+    """Name of the index that holds the chunk, where several were asked; empty for the only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,11 @@ class Evidence:
     matches: tuple[WordMatch, ...]
     symbols: tuple[str, ...]
     """Enclosing symbols, outermost first."""
+
+
+def full_path(repository: str, path: str) -> str:
+    """A path below the name of its repository, which is empty for the only one."""
+    return f"{repository}/{path}" if repository else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +345,13 @@ class Passage:
     """True: the file changed since it was indexed and the text is the indexed one."""
     start_char: int = -1
     """File character at which line start_line begins, so that evidence can be placed; -1: unknown."""
+    repository: str = ""
+    """Name of the repository, where several were asked; empty for the only one."""
+
+    @property
+    def full_path(self) -> str:
+        """The path, below the repository's name where several were asked."""
+        return full_path(self.repository, self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class CodesearchRetriever(BaseRetriever):
 
 
 def _document(passage: Passage) -> Document:
-    source = f"{passage.path}:{passage.start_line}-{passage.end_line}"
+    source = f"{passage.full_path}:{passage.start_line}-{passage.end_line}"
     return Document(
         id=source, page_content=passage.text, metadata={**flat_metadata(passage), "source": source}
     )

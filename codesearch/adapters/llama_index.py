@@ -66,7 +66,7 @@ def _node(passage: Passage) -> TextNode:
     metadata.pop("score")
     hidden = [name for name in metadata if name not in _FOR_MODELS]
     return TextNode(
-        id_=f"{passage.path}:{passage.start_line}-{passage.end_line}",
+        id_=f"{passage.full_path}:{passage.start_line}-{passage.end_line}",
         text=passage.text,
         metadata=metadata,
         excluded_llm_metadata_keys=hidden,

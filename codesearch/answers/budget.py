@@ -53,7 +53,7 @@ def fill(
         if left is not None and left < _LEAST_TOKENS:
             omitted.append(draft.omitted("budget"))
             continue
-        is_stale = draft.file.path in stale
+        is_stale = draft.file.full_path in stale
         passage: Passage | None = draft.passage(counter, stale=is_stale)
         if left is not None and passage is not None and cost(passage) > left:
             passage = None

@@ -58,12 +58,16 @@ class Draft:
             omitted_lines=omitted,
             stale=stale,
             start_char=self.file.start_of(self.first),
+            repository=self.file.repository,
         )
 
     def omitted(self, reason: str) -> Omitted:
         """This passage as an entry of what was left out."""
         name = self.symbol.span.name if self.symbol else ""
-        return Omitted(self.file.path, self.first, self.last, name, self.hit.score, reason)
+        file = self.file
+        return Omitted(
+            file.path, self.first, self.last, name, self.hit.score, reason, repository=file.repository
+        )
 
     def by_importance(self) -> list[int]:
         """Shown lines: the best match outwards, the signature right after the match's first lines."""
@@ -114,7 +118,7 @@ def ranges_of(lines: Iterable[int], *, max_gap: int) -> tuple[LineRange, ...]:
 
 def overlaps(a: Draft, b: Draft) -> bool:
     """Whether two drafts have a line in common, shown or left out."""
-    return a.file.path == b.file.path and a.first <= b.last and b.first <= a.last
+    return a.file.full_path == b.file.full_path and a.first <= b.last and b.first <= a.last
 
 
 def touches(a: Draft, b: Draft) -> bool:
@@ -122,7 +126,7 @@ def touches(a: Draft, b: Draft) -> bool:
 
     Neighbouring symbols that do not hold each other stay two passages: each is an answer by itself.
     """
-    if a.file.path != b.file.path:
+    if a.file.full_path != b.file.full_path:
         return False
     if overlaps(a, b):
         return True
@@ -136,7 +140,7 @@ def touches(a: Draft, b: Draft) -> bool:
 
 def joins(a: Draft, b: Draft) -> bool:
     """Whether two drafts of one file lie near each other and are together no longer than one may be."""
-    if a.file.path != b.file.path:
+    if a.file.full_path != b.file.full_path:
         return False
     if max(a.last, b.last) - min(a.first, b.first) >= a.limits.reach_lines:
         return False

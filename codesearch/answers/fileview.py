@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.records import Span
+from indexer.records import Span, full_path
 
 LineRange = tuple[int, int]
 """First and last line, inclusive."""
@@ -52,16 +52,24 @@ class SpanLines:
 class FileView:
     """Text, line starts and symbols of one file."""
 
-    __slots__ = ("_starts", "language", "path", "spans", "text")
+    __slots__ = ("_starts", "language", "path", "repository", "spans", "text")
 
-    def __init__(self, path: str, language: str, text: str, spans: Iterable[Span]) -> None:
+    def __init__(
+        self, path: str, language: str, text: str, spans: Iterable[Span], repository: str = ""
+    ) -> None:
         self.path = path
+        self.repository = repository
         self.language = language
         self.text = text
         self._starts = _line_starts(text)
         lines = [SpanLines(span, span.start_line, span.end_line) for span in spans]
         lines.sort(key=lambda item: (item.first, -item.last))
         self.spans = tuple(lines)
+
+    @property
+    def full_path(self) -> str:
+        """The path, below the repository's name where several were asked."""
+        return full_path(self.repository, self.path)
 
     @property
     def n_lines(self) -> int:

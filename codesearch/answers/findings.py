@@ -22,6 +22,8 @@ class Omitted:
     score: float
     reason: str
     """`budget`: did not fit; `duplicate`: the same lines as a better passage; `seen`: already returned."""
+    repository: str = ""
+    """Name of the repository, where several were asked; empty for the only one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from codesearch.answers.drafts import (
 from codesearch.answers.fileview import FileView, LineRange, SpanLines
 from codesearch.answers.findings import Omitted
 from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits
-from indexer.records import Chunk, Hit, Span
+from indexer.records import Chunk, Hit, Span, full_path
 
 
 class OutlineEntry(Protocol):
@@ -72,7 +72,7 @@ class Drafts:
 
 def draft_passages(
     hits: Iterable[Hit],
-    source: PassageSource,
+    source: PassageSource | Mapping[str, PassageSource],
     *,
     k: int,
     limits: PassageLimits = DEFAULT_LIMITS,
@@ -83,6 +83,7 @@ def draft_passages(
 
     A hit that falls into, beside or near a passage already there widens that one, while that is short and
     the hit nearly as good, and costs nothing of `k`.
+    `source` is a mapping by the hits' repositories where several were asked.
     `skip` says which were shown before; they are dropped. `explain` gives a hit its matches, asked for
     only those that are cut.
     """
@@ -92,20 +93,23 @@ def draft_passages(
     contents: dict[tuple[str, tuple[LineRange, ...]], frozenset[str]] = {}
 
     def lines_of(draft: Draft) -> frozenset[str]:
-        key = draft.file.path, draft.shown
+        key = draft.file.full_path, draft.shown
         if key not in contents:
             contents[key] = content(draft)
         return contents[key]
 
-    chunks: dict[int, Chunk] = {}
+    chunks: dict[tuple[str, int], Chunk] = {}
     for hit in hits:
-        if hit.chunk_id not in chunks:
-            chunks[hit.chunk_id] = source.chunk(hit.chunk_id)
-        chunk = chunks[hit.chunk_id]
+        own = source[hit.repository] if isinstance(source, Mapping) else source
+        key = hit.repository, hit.chunk_id
+        if key not in chunks:
+            chunks[key] = own.chunk(hit.chunk_id)
+        chunk = chunks[key]
+        path = full_path(hit.repository, chunk.path)
         full = len(kept) == k
-        if full and limits.reach_lines and all(other.file.path != chunk.path for other in kept):
+        if full and limits.reach_lines and all(other.file.full_path != path for other in kept):
             continue
-        view = _view(chunk, source, views)
+        view = _view(chunk, hit.repository, own, views)
         if view is None or not view.n_lines:
             continue
         is_brief = 0 < limits.n_full <= len(kept)
@@ -168,20 +172,23 @@ def cut(hit: Hit, view: FileView, limits: PassageLimits = DEFAULT_LIMITS) -> Dra
 # --- cutting ---------------------------------------------------------------------------------
 
 
-def _view(chunk: Chunk, source: PassageSource, views: dict[str, FileView | None]) -> FileView | None:
-    if chunk.path not in views:
-        views[chunk.path] = _read_view(chunk, source)
-    return views[chunk.path]
+def _view(
+    chunk: Chunk, repository: str, source: PassageSource, views: dict[str, FileView | None]
+) -> FileView | None:
+    path = full_path(repository, chunk.path)
+    if path not in views:
+        views[path] = _read_view(chunk, repository, source)
+    return views[path]
 
 
-def _read_view(chunk: Chunk, source: PassageSource) -> FileView | None:
+def _read_view(chunk: Chunk, repository: str, source: PassageSource) -> FileView | None:
     text = source.file_text(chunk.path)
     if text is None:
         return None
     if chunk.start_char == 0 and chunk.end_char == len(text):
-        return FileView(chunk.path, chunk.language, text, chunk.spans)
+        return FileView(chunk.path, chunk.language, text, chunk.spans, repository)
     spans = [entry.span for entry in source.outline(chunk.path) if entry.path == chunk.path]
-    return FileView(chunk.path, chunk.language, text, spans)
+    return FileView(chunk.path, chunk.language, text, spans, repository)
 
 
 def _line_weights(hit: Hit, view: FileView) -> dict[int, float]:

@@ -33,7 +33,7 @@ class Seen:
 
     def covers(self, draft: Draft) -> bool:
         """Whether most of what a draft shows was shown before."""
-        known = self._lines.get(_key(draft.file.path, draft.file.text))
+        known = self._lines.get(_key(draft.file.full_path, draft.file.text))
         if not known:
             return False
         lines = [number for first, last in draft.shown for number in range(first, last + 1)]
@@ -41,9 +41,9 @@ class Seen:
 
     def add(self, passages: Iterable[Passage], drafts: Iterable[Draft]) -> None:
         """Remember passages as shown; `drafts` are what they were made from, for the files' texts."""
-        texts = {draft.file.path: draft.file.text for draft in drafts}
+        texts = {draft.file.full_path: draft.file.text for draft in drafts}
         for passage in passages:
-            shown = self._lines.setdefault(_key(passage.path, texts[passage.path]), set())
+            shown = self._lines.setdefault(_key(passage.full_path, texts[passage.full_path]), set())
             shown.update(number for number, _ in numbered_lines(passage) if number is not None)
 
     @classmethod

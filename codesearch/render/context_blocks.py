@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from codesearch.choices import CONTEXT_FORMATS
+from codesearch.render.passages import repository_key
 from codesearch.render.sanitize import (
     code_span,
     fence_for,
@@ -35,7 +36,7 @@ def citation(passage: Passage, number: int) -> str:
     """`[1] path:start-end symbol`, on one line."""
     symbol = f" {label(passage.symbol)}" if passage.symbol else ""
     stale = " (file changed since it was indexed)" if passage.stale else ""
-    return f"[{number}] {label(passage.path)}:{passage.start_line}-{passage.end_line}{symbol}{stale}"
+    return f"[{number}] {label(passage.full_path)}:{passage.start_line}-{passage.end_line}{symbol}{stale}"
 
 
 def chat_messages(query: str, passages: Sequence[Passage], first: int = 1) -> list[dict[str, str]]:
@@ -56,6 +57,7 @@ def context_passage(passage: Passage, number: int) -> dict[str, Any]:
     """A passage as a JSON object of a context block."""
     return {
         "citation": number,
+        **repository_key(passage.repository),
         "path": passage.path,
         "start_line": passage.start_line,
         "end_line": passage.end_line,
@@ -94,7 +96,7 @@ def _text_page(query: str, passages: Sequence[Passage], first: int) -> str:
 def _markdown_block(passage: Passage, number: int) -> str:
     text = _ended(visible(passage.text))
     fence = fence_for(text)
-    place = code_span(f"{passage.path}:{passage.start_line}-{passage.end_line}")
+    place = code_span(f"{passage.full_path}:{passage.start_line}-{passage.end_line}")
     symbol = f" {code_span(passage.symbol)}" if passage.symbol else ""
     stale = " (file changed since it was indexed)" if passage.stale else ""
     return f"**[{number}]** {place}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n"
@@ -110,7 +112,7 @@ def _xml_block(passage: Passage, number: int) -> str:
     symbol = f' symbol="{xml_attribute(passage.symbol)}"' if passage.symbol else ""
     stale = ' stale="true"' if passage.stale else ""
     return (
-        f'<passage n="{number}" path="{xml_attribute(passage.path)}" '
+        f'<passage n="{number}" path="{xml_attribute(passage.full_path)}" '
         f'lines="{passage.start_line}-{passage.end_line}"{symbol}{stale}>\n'
         f"{_ended(xml_text(passage.text))}</passage>\n"
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from codesearch.answers.findings import RankedFiles
-from codesearch.render.passages import figure
+from codesearch.render.passages import figure, repository_key
 from codesearch.render.sanitize import json_text, label
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def files_text(ranked: RankedFiles) -> str:
     lines = []
     for file in ranked.files:
         symbol = f"  {label(file.best.symbol)}" if file.best.symbol else ""
-        lines.append(f"{label(file.path)}:{file.best.start_line}-{file.best.end_line}{symbol}\n")
+        lines.append(f"{label(file.best.full_path)}:{file.best.start_line}-{file.best.end_line}{symbol}\n")
     return "".join(lines)
 
 
@@ -30,6 +30,7 @@ def files_json(ranked: RankedFiles) -> str:
     """The JSON object, ended by a line feed."""
     files = [
         {
+            **repository_key(file.best.repository),
             "path": file.path,
             "score": figure(file.score),
             "language": file.language,

@@ -1,6 +1,7 @@
 """Findings as text, Markdown, JSON, JSON lines or XML: the output contract, byte for byte.
 
-JSON, schema 1 (`codesearch search --format json`), all keys always present:
+JSON, schema 1 (`codesearch search --format json`), all keys always present, but for `repository`, which
+passages and what was omitted have where several repositories were asked:
 
     schema          1
     query, mode     as asked
@@ -94,6 +95,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
     """A passage as a JSON object of schema 1."""
     scores = passage.evidence.scores
     return {
+        **repository_key(passage.repository),
         "path": passage.path,
         "start_line": passage.start_line,
         "end_line": passage.end_line,
@@ -125,6 +127,11 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
     }
 
 
+def repository_key(repository: str) -> dict[str, str]:
+    """The key that is there only where several repositories were asked."""
+    return {"repository": repository} if repository else {}
+
+
 def figure(value: float | None) -> float | None:
     """Six decimals, so that the last bits of a sum do not change the bytes."""
     return None if value is None else round(float(value), 6)
@@ -132,6 +139,7 @@ def figure(value: float | None) -> float | None:
 
 def _omitted_dict(omitted: Omitted) -> dict[str, Any]:
     return {
+        **repository_key(omitted.repository),
         "path": omitted.path,
         "start_line": omitted.start_line,
         "end_line": omitted.end_line,
@@ -163,7 +171,7 @@ def _jsonl(findings: Findings) -> str:
 
 def place(passage: Passage) -> str:
     """`path:start-end`, on one line."""
-    return f"{label(passage.path)}:{passage.start_line}-{passage.end_line}"
+    return f"{label(passage.full_path)}:{passage.start_line}-{passage.end_line}"
 
 
 def heading(passage: Passage) -> str:
@@ -196,13 +204,18 @@ def _markdown(findings: Findings) -> str:
         text = visible(passage.text)
         text += "" if text.endswith("\n") else "\n"
         fence = fence_for(text)
-        where = code_span(f"{passage.path}:{passage.start_line}-{passage.end_line}")
+        where = code_span(f"{passage.full_path}:{passage.start_line}-{passage.end_line}")
         symbol = f" {code_span(passage.symbol)}" if passage.symbol else ""
         stale = " *changed since it was indexed*" if passage.stale else ""
         blocks.append(
             f"### {number}. {where}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n",
         )
     return "\n".join(blocks)
+
+
+def repository_attribute(passage: Passage) -> str:
+    """The XML attribute that is there only where several repositories were asked."""
+    return f' repository="{xml_attribute(passage.repository)}"' if passage.repository else ""
 
 
 def _xml(findings: Findings) -> str:
@@ -221,8 +234,9 @@ def _xml(findings: Findings) -> str:
         more = "".join(f' {name}="{xml_attribute(value)}"' for name, value in optional.items() if value)
         stale = ' stale="true"' if passage.stale else ""
         parts.append(
-            f'<passage path="{xml_attribute(passage.path)}" start_line="{passage.start_line}"'
-            f' end_line="{passage.end_line}" language="{xml_attribute(passage.language)}"{more}'
+            f'<passage{repository_attribute(passage)} path="{xml_attribute(passage.path)}"'
+            f' start_line="{passage.start_line}" end_line="{passage.end_line}"'
+            f' language="{xml_attribute(passage.language)}"{more}'
             f' score="{passage.score:.6f}" n_tokens="{passage.n_tokens}"{stale}>\n'
             f"{xml_text(passage.text)}</passage>\n"
         )
