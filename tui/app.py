@@ -10,14 +10,14 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.message import Message
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
 from codesearch.answers.counting import counter_for
@@ -45,14 +45,17 @@ from indexer.records import (
     Span,
 )
 from tui.errands import Errands
-from tui.keys import bindings
+from tui.keys import KEYS, Key, bindings, written
 from tui.messages import (
     BuildAdvanced,
     BuildCancelRequested,
     BuildFailed,
     BuildFinished,
     BuildRequested,
+    CopyRequested,
     DefinitionRequested,
+    EditorRequested,
+    ExportRequested,
     FileLoaded,
     FileRequested,
     FileUnavailable,
@@ -61,13 +64,15 @@ from tui.messages import (
     SearchFailed,
     SearchRequested,
     SimilarRequested,
+    StateChanged,
     StatusRequested,
 )
 from tui.pace import Limiter
 from tui.screens.building import IndexScreen, outcome_of
+from tui.screens.help import HelpScreen
 from tui.screens.search import N_RESULTS, SearchScreen
 from tui.session import Answer, Engine, Repository, RepositoryState, Workspace, sentence_of
-from tui.state import default_state_file, load_state
+from tui.state import default_state_file, load_state, save_state
 from tui.text.document import file_document
 from tui.text.shown_file import read_file
 from tui.theme import DARK, LIGHT
@@ -189,7 +194,7 @@ class CodeIndexEngine:
             return build_index(root, progress=progress, rebuild=True)
 
 
-class CodesearchApp(Errands, App[None]):
+class CodesearchApp(App[None]):
     """Ask code bases questions, from a terminal or, through textual-serve, a browser."""
 
     TITLE = "codesearch"
@@ -219,7 +224,7 @@ class CodesearchApp(Errands, App[None]):
         super().__init__()
         self.workspace = Workspace(engine or CodeIndexEngine(), tuple(roots))
         self.state_file = state_file or default_state_file()
-        self.environment = os.environ if environment is None else environment
+        self.errands = Errands(self, os.environ if environment is None else environment)
         self.clock = clock
         remembered = load_state(self.state_file)
         self.search_screen = SearchScreen(remembered, pause_seconds)
@@ -296,6 +301,44 @@ class CodesearchApp(Errands, App[None]):
             answer = FileUnavailable(result, sentence_of(error))
         if not get_current_worker().is_cancelled:
             self.search_screen.post_message(answer)
+
+    # --- taking along ---
+
+    def on_copy_requested(self, message: CopyRequested) -> None:
+        """To the clipboard."""
+        self.errands.copy(message)
+
+    def on_editor_requested(self, message: EditorRequested) -> None:
+        """To the editor."""
+        self.errands.open_editor(message)
+
+    def on_export_requested(self, message: ExportRequested) -> None:
+        """To a file."""
+        self.errands.export(message)
+
+    def on_state_changed(self, message: StateChanged) -> None:
+        """Remember."""
+        save_state(self.state_file, message.state)
+
+    # --- the command palette ---
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key of the table that makes sense without its place."""
+        for key in KEYS:
+            if key.palette and key.owner in ("app", "search", "results", "passage"):
+                yield SystemCommand(key.help, f"key: {written(key)}", partial(self._run_key, key))
+
+    async def _run_key(self, key: Key) -> None:
+        if key.owner == "app":
+            await self.run_action(key.action)
+            return
+        if self.screen is not self.search_screen:
+            self.notify("That is a command of the search screen; esc goes there.", severity="warning")
+            return
+        targets = {"search": "", "results": "#results", "passage": "#passage"}
+        selector = targets[key.owner]
+        node = self.search_screen.query_one(selector) if selector else self.search_screen
+        await self.run_action(key.action, default_namespace=node)
 
     # --- repositories and building ---
 
@@ -376,6 +419,15 @@ class CodesearchApp(Errands, App[None]):
         """The index screen, on top of the search."""
         if not isinstance(self.screen, IndexScreen):
             self.push_screen(IndexScreen(self.states, self.building, self._outcome))
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.push_screen(HelpScreen())
+
+    def action_toggle_theme(self) -> None:
+        """Dark or light."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        self.search_screen.remember_theme(self.theme)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No second screen over a dialog, no index screen over itself."""

@@ -11,6 +11,7 @@ import pytest
 
 from indexer.errors import IndexCorruptError, StorageError
 from tui import messages
+from tui.errands import Errands
 from tui.messages import Fact
 from tui.state import load_state
 
@@ -175,7 +176,7 @@ async def _(d):
 @checks(messages.EditorRequested)
 async def _(d):
     await d.ask(focus="results")
-    d.app.environment = {"EDITOR": "no-such-editor-anywhere", "PATH": "/usr/bin"}
+    d.app.errands = Errands(d.app, {"EDITOR": "no-such-editor-anywhere", "PATH": "/usr/bin"})
     await d.press("o")
     assert d.notices == ["The editor 'no-such-editor-anywhere' was not found; set $EDITOR."]
 

@@ -1,19 +1,16 @@
 """What a person can do with filters and results: the actions of the search screen's keys.
 
-A mixin of `SearchScreen` alone, so that asking and answering stay apart from doing.
+`SearchScreen` asks and shows answers; what it adds is declared here without a body.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
-from codesearch.choices import KINDS
-from codesearch.request import regex_problem
+from textual.screen import Screen
+
 from indexer.disk.user_folders import expand_user
 from indexer.errors import InputError
-from indexer.languages import LANGUAGES
 from indexer.records import Mode
 from tui.handoff import context_block
 from tui.messages import (
@@ -23,27 +20,88 @@ from tui.messages import (
     EditorRequested,
     ExportRequested,
     SimilarRequested,
+    StateChanged,
 )
-from tui.state import Filters, SavedQuery
-from tui.widgets.dialogs import ChoiceDialog, RecallDialog, Recalled, TextDialog
+from tui.screens.filter_dialogs import ask_filter, without
+from tui.session import RepositoryState
+from tui.state import Filters, RememberedState, SavedQuery
+from tui.text.shown import Shown
+from tui.widgets.chips import ChipRow
+from tui.widgets.dialogs import RecallDialog, Recalled, TextDialog
 from tui.widgets.evidence_panel import EvidencePanel
 from tui.widgets.passage_view import PassageView
 from tui.widgets.query_bar import QueryBar
 from tui.widgets.result_list import ResultList
 from tui.widgets.title_line import TitleLine
 
-if TYPE_CHECKING:
-    _Base = Any  # mypy follows no circle of classes: what these use of it is not checked
-else:
-    _Base = object
-
 BUDGETS = (1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000)
 
 
-class ResultActions(_Base):
-    """The actions named in the key table under `search`."""
+class ResultScreen(Screen[None]):
+    """The actions named in the key table under `search`: of a query bar, a list and a passage."""
 
-    shows_file: bool
+    def __init__(self, remembered: RememberedState) -> None:
+        super().__init__()
+        self.remembered = remembered
+        self.filters = Filters(mode=remembered.mode)
+        self.repositories: tuple[RepositoryState, ...] = ()
+        self.shows_file = False
+
+    # --- what a screen that asks adds ---
+
+    def search(self) -> None:
+        """Ask the query bar's question with the filters."""
+        raise NotImplementedError
+
+    def next_serial(self) -> int:
+        """Another question: what is still to come of the one before is worthless."""
+        raise NotImplementedError
+
+    def show_passage(self) -> None:
+        """Show the current result."""
+        raise NotImplementedError
+
+    @property
+    def shown(self) -> Shown:
+        """The list as it stands now."""
+        raise NotImplementedError
+
+    @property
+    def query_text(self) -> str:
+        """What stands in the query bar, blanks at the ends aside."""
+        return self.query_one(QueryBar).text.strip()
+
+    def show_filters(self) -> None:
+        """The chips."""
+        self.query_one(ChipRow).show(self.filters, len(self.repositories))
+
+    # --- remembering ---
+
+    def remember(self, state: RememberedState) -> None:
+        """Keep this between runs."""
+        if state != self.remembered:
+            self.remembered = state
+            self.query_one(QueryBar).history = state.history
+            self.post_message(StateChanged(state))
+
+    def remember_theme(self, theme: str) -> None:
+        """Keep the theme between runs."""
+        self.remember(replace(self.remembered, theme=theme))
+
+    def remember_query(self) -> None:
+        """The query was worth something: it enters the history."""
+        self.remember(self.remembered.with_query(self.query_text))
+
+    def set_filters(self, filters: Filters) -> None:
+        """Other filters, and the question again under them."""
+        self.filters = filters
+        self.remember(replace(self.remembered, mode=filters.mode))
+        self.show_filters()
+        self.search()
+
+    def focus_on(self, widget_id: str) -> None:
+        """Move the focus."""
+        self.query_one(f"#{widget_id}").focus()
 
     # --- moving ---
 
@@ -175,14 +233,6 @@ class ResultActions(_Base):
         if not chosen:
             return
 
-        def check(text: str) -> str:
-            path = expand_user(text)
-            if not text or path.is_dir():
-                return "Name a file."
-            if path.exists():
-                return "This file exists already."
-            return "" if path.parent.is_dir() else f"There is no folder {path.parent}."
-
         def write(answer: str | None) -> None:
             if answer is not None:
                 self.remember_query()
@@ -190,7 +240,7 @@ class ResultActions(_Base):
                 self.post_message(ExportRequested(path, self.shown.title or self.query_text, chosen))
 
         title = f"export {len(chosen)} result{'s' if len(chosen) > 1 else ''}"
-        self.app.push_screen(TextDialog(title, "a Markdown file", "passages.md", check), write)
+        self.app.push_screen(TextDialog(title, "a Markdown file", "passages.md", _export_objection), write)
 
     # --- filters ---
 
@@ -208,9 +258,7 @@ class ResultActions(_Base):
         """Change or remove a filter."""
         message.stop()
         if message.cleared:
-            default = Filters()
-            field = _FIELDS[message.name]
-            self.set_filters(replace(self.filters, **{field: getattr(default, field)}))
+            self.set_filters(without(self.filters, message.name))
         elif message.name == "mode":
             self.action_next_mode()
         else:
@@ -218,46 +266,7 @@ class ResultActions(_Base):
 
     def action_filter(self, name: str) -> None:
         """Ask for a filter's value."""
-        field = _FIELDS[name]
-
-        def accept(answer: tuple[str, ...] | str | None) -> None:
-            if answer is not None:
-                change: dict[str, Any] = {field: answer}
-                self.set_filters(replace(self.filters, **change))
-
-        if name == "path":
-            shown = ", ".join(self.filters.paths)
-            hint = "globs, ! excludes: src/**, !tests/"
-
-            def split(answer: str | None) -> None:
-                accept(None if answer is None else _globs(answer))
-
-            self.app.push_screen(TextDialog("paths", hint, shown, lambda text: ""), split)
-        elif name == "regex":
-            dialog = TextDialog(
-                "regular expression", "empty removes it", self.filters.regex, _regex_objection
-            )
-            self.app.push_screen(dialog, accept)
-        else:
-            names = self._names(name)
-            if not names:
-                return
-            chosen = getattr(self.filters, field)
-            title = {"lang": "languages", "kind": "kinds of symbol", "scope": "repositories"}[name]
-            self.app.push_screen(ChoiceDialog(title, names, chosen), accept)
-
-    def _names(self, filter_name: str) -> tuple[str, ...]:
-        if filter_name == "kind":
-            return KINDS
-        if filter_name == "scope":
-            return tuple(repository.name for repository in self.repositories)
-        indexed = {
-            language
-            for repository in self.repositories
-            if repository.status is not None
-            for language in repository.status.languages
-        }
-        return tuple(sorted(indexed)) or tuple(sorted(LANGUAGES))
+        ask_filter(self.app, name, self.filters, self.repositories, self.set_filters)
 
     # --- history ---
 
@@ -294,15 +303,13 @@ class ResultActions(_Base):
         self.notify("Saved. ^r recalls it.")
 
 
-_FIELDS = {
-    "mode": "mode", "lang": "languages", "path": "paths", "kind": "kinds", "regex": "regex", "scope": "scope",
-}  # fmt: skip
-
-
-def _globs(text: str) -> tuple[str, ...]:
-    return tuple(glob.strip() for glob in re.split(r"[,\n]", text) if glob.strip())
-
-
-def _regex_objection(text: str) -> str:
-    problem = regex_problem(text)
-    return f"Not a regular expression: {problem}." if problem else ""
+def _export_objection(text: str) -> str:
+    try:
+        path = expand_user(text)
+    except InputError as error:
+        return str(error)
+    if not text or path.is_dir():
+        return "Name a file."
+    if path.exists():
+        return "This file exists already."
+    return "" if path.parent.is_dir() else f"There is no folder {path.parent}."

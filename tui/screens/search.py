@@ -1,4 +1,4 @@
-"""The main screen: ask, look through the answers, read one. Its actions on results are in `result_actions`.
+"""The main screen: ask, look through the answers, read one. What its keys do with them is `result_actions`'.
 
 Knows widgets and messages. It asks the app by `SearchRequested` and its like and is answered by
 `ResultsFound` or `SearchFailed`; answers older than the newest question are dropped by serial number.
@@ -11,7 +11,6 @@ from dataclasses import replace
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Label
 
@@ -33,11 +32,10 @@ from tui.messages import (
     ResultsFound,
     SearchFailed,
     SearchRequested,
-    StateChanged,
     WordChosen,
 )
-from tui.screens.result_actions import ResultActions
-from tui.session import RepositoryState, Result
+from tui.screens.result_actions import ResultScreen
+from tui.session import Result
 from tui.state import Filters, RememberedState
 from tui.text.document import EMPTY, Document, passage_document, safe_line
 from tui.text.shown import Shown, place, summary
@@ -57,7 +55,7 @@ N_MORE_RESULTS = 100
 """How many there are once the cursor reaches the last of those."""
 
 
-class SearchScreen(ResultActions, Screen[None]):
+class SearchScreen(ResultScreen):
     """Query bar, filters, results, passage, evidence."""
 
     BINDINGS = bindings("search")
@@ -65,16 +63,12 @@ class SearchScreen(ResultActions, Screen[None]):
     VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(self, remembered: RememberedState, pause_seconds: float) -> None:
-        super().__init__()
-        self.remembered = remembered
+        super().__init__(remembered)
         self.pause_seconds = pause_seconds
         """How long typing must pause before the search starts."""
-        self.filters = Filters(mode=remembered.mode)
-        self.repositories: tuple[RepositoryState, ...] = ()
         self.serial = 0
         self.asked: SearchRequest | None = None
         """The search that the list shows, or will as soon as it is answered."""
-        self.shows_file = False
         self.back_stack: list[Shown] = []
         self._pause: Timer | None = None
         self._entered = ""  # The query whose answer the focus goes to; empty where it stays.
@@ -118,11 +112,6 @@ class SearchScreen(ResultActions, Screen[None]):
         return not (action == "back" and not self.back_stack)
 
     # --- asking ---
-
-    @property
-    def query_text(self) -> str:
-        """What stands in the query bar, blanks at the ends aside."""
-        return self.query_one(QueryBar).text.strip()
 
     def on_query_edited(self, message: QueryEdited) -> None:
         """Search after a pause."""
@@ -334,10 +323,6 @@ class SearchScreen(ResultActions, Screen[None]):
         """How the list came about, at the right of the title."""
         self.query_one("#title", TitleLine).show(state=summary(self.shown, self._build_state))
 
-    def show_filters(self) -> None:
-        """The chips."""
-        self.query_one(ChipRow).show(self.filters, len(self.repositories))
-
     # --- repositories ---
 
     def on_repositories_opened(self, message: RepositoriesOpened) -> None:
@@ -373,34 +358,6 @@ class SearchScreen(ResultActions, Screen[None]):
         self._build_state = ""
         self.show_state()
         self.notify(message.sentence, severity="information" if message.cancelled else "error", markup=False)
-
-    # --- remembering ---
-
-    def remember(self, state: RememberedState) -> None:
-        """Keep this between runs."""
-        if state != self.remembered:
-            self.remembered = state
-            self.query_one(QueryBar).history = state.history
-            self.post_message(StateChanged(state))
-
-    def remember_theme(self, theme: str) -> None:
-        """Keep the theme between runs."""
-        self.remember(replace(self.remembered, theme=theme))
-
-    def remember_query(self) -> None:
-        """The query was worth something: it enters the history."""
-        self.remember(self.remembered.with_query(self.query_text))
-
-    def set_filters(self, filters: Filters) -> None:
-        """Other filters, and the question again under them."""
-        self.filters = filters
-        self.remember(replace(self.remembered, mode=filters.mode))
-        self.show_filters()
-        self.search()
-
-    def focus_on(self, widget_id: str) -> None:
-        """Move the focus."""
-        self.query_one(f"#{widget_id}").focus()
 
     def _stop_pause(self) -> None:
         if self._pause is not None:
