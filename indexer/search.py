@@ -40,13 +40,15 @@ from indexer.records import (
     SearchRequest,
     StaleFiles,
 )
+from indexer.retrieve.around_line import around_line
 from indexer.retrieve.boilerplate import without_boilerplate
-from indexer.retrieve.candidates import MAX_CHUNKS, CandidateGatherer, Gathered, LookedUp
+from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered, LookedUp
 from indexer.retrieve.evidence import EvidenceFinder
 from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
+from indexer.retrieve.query_lines import title_of
 from indexer.retrieve.query_shape import QueryShape, query_shape, stem
-from indexer.retrieve.ranking import Ranked, rank
+from indexer.retrieve.ranking import Ranked, Title, rank
 from indexer.retrieve.section_ranking import row_rarities
 from indexer.retrieve.signals import FileFacts, PathSignals, path_signals
 from indexer.settings import DEFAULT_K, BuildSettings
@@ -202,18 +204,23 @@ class Searcher:
         filters = make_masks(request, self._store, self._tables)
         part = self._digest(request.query, mode is not Mode.LEXICAL)
         shape = query_shape(request.query, self.root.name, part.words if part.used else None)
-        asked = beside(lambda: (self._gatherer.look_up(shape, mode, filters), self._counts(shape.stems)))
-        vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(part.text)
-        near = self._gatherer.look_near(vectors, mode, filters)
-        looked_up, n_with = asked()
-        if vectors is not None and not self._tables.has_vectors.all():
-            self._encode_named(looked_up, filters, request.encode_seconds)
-        n_regions = len(self._tables.regions)
-        rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
-        gathered = self._gatherer.gather(looked_up, near, vectors, mode, filters)
-        file_of, signals = self._file_signals(shape, rarities, gathered)
-        row_weights = None if vectors is None else row_rarities(part.text, vectors.tokens, rarities)
-        ranked = rank(gathered, file_of, signals, mode, row_weights)
+        whole = self._ask(part.text, shape, mode, filters)
+        if whole.vectors is not None and not self._tables.has_vectors.all():
+            self._encode_named(whole.looked_up, filters, request.encode_seconds)
+        heading, near, vectors = title_of(request.query), whole.near, whole.vectors
+        title = first_line = None
+        if heading is not None:
+            first_line = self._ask(heading, query_shape(heading, self.root.name), mode, filters)
+            if near is not None:
+                near = [*near, self._gatherer.named(first_line.looked_up, filters), *(first_line.near or ())]
+        gathered = self._gatherer.gather(whole.looked_up, near, vectors, mode, filters)
+        file_of, signals = self._file_signals(whole, gathered)
+        rows = None if vectors is None else row_rarities(part.text, vectors.tokens, whole.rarities)
+        if first_line is not None:
+            chunks = np.unique(gathered.chunk)
+            own = self._gatherer.gather(first_line.looked_up, None, first_line.vectors, mode, filters, chunks)
+            title = Title(own, self._file_signals(first_line, own)[1])
+        ranked = rank(gathered, file_of, signals, mode, rows, title)
         first = partial(self._hits, gathered, ranked)
         return SearchResult(
             first(request.k),
@@ -226,9 +233,19 @@ class Searcher:
             used=part.used,
             missing=self.missing(),
             has_words=mode in (Mode.COLBERT, Mode.SINGLE)
-            or looked_up.finds_words
+            or whole.looked_up.finds_words
             or any(self._counts({stem(word) for word in query_words(request.query)}).values()),
         )
+
+    def _ask(self, text: str, shape: QueryShape, mode: Mode, filters: Masks) -> Asked:
+        """What words and vectors name for a text; full text is asked beside the model."""
+        asked = beside(lambda: (self._gatherer.look_up(shape, mode, filters), self._counts(shape.stems)))
+        vectors = None if mode is Mode.LEXICAL else self._query_encoder.encode(text)
+        near = self._gatherer.look_near(vectors, mode, filters)
+        looked_up, n_with = asked()
+        n_regions = len(self._tables.regions)
+        rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
+        return Asked(shape, vectors, looked_up, near, rarities)
 
     def _encode_named(self, looked_up: LookedUp, masks: Masks, seconds: float) -> None:
         """Have the vectors of the chunks that words name, as many as there are or `seconds` allow."""
@@ -295,13 +312,11 @@ class Searcher:
                 " use hybrid."
             )
 
-    def _file_signals(
-        self, shape: QueryShape, rarities: dict[str, float], g: Gathered
-    ) -> tuple[Int64Array, PathSignals]:
+    def _file_signals(self, asked: Asked, g: Gathered) -> tuple[Int64Array, PathSignals]:
         """(N,) each region's file among the candidates, and what the files' paths say."""
         file_ids, file_of = np.unique(self._tables.file_id[g.chunk], return_inverse=True)
         facts = self._file_facts(file_ids.tolist())
-        return file_of, path_signals(shape, rarities, facts)
+        return file_of, path_signals(asked.shape, asked.rarities, facts)
 
     def _file_facts(self, file_ids: list[int]) -> list[FileFacts]:
         known = self._known_files
@@ -353,19 +368,7 @@ class Searcher:
                 f"{path} is not in the index; `codesearch status --skipped` may give the reason."
             )
         text = "".join(chunk.text for chunk in chunks)
-        start, end = 0, len(text)
-        if line is not None:
-            last_line = chunks[-1].end_line
-            if not 1 <= line <= last_line:
-                raise InputError(f"{path} has lines 1 to {last_line}; line {line} is not one of them.")
-            spans = [s for chunk in chunks for s in chunk.spans if s.start_line <= line <= s.end_line]
-            inner = min(spans, key=lambda s: s.end_char - s.start_char, default=None)
-            if inner is not None:
-                start, end = inner.start_char, inner.end_char
-            else:
-                lines = text.split("\n")
-                start = sum(len(before) + 1 for before in lines[: max(0, line - 11)])
-                end = start + sum(len(near) + 1 for near in lines[max(0, line - 11) : line + 10])
+        start, end = (0, len(text)) if line is None else around_line(path, chunks, text, line)
         own_text = without_boilerplate(text[start:end], is_code=is_code(chunks[0].language))
         query = own_text[:_SIMILAR_CHARS].strip() or path
         n_own = self._n_regions(chunks, start, end)

@@ -96,6 +96,20 @@ class LookedUp:
         return len(self.regions.row_ids) > 0
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text that is searched for, and what is known before any region is scored."""
+
+    shape: QueryShape
+    vectors: QueryVectors | None
+    """None in lexical mode."""
+    looked_up: LookedUp
+    near: list[Int64Array] | None
+    """As `CandidateGatherer.look_near` gives it."""
+    rarities: dict[str, float]
+    """Of the stems in its shape."""
+
+
 class CandidateGatherer:
     """The rankers over one open generation."""
 
@@ -152,14 +166,17 @@ class CandidateGatherer:
         vectors: QueryVectors | None,
         mode: Mode,
         filters: Masks,
+        chunks: Int64Array | None = None,
     ) -> Gathered:
-        """Candidates for a query, from what `look_up` and `look_near` found."""
+        """Candidates for a query, from what `look_up` and `look_near` found, or all of `chunks`."""
         tables = self._tables
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         single = vectors.single if vectors is not None else None
         multi = _multi(vectors, mode)
         found, symbols, definitions = looked_up.regions, looked_up.symbols, looked_up.definitions
-        if near is None:
+        if chunks is not None:
+            pass
+        elif near is None:
             chunks = np.arange(tables.n_chunks)
             if filters.chunks is not None:
                 chunks = chunks[filters.chunks]

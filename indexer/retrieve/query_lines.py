@@ -20,6 +20,13 @@ _FOREIGN_FRAME = 0.3
 _CHANGED = 1.2
 """A line that a diff adds or takes out."""
 
+_MIN_LINES = 2
+_MIN_WORDS = 20
+"""Of a report: fewer are a question, title and all."""
+_MIN_TITLE_WORDS = 3
+_MIN_PLAIN_WORDS = 2
+_MAX_TITLE_CHARS = 200
+
 _PYTHON_FRAME = re.compile(r'\s*File "(?P<path>[^"]+)", line \d+')
 _OTHER_FRAME = re.compile(
     r"\s+at\s+\S.*|\s*at .*[(:]\S+:\d+.*"  # Java, JavaScript, C#, Rust
@@ -55,6 +62,27 @@ def line_factors(lines: Sequence[str]) -> list[float]:
     if first is not None and len(lines) > 1 and factors[first] == 1.0:
         factors[first] = _TITLE
     return factors
+
+
+def title_of(query: str) -> str | None:
+    """The first line of a report, where that is a sentence above others; None for code, a log or a diff.
+
+    It says what the matter is in the reporter's own words; what is below it says many things beside.
+    """
+    lines = [line.strip() for line in query.splitlines() if line.strip()][: _MIN_LINES + 200]
+    if len(lines) < _MIN_LINES or sum(len(line.split()) for line in lines) < _MIN_WORDS:
+        return None
+    title = lines[0]
+    factors = line_factors(lines)
+    is_plain = (
+        factors[0] in (1.0, _TITLE)
+        and not _DIFF_START.match(title)
+        and title[-1] not in "{}:;,(="
+        and len(title) <= _MAX_TITLE_CHARS
+    )
+    words = title.split()
+    n_plain = sum(word.strip("`'\".,!?()").replace("-", "").isalpha() for word in words)
+    return title if is_plain and len(words) >= _MIN_TITLE_WORDS and n_plain >= _MIN_PLAIN_WORDS else None
 
 
 def _weigh_diff(lines: Sequence[str], factors: list[float]) -> None:

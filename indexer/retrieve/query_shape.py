@@ -10,6 +10,7 @@ from functools import lru_cache
 import Stemmer
 
 from indexer.retrieve.form_words import topic_words
+from indexer.retrieve.named_paths import paths_named
 from indexer.words import STOP_WORDS, identifiers, joined, query_words, split_identifier
 
 # Each word is begun at once only: a pasted key of 100,000 letters costs no more than its length.
@@ -40,6 +41,8 @@ class QueryShape:
     """The query is one identifier and nothing else."""
     wants_tests: bool
     wants_documents: bool
+    paths: tuple[tuple[str, float], ...] = ()
+    """Files' paths in it, see `named_paths`."""
 
 
 @lru_cache(maxsize=65_536)
@@ -92,6 +95,7 @@ def query_shape(query: str, repository: str, words: Sequence[str] | None = None)
         is_identifier=is_identifier,
         wants_tests=bool(telling & _TEST_WORDS),
         wants_documents=bool(telling & _DOCUMENT_WORDS),
+        paths=paths_named(query),
     )
 
 

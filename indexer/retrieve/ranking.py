@@ -52,6 +52,7 @@ class Weights:
     stem_match: float = 0.0
     folder_match: float = 0.0
     gram_match: float = 0.0
+    named_path: float = 0.0
     is_test: float = 0.0
     is_prose: float = 0.0
     is_aside: float = 0.0
@@ -68,18 +69,19 @@ WEIGHTS: dict[Mode, Weights] = {
         colbert_file=1.95, colbert_chunk=1.83, colbert_top=2.17, colbert_header=0.78, single_chunk=1.44,
         single_region=0.84, single_top=0.61, lexical_top=1.28, lexical_body=2.23, symbol=0.47,
         definition=0.65, lone_definition=1.17, stem_match=1.87, folder_match=1.06, gram_match=0.86,
-        is_test=-2.17, is_prose=-2.01, is_aside=-1.1, is_barrel=1.8, is_vendored=-0.6, is_foreign=-1.93,
-        is_older=-2.06, depth=-0.59,
+        named_path=4.0, is_test=-2.17, is_prose=-2.01, is_aside=-1.1, is_barrel=1.8, is_vendored=-0.6,
+        is_foreign=-1.93, is_older=-2.06, depth=-0.59,
     ),
     Mode.COLBERT: Weights(colbert_file=6.37, colbert_chunk=4.92, colbert_top=3.6, colbert_header=1.35),
     Mode.SINGLE: Weights(single_chunk=2.48, single_region=4.62, single_top=4.45),
     Mode.LEXICAL: Weights(
         lexical_top=3.22, lexical_body=4.32, definition=1.27, lone_definition=2.52, stem_match=3.28,
-        folder_match=3.12, gram_match=1.7, is_test=-3.39, is_prose=-2.92, is_aside=-1.84,
+        folder_match=3.12, gram_match=1.7, named_path=4.0, is_test=-3.39, is_prose=-2.92, is_aside=-1.84,
         is_vendored=-0.6, is_foreign=-2.75, is_older=-3.07, depth=-0.55,
     ),
 }  # fmt: skip
-"""As `tests/benchmarks/fit.py` gives them; `is_vendored`, of which its data cannot speak, is set by hand."""
+"""As `tests/benchmarks/fit.py` gives them; `is_vendored` and `named_path`, of which its data
+cannot speak, are set by hand."""
 
 _REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
 """What a ranker's largest value adds to a region's place within its file."""
@@ -104,6 +106,15 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class Title:
+    """A report's first line, asked for by itself: what the rankers say to it of the same regions."""
+
+    gathered: Gathered
+    """Of the same N regions as those of the whole report."""
+    paths: PathSignals
+
+
+@dataclass(frozen=True, slots=True)
 class FileSignals:
     """The signals of F candidate files, each 0 to about 1."""
 
@@ -121,8 +132,9 @@ def rank(
     paths: PathSignals,
     mode: Mode,
     row_rarities: Float32Array | None = None,
+    title: Title | None = None,
 ) -> Ranked:
-    """Order candidate regions.
+    """Order candidate regions; a file scores for the whole query, and again for its title if it has one.
 
     `file_of` is (N,), the position in `paths` of each region's file; `row_rarities` is (Q,), as
     `sections.row_rarities` gives them, None where no rows are compared.
@@ -131,7 +143,12 @@ def rank(
         return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
     signals = file_signals(gathered, file_of, paths)
     weights = WEIGHTS[Mode.LEXICAL if mode is Mode.HYBRID and not gathered.has_vectors.any() else mode]
-    ranked = order_regions(gathered, signals, file_scores(signals, weights))
+    of_file, to_title = file_scores(signals, weights), None
+    if title is not None:
+        titled = file_signals(title.gathered, file_of, title.paths)
+        of_file = of_file + file_scores(titled, weights)
+        to_title = _region_scores(title.gathered, titled)
+    ranked = order_regions(gathered, signals, of_file, to_title)
     return order_sections(ranked, gathered, file_of, paths, weights, row_rarities)
 
 
@@ -219,8 +236,29 @@ def file_scores(signals: FileSignals, weights: Weights) -> Float32Array:
     return total
 
 
-def order_regions(g: Gathered, signals: FileSignals, of_file: Float32Array) -> Ranked:
-    """Regions by their file's score, the best of each file first; those no ranker found are left out."""
+def order_regions(
+    g: Gathered, signals: FileSignals, of_file: Float32Array, to_title: Float32Array | None = None
+) -> Ranked:
+    """Regions by their file's score, the best of each file first; those no ranker found are left out.
+
+    `to_title` is (N,), what regions score for the title alone, where the query has one.
+    """
+    score = _region_scores(g, signals)
+    if to_title is not None:
+        score = np.where(np.isnan(score), to_title, score + np.nan_to_num(to_title))
+    keep = np.flatnonzero(~np.isnan(score))
+    file = signals.file_of[keep]
+    in_file = np.lexsort((-score[keep], file))
+    place = place_in_group(file[in_file])
+    positive = of_file - min(float(of_file.min(initial=0.0)), 0.0) + 1e-3
+    scores = np.empty(len(keep), np.float32)
+    scores[in_file] = positive[file[in_file]] * np.float32(_NEXT_REGION) ** place
+    order = np.lexsort((keep, -scores))
+    return Ranked(keep[order], scores[order], signals.colbert)
+
+
+def _region_scores(g: Gathered, signals: FileSignals) -> Float32Array:
+    """(N,) each region's place within its file; NaN for those that no ranker found."""
     parts = {
         "colbert": signals.colbert,
         "single": g.single,
@@ -233,15 +271,7 @@ def order_regions(g: Gathered, signals: FileSignals, of_file: Float32Array) -> R
     for name, values in parts.items():
         found |= values != 0
         score += np.float32(_REGION_WEIGHTS[name]) * over_largest(values)
-    keep = np.flatnonzero(found)
-    file = signals.file_of[keep]
-    in_file = np.lexsort((-score[keep], file))
-    place = place_in_group(file[in_file])
-    positive = of_file - min(float(of_file.min(initial=0.0)), 0.0) + 1e-3
-    scores = np.empty(len(keep), np.float32)
-    scores[in_file] = positive[file[in_file]] * np.float32(_NEXT_REGION) ** place
-    order = np.lexsort((keep, -scores))
-    return Ranked(keep[order], scores[order], signals.colbert)
+    return np.where(found, score, np.float32(np.nan))
 
 
 def _above_usual(values: Float32Array, seen: NDArray[np.bool_]) -> Float32Array:

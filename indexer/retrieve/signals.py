@@ -26,6 +26,7 @@ from indexer.path_roles import (
     version_folder,
 )
 from indexer.records import Float32Array
+from indexer.retrieve.named_paths import named_files
 from indexer.retrieve.query_shape import QueryShape, stems_of
 from indexer.words import joined
 
@@ -56,6 +57,8 @@ class PathSignals:
     """0..1: how much of the query the words of its folders make up, by their rarity."""
     gram_match: Float32Array
     """1 where neighbouring words of the query, run together, are the file's name."""
+    named_path: Float32Array
+    """0..1: the query names the file by its path."""
     is_test: Float32Array
     """1 for test code, unless the query asks for tests."""
     is_prose: Float32Array
@@ -98,6 +101,7 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         stem_match=_column(of_name(path.name_roots) for path in paths),
         folder_match=_column(of_folder(path.folder_roots) for path in paths),
         gram_match=_column(path.joined in shape.grams for path in paths),
+        named_path=named_files(shape.paths, [file.path for file in files]),
         is_test=_column(not shape.wants_tests and path.is_test for path in paths),
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
         is_document=_column(file.language in DOCUMENT_LANGUAGES for file in files),

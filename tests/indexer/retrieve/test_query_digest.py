@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.retrieve.query_digest import MAX_WORDS, digest
-from indexer.retrieve.query_lines import line_factors
+from indexer.retrieve.query_lines import line_factors, title_of
 from indexer.retrieve.query_shape import query_shape, stem
 from indexer.words import query_words
 
@@ -127,3 +127,19 @@ def test_any_query_has_a_digest_that_fits(query, usual):
     assert len(found.words) <= MAX_WORDS
     assert set(found.words) <= set(query_words(query))
     assert found.text == query or len(found.text) <= 20 * 4
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("The lamp goes out at dawn\n\n" + "It burns all night and then it does not burn. " * 3, True),
+        ("`burn()` ignores `oil`\n" + "With an empty can nothing is said and the lamp is dark. " * 3, True),
+        ("The lamp goes out\nat dawn", False),  # a question of two lines
+        ("The lamp goes out at dawn " * 10, False),  # nothing below it
+        ("def burn(lamp, oil):\n" + "    return lamp.light(oil) if oil else None\n" * 8, False),
+        ("Traceback (most recent call last):\n" + '  File "lamp.py", line 3, in burn\n' * 8, False),
+        ("diff --git a/lamp.py b/lamp.py\n@@ -1,3 +1,3 @@\n" + "+    burn the oil of the lamp\n" * 8, False),
+    ],
+)
+def test_the_title_of_a_report(query: str, title: bool) -> None:
+    assert title_of(query) == (query.splitlines()[0] if title else None)

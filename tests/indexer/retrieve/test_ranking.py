@@ -21,6 +21,7 @@ from indexer.retrieve.query_shape import query_shape
 from indexer.retrieve.ranking import (
     FileSignals,
     Ranked,
+    Title,
     Weights,
     file_scores,
     file_signals,
@@ -389,3 +390,25 @@ def test_code_keeps_its_places(files: list[tuple[bool, float]]) -> None:
         assert old == new or (files[old][0] and files[new][0])
     of_documents = [files[place][1] for place in after.order if files[place][0]]
     assert (np.diff(of_documents) <= 0).all()
+
+
+# --- a report's title is a question of its own ---------------------------------------------------
+
+
+def test_a_title_counts_as_much_as_all_that_is_below_it() -> None:
+    below = scene([Region("log.py", lexical=3.0), Region("lamp.py", lexical=2.9), Region("oil.py")])
+    to_title = scene([Region("log.py"), Region("lamp.py", lexical=5.0), Region("oil.py", lexical=1.0)])
+    alone = rank(below.gathered, below.file_of, below.paths, Mode.LEXICAL)
+    assert [below.names[below.file_of[at]] for at in alone.order] == ["log.py", "lamp.py"]
+    title = Title(to_title.gathered, to_title.paths)
+    both = rank(below.gathered, below.file_of, below.paths, Mode.LEXICAL, title=title)
+    # What the title alone finds is found.
+    assert [below.names[below.file_of[at]] for at in both.order] == ["lamp.py", "log.py", "oil.py"]
+
+
+def test_a_title_chooses_among_the_regions_of_a_file() -> None:
+    below = scene([Region("lamp.py", lexical=3.0), Region("lamp.py", lexical=2.0)])
+    to_title = scene([Region("lamp.py"), Region("lamp.py", lexical=1.0)])
+    title = Title(to_title.gathered, to_title.paths)
+    both = rank(below.gathered, below.file_of, below.paths, Mode.LEXICAL, title=title)
+    assert both.order.tolist() == [1, 0]
