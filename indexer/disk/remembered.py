@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from indexer.disk.state_files import write_file
+from indexer.disk.state_files import FOLDER_MODE, write_file
 from indexer.disk.user_folders import cache_folder
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -55,6 +57,17 @@ def _write(path: Path | None, content: bytes) -> None:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, content, durable=False)
+
+
+def private_folder(kind: str) -> Path:
+    """A folder for what a library keeps, closed to other users: in the cache, else a new temporary one."""
+    folder = cache_folder()
+    if folder is not None:
+        with suppress(OSError):
+            (folder / kind).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            if os.access(folder / kind, os.W_OK | os.X_OK):
+                return folder / kind
+    return Path(tempfile.mkdtemp(prefix="codesearch-"))
 
 
 def _record(kind: str, name: str) -> Path | None:

@@ -6,6 +6,7 @@ Runs on any device, which is how its arithmetic is tested without a GPU.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from indexer.disk.remembered import private_folder
 from indexer.encoders.attention import Borders, VarlenAttention
 from indexer.models.architecture import Architecture
 from indexer.models.checkpoint import Checkpoint
@@ -102,6 +104,8 @@ class GpuBackbone:
         """Last hidden states of T packed tokens, (T, H) float32. Both ids are (T,) int64."""
         start = time.perf_counter()
         if self._seconds_left <= 0 and not self._is_compiled:
+            # Inductor runs code from a folder of /tmp with a name that others can take, unless it is told.
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(private_folder("torchinductor")))
             self._before = torch.compile(self._before, dynamic=True)
             self._after = torch.compile(self._after, dynamic=True)
             self._is_compiled = True

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.disk.remembered import recall, remember
+from indexer.disk.remembered import private_folder, recall, remember
 
 
 @pytest.fixture
@@ -30,3 +30,14 @@ def test_without_a_folder_for_it_nothing_is_remembered(cache, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     remember("kind", "name", {"a": 1})
     assert recall("kind", "name") == {}
+
+
+def test_a_librarys_folder_is_closed_to_others_and_always_there(cache, monkeypatch):
+    folder = private_folder("compiled")
+    assert folder == cache / "compiled"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert private_folder("compiled") == folder
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    other = private_folder("compiled")
+    assert other.stat().st_mode & 0o777 == 0o700
+    other.rmdir()
