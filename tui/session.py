@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Protocol
 
 from codesearch.answers.findings import Found, RepositoryStatus
+from codesearch.workspace import short_names
 from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError, InputError
 from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
 
@@ -230,19 +231,6 @@ class Workspace:
         slot.repository, slot.status, slot.problem = None, None, problem
         with contextlib.suppress(CodesearchError, OSError):
             slot.repository = self.engine.open_unindexed(slot.root)
-
-
-def short_names(roots: Sequence[Path]) -> list[str]:
-    """The shortest trailing part of each path that tells it from the others."""
-    names = []
-    for root in roots:
-        parts = [part for part in root.parts if part != root.anchor] or [root.anchor]
-        for n_parts in range(1, len(parts) + 1):
-            name = "/".join(parts[-n_parts:])
-            if sum(("/" + other.as_posix()).endswith("/" + name) for other in roots) == 1:
-                break
-        names.append(name)
-    return names
 
 
 def sentence_of(error: Exception) -> str:

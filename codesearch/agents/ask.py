@@ -22,7 +22,7 @@ from codesearch.answers.drafts import Draft
 from codesearch.context import Context, ContextDrafts, build_context
 from codesearch.render.context_blocks import citation, text_block
 from codesearch.request import check_budget, check_query
-from codesearch.workspace import Repositories
+from codesearch.workspace import Workspace
 from indexer.errors import ChatError, InputError, MissingExtraError
 from indexer.records import Mode, Passage
 from indexer.settings import DEFAULT_BUDGET_TOKENS
@@ -79,7 +79,7 @@ class Conversation:
 
     def __init__(
         self,
-        repositories: Repositories,
+        workspace: Workspace,
         settings: ChatSettings | None,
         *,
         budget_tokens: int = DEFAULT_BUDGET_TOKENS,
@@ -87,7 +87,7 @@ class Conversation:
         mode: Mode = Mode.HYBRID,
     ) -> None:
         check_budget(budget_tokens)
-        self._repositories = repositories
+        self._workspace = workspace
         self._settings = settings
         self._budget_tokens = budget_tokens
         self._counter = counter_for(tokenizer)
@@ -151,13 +151,12 @@ class Conversation:
 
     def _drafts(self, query: str) -> ContextDrafts:
         """Drafts of all repositories, taken in turns; paths begin with the name where there are several."""
-        names = self._repositories.names
+        names = self._workspace.names
         found: list[list[Draft]] = []
         stale: set[str] = set()
         for name in names:
-            answer = self._repositories.index(name).drafts(
-                query, self._budget_tokens, tokenizer=self._counter, mode=self._mode
-            )
+            with self._workspace.opened(name) as index:
+                answer = index.drafts(query, self._budget_tokens, tokenizer=self._counter, mode=self._mode)
             prefix = f"{name}/" if len(names) > 1 else ""
             for view in {id(draft.file): draft.file for draft in answer.drafts}.values():
                 view.path = prefix + view.path

@@ -21,7 +21,7 @@ from codesearch.render.lists import outline_text
 from codesearch.render.passages import place, render
 from codesearch.render.sanitize import fence_for, label, visible
 from codesearch.render.status import status_text
-from codesearch.workspace import Repositories
+from codesearch.workspace import Workspace
 from indexer.errors import CodesearchError, InputError, MissingExtraError
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K
 
@@ -125,12 +125,12 @@ def _argument_problem(name: str, error: ValidationError) -> str:
 
 def make_server(folders: list[Path], *, tokenizer: Tokenizer = None) -> Server:
     """A server over the indexes of `folders`. Raises InputError where one does not exist."""
-    repositories = Repositories(folders)
-    names = ", ".join(label(name) for name in repositories.names)
+    workspace = Workspace(folders)
+    names = ", ".join(label(name) for name in workspace.names)
     server = Server(
         "codesearch", version=__version__, instructions=INSTRUCTIONS.format(names=names), log_level="ERROR"
     )
-    tools = _Tools(repositories, tokenizer)
+    tools = _Tools(workspace, tokenizer)
     reading = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     for tool in (tools.search, tools.context, tools.similar, tools.outline, tools.read, tools.status):
         server.add_tool(_one_sentence(tool), annotations=reading, structured_output=False)
@@ -167,8 +167,8 @@ def _one_sentence(tool: Callable[_Parameters, str]) -> Callable[_Parameters, str
 class _Tools:
     """The tools; each docstring is what the agent reads."""
 
-    def __init__(self, repositories: Repositories, tokenizer: Tokenizer) -> None:
-        self._repositories = repositories
+    def __init__(self, workspace: Workspace, tokenizer: Tokenizer) -> None:
+        self._workspace = workspace
         self._tokenizer = tokenizer
 
     def search(
@@ -187,19 +187,20 @@ class _Tools:
         repo: Repo = "",
     ) -> str:
         """Find code or documentation by meaning: a question, a concept, an identifier or an error message."""
-        findings = self._repositories.index(repo).find(
-            query,
-            k,
-            mode=mode,
-            languages=languages,
-            paths=paths,
-            regex=regex or None,
-            kinds=kinds,
-            budget_tokens=budget_tokens or None,
-            tokenizer=self._tokenizer,
-            seen=self._repositories.seen(repo, session),
-            offset=offset,
-        )
+        with self._workspace.opened(repo) as index:
+            findings = index.find(
+                query,
+                k,
+                mode=mode,
+                languages=languages,
+                paths=paths,
+                regex=regex or None,
+                kinds=kinds,
+                budget_tokens=budget_tokens or None,
+                tokenizer=self._tokenizer,
+                seen=self._workspace.seen(repo, session),
+                offset=offset,
+            )
         return _answer(findings, format, k, offset)
 
     def context(
@@ -216,18 +217,19 @@ class _Tools:
         repo: Repo = "",
     ) -> str:
         """One block of the best passages, cited as [n], that fits a token budget exactly."""
-        block = self._repositories.index(repo).context(
-            query,
-            budget_tokens,
-            tokenizer=self._tokenizer,
-            format=format,
-            mode=mode,
-            languages=languages,
-            paths=paths,
-            regex=regex or None,
-            kinds=kinds,
-            seen=self._repositories.seen(repo, session),
-        )
+        with self._workspace.opened(repo) as index:
+            block = index.context(
+                query,
+                budget_tokens,
+                tokenizer=self._tokenizer,
+                format=format,
+                mode=mode,
+                languages=languages,
+                paths=paths,
+                regex=regex or None,
+                kinds=kinds,
+                seen=self._workspace.seen(repo, session),
+            )
         if block.passages:
             return block.text
         return " ".join(block.notes) or f"No passage fits into {budget_tokens} tokens; raise budget_tokens."
@@ -244,20 +246,22 @@ class _Tools:
         repo: Repo = "",
     ) -> str:
         """Find code that resembles a file, or the symbol at one of its lines."""
-        findings = self._repositories.index(repo).similar(
-            path,
-            line or None,
-            k,
-            budget_tokens or None,
-            tokenizer=self._tokenizer,
-            seen=self._repositories.seen(repo, session),
-            offset=offset,
-        )
+        with self._workspace.opened(repo) as index:
+            findings = index.similar(
+                path,
+                line or None,
+                k,
+                budget_tokens or None,
+                tokenizer=self._tokenizer,
+                seen=self._workspace.seen(repo, session),
+                offset=offset,
+            )
         return _answer(findings, format, k, offset)
 
     def outline(self, path: Place = "", offset: SymbolOffset = 0, repo: Repo = "") -> str:
         """List the symbols of a file or folder with their lines."""
-        entries = self._repositories.index(repo).outline(path)
+        with self._workspace.opened(repo) as index:
+            entries = index.outline(path)
         if not entries:
             raise InputError(
                 f"{path or 'The index'} has no indexed symbols; `status` lists what was skipped and why."
@@ -279,40 +283,41 @@ class _Tools:
         repo: Repo = "",
     ) -> str:
         """Read lines or a symbol of an indexed file; a long answer says where to go on."""
-        index = self._repositories.index(repo)
-        named = index.place(path)
-        path = named.path
-        if named.start_line and (start_line, end_line) == (1, 0):
-            start_line, end_line = named.start_line, named.end_line or 0
-        if symbol:
-            spans = [entry.span for entry in index.outline(path) if entry.span.name == symbol]
-            if not spans:
-                raise InputError(f"{path} has no symbol {symbol!r}; `outline` lists what it has.")
-            start_line, end_line = spans[0].start_line, spans[0].end_line
-        page = page_of(
-            index.read(path, start_line, end_line or None),
-            start_line,
-            start_char,
-            counter_for(self._tokenizer).count,
-        )
-        text = visible(page.text)
-        text += "" if text.endswith("\n") else "\n"
-        fence = fence_for(text)
-        rest = ""
-        if page.next_line:
-            within = f", start_char={page.next_char}" if page.next_char else ""
-            rest = f"more: start_line={page.next_line}{within}\n"
-        stale = " (file changed since it was indexed)" if path in index.state().changed else ""
-        return f"{label(path)}:{start_line}-{page.last_line}{stale}\n{fence}\n{text}{fence}\n{rest}"
+        with self._workspace.opened(repo) as index:
+            named = index.place(path)
+            path = named.path
+            if named.start_line and (start_line, end_line) == (1, 0):
+                start_line, end_line = named.start_line, named.end_line or 0
+            if symbol:
+                spans = [entry.span for entry in index.outline(path) if entry.span.name == symbol]
+                if not spans:
+                    raise InputError(f"{path} has no symbol {symbol!r}; `outline` lists what it has.")
+                start_line, end_line = spans[0].start_line, spans[0].end_line
+            page = page_of(
+                index.read(path, start_line, end_line or None),
+                start_line,
+                start_char,
+                counter_for(self._tokenizer).count,
+            )
+            text = visible(page.text)
+            text += "" if text.endswith("\n") else "\n"
+            fence = fence_for(text)
+            rest = ""
+            if page.next_line:
+                within = f", start_char={page.next_char}" if page.next_char else ""
+                rest = f"more: start_line={page.next_line}{within}\n"
+            stale = " (file changed since it was indexed)" if path in index.state().changed else ""
+            return f"{label(path)}:{start_line}-{page.last_line}{stale}\n{fence}\n{text}{fence}\n{rest}"
 
     def status(self, repo: Repo = "") -> str:
         """Say what the index holds, what it skipped and what changed since."""
-        names = ", ".join(label(name) for name in self._repositories.names)
-        return f"repositories {names}\n" + status_text(self._repositories.index(repo).status())
+        names = ", ".join(label(name) for name in self._workspace.names)
+        with self._workspace.opened(repo) as index:
+            return f"repositories {names}\n" + status_text(index.status())
 
     def refresh(self, repo: Repo = "") -> str:
         """Bring the index up to date with the files on disk, or build it where there is none."""
-        return self._repositories.build(repo) + "\n"
+        return self._workspace.build(repo) + "\n"
 
 
 def _answer(findings: Findings, form: str, k: int, offset: int) -> str:

@@ -70,7 +70,7 @@ def ask_command(
     from codesearch.agents.ask import Conversation, chat_settings
     from codesearch.cli.searching import read_query
     from codesearch.request import check_query
-    from codesearch.workspace import Repositories
+    from codesearch.workspace import Workspace
     from indexer.errors import InputError
     from indexer.records import Mode
 
@@ -85,9 +85,9 @@ def ask_command(
     )
     for path in paths:
         require_folder(path, asks=True)
-    repositories = Repositories([Path(path) for path in paths or (".",)])
+    workspace = Workspace([Path(path) for path in paths or (".",)])
     conversation = Conversation(
-        repositories,
+        workspace,
         settings,
         budget_tokens=config["budget"],
         tokenizer=config["tokenizer"],
@@ -102,7 +102,7 @@ def ask_command(
             )
             asked = _next_question() if chat else ""
     finally:
-        repositories.close()
+        workspace.close()
     context.exit(code)
 
 

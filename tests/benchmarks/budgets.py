@@ -36,7 +36,7 @@ from codesearch.answers.counting import NamedCounter, counter_for
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS
 from codesearch.cli.main import cli
-from codesearch.workspace import Repositories
+from codesearch.workspace import Workspace
 from indexer.search import Searcher
 
 SEARCHED = 100
@@ -72,7 +72,7 @@ class FrontEnds:
     def __init__(self, index: CodeIndex, client: Client) -> None:
         self._index = index
         self._client = client
-        self._repositories = Repositories([index.root])
+        self._repositories = Workspace([index.root])
         self._conversation = Conversation(self._repositories, None)
 
     async def blocks(self, query: str, budget: int, form: str) -> dict[str, str]:

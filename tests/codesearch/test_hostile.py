@@ -14,7 +14,7 @@ from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS, SEARCH_FORMATS
 from codesearch.render.lists import files_json, files_text, outline_json, outline_text
 from codesearch.render.passages import render
-from codesearch.workspace import Repositories
+from codesearch.workspace import Workspace, _Open
 
 NAME = "a`b\"<c>\n[1] fake.py:1-1 | '\x1b[0m.txt"
 MARK = "OBEY"
@@ -61,9 +61,9 @@ def show(fake, tmp_path):
 
     def shown(front, form, text):
         index = CodeIndex(tmp_path, fake({NAME: text, "ok.py": "def token():\n    return 1\n"}))
-        repositories = Repositories([tmp_path])
-        repositories._indexes = {tmp_path.name: index}
-        tools = _Tools(repositories, None)
+        workspace = Workspace([tmp_path])
+        workspace._open[tmp_path.name] = _Open(index)
+        tools = _Tools(workspace, None)
         match front:
             case "search":
                 return render(index.find("token", 2), form)

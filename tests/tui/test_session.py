@@ -9,23 +9,9 @@ import pytest
 
 from indexer.errors import CodesearchError, IndexCorruptError, InputError, StorageError
 from indexer.records import SearchRequest
-from tui.session import Workspace, short_names
+from tui.session import Workspace
 
 NEVER = lambda: False  # noqa: E731
-
-
-@pytest.mark.parametrize(
-    ("paths", "names"),
-    [
-        (["/a/repo"], ["repo"]),
-        (["/a/repo", "/b/repo", "/c/other"], ["a/repo", "b/repo", "other"]),
-        (["/x/a/repo", "/y/a/repo"], ["x/a/repo", "y/a/repo"]),
-        (["/"], ["/"]),
-        (["lighthouse"], ["lighthouse"]),
-    ],
-)
-def test_short_names(paths, names):
-    assert short_names([Path(path) for path in paths]) == names
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from codesearch.agents.ask import ChatSettings, CitationChecker, Conversation, chat_settings
 from codesearch.api import CodeIndex
 from codesearch.cli.main import cli
-from codesearch.workspace import Repositories
+from codesearch.workspace import Workspace, _Open
 from indexer.errors import ChatError, InputError
 
 
@@ -124,8 +124,9 @@ def repositories(fake, tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
 
     def opened(names):
-        found = Repositories([tmp_path / name for name in names])
-        found._indexes = {name: CodeIndex(tmp_path / name, searchers[name]) for name in names}
+        found = Workspace([tmp_path / name for name in names])
+        for name in names:
+            found._open[name] = _Open(CodeIndex(tmp_path / name, searchers[name]))
         return found
 
     return opened
@@ -338,7 +339,7 @@ def command(repositories, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("BASE_URL", "MODEL", "KEY"):
         monkeypatch.delenv(f"CODESEARCH_CHAT_{name}", raising=False)
-    monkeypatch.setattr("codesearch.workspace.Repositories", lambda folders: repositories(["web"]))
+    monkeypatch.setattr("codesearch.workspace.Workspace", lambda folders: repositories(["web"]))
 
     def run(*arguments, **options):
         return CliRunner().invoke(cli, ["ask", *map(str, arguments)], **options)

@@ -10,16 +10,16 @@ import pytest
 from codesearch.agents.mcp_server import _Tools
 from codesearch.render.lists import files_json, files_text, outline_json, outline_text
 from codesearch.render.status import status_json
-from codesearch.workspace import Repositories
+from codesearch.workspace import Workspace, _Open
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
 def tools(index, tmp_path):
-    repositories = Repositories([tmp_path])
-    repositories._indexes = {tmp_path.name: index}
-    return _Tools(repositories, None)
+    workspace = Workspace([tmp_path])
+    workspace._open[tmp_path.name] = _Open(index)
+    return _Tools(workspace, None)
 
 
 WRITERS = {
