@@ -147,6 +147,20 @@ def words(text: str) -> list[str]:
     return list(chain.from_iterable(map(_words_of, _short(text))))
 
 
+def spelled_out(text: str) -> str:
+    """The words of a text with spaces between them, as the full-text tables take them."""
+    found = _found(text)
+    return " ".join(
+        [_spelled_out(each) for each in found if len(each) <= MAX_WORD_CHARS or is_unspaced(each)]
+    )
+
+
+@lru_cache(maxsize=32_768)
+def _spelled_out(identifier: str) -> str:
+    """Remembered, because code repeats its names: 300 bytes each."""
+    return " ".join(_words_of(identifier))
+
+
 def _short(text: str) -> Iterator[str]:
     return (found for found in _found(text) if len(found) <= MAX_WORD_CHARS or is_unspaced(found))
 

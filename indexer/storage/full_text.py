@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
-from indexer.words import is_unspaced, last_name, words
+from indexer.words import is_unspaced, last_name, spelled_out
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -86,7 +86,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _values(rows: Sequence[LexicalRow]) -> list[tuple[int | str, ...]]:
-    return [(row.row_id, *(" ".join(words(text)) for text in row.columns)) for row in rows]
+    return [(row.row_id, *map(spelled_out, row.columns)) for row in rows]
 
 
 def add_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalRow]) -> None:

@@ -15,6 +15,7 @@ from indexer.words import (
     last_name,
     names,
     query_words,
+    spelled_out,
     split_identifier,
     word_at,
     words,
@@ -141,3 +142,8 @@ def test_the_word_at_a_place_ends_where_the_script_does():
         "调用", "调用", "parse_config", "parse_config", "函数", "函数", "", "cafe\u0301_x", "cafe\u0301_x",
     ]  # fmt: skip
     assert [match.group() for match in names("用parse2(函数, 9)")] == ["用", "parse2", "函数"]
+
+
+@given(st.text(alphabet=st.sampled_from("aB_9 .é端口\n"), max_size=200))
+def test_words_are_spelled_out_as_they_are_found(text):
+    assert spelled_out(text) == " ".join(words(text))
