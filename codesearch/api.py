@@ -25,6 +25,7 @@ from codesearch.answers.drafts import Draft
 from codesearch.answers.findings import Findings, IndexState, RankedFile, RankedFiles
 from codesearch.answers.lines import split_lines
 from codesearch.answers.seen import Seen
+from codesearch.background import BackgroundBuild
 from codesearch.context import Context, ContextDrafts, context_drafts, make_context
 from codesearch.locate import build_index, find_root, manifest_mark
 from codesearch.render.context_blocks import writers
@@ -65,6 +66,7 @@ class CodeIndex:
         self._state: IndexState | None = None
         self._state_at = 0.0
         self._mark = manifest_mark(root)
+        self._background: BackgroundBuild | None = None
 
     # --- opening and keeping up to date ---
 
@@ -143,10 +145,27 @@ class CodeIndex:
             with suppress(Exception):
                 self.refresh()
 
+    def encode_in_background(self) -> None:
+        """Have what has no vectors yet encoded by a process of low priority, which ends with this index.
+
+        For what stays open; `follow` moves on to what it has published.
+        """
+        with self._lock:
+            if not self.is_encoding and self._engine.n_encoded < self._engine.facts.n_chunks:
+                self._background = BackgroundBuild(self.root)
+
+    @property
+    def is_encoding(self) -> bool:
+        """Whether a background build of this index is running."""
+        return self._background is not None and self._background.is_running
+
     def close(self) -> None:
         """Let go of the index's files. Further calls raise InputError."""
         with self._lock:
             searcher, self._searcher = self._searcher, None
+            background, self._background = self._background, None
+        if background is not None:
+            background.stop()
         if searcher is not None:
             searcher.close()
 

@@ -1,0 +1,65 @@
+"""What an index lacks is encoded in a process of its own: at low priority, and gone when its owner is.
+
+For front ends that stay open. A process and not a thread, so that answers do not wait for it, its memory
+goes back when it ends, and ending the owner in the middle of it loses nothing but work.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+_NICENESS = 10
+
+
+class BackgroundBuild:
+    """One build that runs beside its owner. It is the same build as any: one writer, safe to end anywhere."""
+
+    def __init__(self, root: Path) -> None:
+        """Start bringing the index of a folder up to date, vectors included."""
+        command = [sys.executable, "-P", "-m", "codesearch.background", str(root)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it and wait until it is gone."""
+        with suppress(OSError):
+            self._process.kill()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def _end_with_owner() -> None:
+    """The owner holds the other end of this pipe for as long as it lives."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def main() -> int:
+    """Build the index of the folder that the command line names."""
+    from codesearch.locate import build_index
+    from indexer.errors import CodesearchError
+
+    with suppress(OSError, AttributeError):
+        os.nice(_NICENESS)
+    threading.Thread(target=_end_with_owner, daemon=True).start()
+    try:
+        build_index(sys.argv[1])
+    except CodesearchError:
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
