@@ -82,6 +82,7 @@ from indexer.tree.git_state import git_state
 from indexer.tree.walk import walk
 from indexer.vectors.codec import DEFAULT_CODEC
 
+_UNTOUCHED = "the previous index is untouched"
 _AT_ONCE_TOKENS = 65_536
 """So much is encoded before anything is published: it takes a second or two."""
 _PUBLISH_SECONDS = 20.0
@@ -110,16 +111,19 @@ def build(
     the disk is full or closed, NothingToIndexError for a tree without text, BuildInterruptedError after
     Ctrl-C. Whatever is raised, the index that was there is there still.
     """
+    run: _Build | None = None
     try:
         root = _folder(root)
         checkpoint = open_checkpoint(settings.model)
         require_key()
         state = prepare_state(root)
         with write_lock(state):
-            return _Build(root, state, settings, checkpoint, progress, rebuild, encode).run_locked()
+            run = _Build(root, state, settings, checkpoint, progress, rebuild, encode)
+            return run.run_locked()
     except KeyboardInterrupt:
+        there = "what was read so far can be searched" if run and run.has_published else _UNTOUCHED
         raise BuildInterruptedError(
-            "Interrupted; the previous index is untouched, and the same command goes on where this one ended."
+            f"Interrupted; {there}, and the same command goes on where this one ended."
         ) from None
 
 
@@ -148,6 +152,7 @@ class _Build:
     n_encoded_tokens: int = 0
     n_tokens_to_encode: int = 0
     n_skipped: int = 0
+    has_published: bool = False
 
     def run_locked(self) -> BuildReport:
         """Run; what the disk or SQLite says against it becomes one sentence."""
@@ -156,8 +161,8 @@ class _Build:
         except (OSError, sqlite3.OperationalError) as error:
             raise StorageError(
                 f"The index cannot be written to {self.state} ({error}); free some space or check the"
-                " permissions, then run the same command again: the previous index is untouched and"
-                " finished work is kept."
+                " permissions, then run the same command again: what was published is untouched and finished"
+                " work is kept."
             ) from error
         except sqlite3.DatabaseError as error:
             raise IndexCorruptError(
@@ -298,6 +303,7 @@ class _Build:
         if is_whole:
             build_multi_index(folder, tables, segments, layout.codec, self.settings.vectors, before)
         published = publish(self.state, folder, made.wanted, self._seals(tables, layout))
+        self.has_published = True
         remove_others(self.state, published.generation)
         if is_whole:
             embeddings.drop(garbage, segments_read(self.state))  # and what killed builds left unnamed

@@ -291,6 +291,8 @@ def _contradictions(folder: Path, store: StoreReader) -> Iterator[str]:
     places = _places(folder.parent.parent / EMBEDDINGS)
     n_moved = 0
     for at, row in enumerate(rows):
+        if tables.segment[at] < 0:
+            continue
         place = places.get(row[2])
         sizes = (int(tables.n_single[at]), int(tables.n_rows[at]))
         n_moved += place is None or place != sizes

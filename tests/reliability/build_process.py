@@ -5,7 +5,7 @@ of random vectors, one a token: everything else is the product. Reads one JSON o
 with one: root, rebuild, repair (in place of a build), include_secrets; kill_at (the n-th call that
 touches a file or a database, 0: never), kill_after (seconds, null: never), kill_in (a function, as
 `module:name`, at whose first call it is killed), interrupt (the signal is SIGINT), count (false: calls are
-not counted), file_limit (bytes that any file may have, null: none), vectors (the family, auto).
+not counted), in_steps (words are published first, and again after each block), file_limit (bytes that any file may have, null: none), vectors (the family, auto).
 """
 
 from __future__ import annotations
@@ -100,6 +100,8 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     )
     backlog.BLOCK_TOKENS = 512
     encoding._COMMIT_SECONDS = 0.0
+    if order.get("in_steps", True):
+        engine._AT_ONCE_TOKENS, engine._PUBLISH_SECONDS, engine._ENCODING_SHARE = 0, 0.0, 0.0
     compaction.MIN_BYTES = 1000
     if order.get("file_limit") is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
