@@ -5,7 +5,8 @@ of random vectors, one a token: everything else is the product. Reads one JSON o
 with one: root, rebuild, repair (in place of a build), include_secrets; kill_at (the n-th call that
 touches a file or a database, 0: never), kill_after (seconds, null: never), kill_in (a function, as
 `module:name`, at whose first call it is killed), interrupt (the signal is SIGINT), count (false: calls are
-not counted), in_steps (words are published first, and again after each block), file_limit (bytes that any file may have, null: none), vectors (the family, auto).
+not counted), in_steps (words are published first, and again after each block), file_limit (bytes that any
+file may have, null: none), vectors (the family, auto).
 """
 
 from __future__ import annotations
