@@ -13,6 +13,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.disk.state_files import FOLDER_MODE, write_file
 from indexer.disk.user_folders import cache_folder
 
@@ -35,21 +38,24 @@ def remember(kind: str, name: str, value: dict[str, object]) -> None:
     _write(_record(kind, f"{name}.json"), json.dumps(value).encode())
 
 
-def recall_bytes(kind: str, name: str) -> bytes:
-    """What `remember_bytes` kept, whole; empty where nothing is kept or it was cut or changed."""
+def recall_bytes(kind: str, name: str) -> NDArray[np.uint8] | None:
+    """What `remember_bytes` kept, mapped; writing to it changes nothing on disk.
+
+    None where nothing is kept, or something that was cut or changed.
+    """
     path = _record(kind, name)
     if path is not None:
-        with suppress(OSError):
-            kept = path.read_bytes()
-            digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
-            if hashlib.sha256(content).digest() == digest:
+        with suppress(OSError, ValueError):
+            kept = np.memmap(path, np.uint8, "c")
+            content, digest = kept[:-_DIGEST_BYTES], kept[-_DIGEST_BYTES:]
+            if hashlib.sha256(content.data).digest() == digest.tobytes():
                 return content
-    return b""
+    return None
 
 
 def remember_bytes(kind: str, name: str, content: bytes) -> None:
     """Keep bytes for the next process."""
-    _write(_record(kind, name), hashlib.sha256(content).digest() + content)
+    _write(_record(kind, name), content + hashlib.sha256(content).digest())
 
 
 def _write(path: Path | None, content: bytes) -> None:

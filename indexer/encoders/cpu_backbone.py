@@ -8,7 +8,6 @@ with two threads in one batch, and beside other processes nothing spins. Which b
 from __future__ import annotations
 
 import hashlib
-import io
 import platform
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -38,7 +37,9 @@ _MAX_KEPT_BYTES = 100_000_000
 """Larger models are compiled each time: it takes a small part of what they then compute."""
 _SHORT_LANE_TOKENS = 256
 """Slots of a lane of short sequences: a global layer compares every slot of a lane with every other."""
-_GRAPH_FORMAT = 1
+_mapped: list[NDArray[np.uint8]] = []
+"""A model that was kept computes with the weights where they are mapped, and does not hold the mapping."""
+_GRAPH_FORMAT = 2
 """Changed with `cpu_graph.py`, so that no older graph is taken from the cache."""
 
 
@@ -160,9 +161,13 @@ def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any
     parts = (checkpoint.fingerprint, library_and_cpu(), options["INFERENCE_PRECISION_HINT"], _GRAPH_FORMAT)
     name = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:32]
     kept = recall_bytes("openvino", name)
-    if kept:
-        with suppress(RuntimeError):
-            return _core().import_model(io.BytesIO(kept), "CPU", options)
+    if kept is not None:
+        from openvino import Tensor
+
+        with suppress(RuntimeError):  # what this library does not take is made again
+            model = _core().import_model(Tensor(kept, shared_memory=True), "CPU", options)
+            _mapped.append(kept)
+            return model
     row_dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
     model = _core().compile_model(build_graph(checkpoint.architecture, weights, row_dense), "CPU", options)
     if 4 * checkpoint.architecture.n_parameters < _MAX_KEPT_BYTES:

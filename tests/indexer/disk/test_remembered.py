@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.disk.remembered import private_folder, recall, remember
+from indexer.disk.remembered import private_folder, recall, recall_bytes, remember, remember_bytes
 
 
 @pytest.fixture
@@ -41,3 +41,18 @@ def test_a_librarys_folder_is_closed_to_others_and_always_there(cache, monkeypat
     other = private_folder("compiled")
     assert other.stat().st_mode & 0o777 == 0o700
     other.rmdir()
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"x" * 20, b"cut"])
+def test_kept_bytes_come_back_whole_or_not_at_all(cache, damage):
+    assert recall_bytes("kind", "name") is None
+    remember_bytes("kind", "name", b"content" * 100)
+    kept = recall_bytes("kind", "name")
+    assert kept.tobytes() == b"content" * 100
+    kept[:] = 0  # a copy of its own
+    assert recall_bytes("kind", "name").tobytes() == b"content" * 100
+    del kept
+    path = cache / "kind" / "name"
+    if damage is not None:
+        path.write_bytes(path.read_bytes()[:-1] if damage == b"cut" else damage)
+        assert recall_bytes("kind", "name") is None
