@@ -68,6 +68,8 @@ class Gathered:
     """(Q, N): for each query row, the best cosine within the region; None where MaxSim did not run."""
     header_maxima: Float32Array | None
     """(Q, N): the same over the header rows (the path) of the region's chunk."""
+    is_flat: NDArray[np.bool_]
+    """(N,): no span of the region's chunk is wider than a region, as in text without headings."""
     has_vectors: NDArray[np.bool_]
     """(N,) False: the region's chunk was not encoded yet, and its vectors' scores mean nothing."""
 
@@ -215,6 +217,7 @@ class CandidateGatherer:
             single_chunk=columns["whole"][keep],
             maxima=None if maxima is None else maxima[:, keep],
             header_maxima=None if header is None else header[:, keep],
+            is_flat=np.repeat(tables.wide_start[chunks] == tables.wide_start[chunks + 1], counts)[keep],
             has_vectors=np.repeat(tables.has_vectors[chunks], counts)[keep],
         )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexer.records import Float32Array, Int64Array, Mode
 from indexer.retrieve.candidates import Gathered
 from indexer.retrieve.groups import over_largest, place_in_group, top_three
-from indexer.retrieve.section_ranking import section_scores
+from indexer.retrieve.section_ranking import passage_means, section_scores
 from indexer.retrieve.signals import PathSignals
 
 
@@ -170,7 +170,8 @@ def order_sections(
         parts["colbert"] = row_rarities @ g.maxima[:, at]
     named = np.float32(weights.stem_match) * paths.stem_match
     named += np.float32(weights.folder_match) * paths.folder_match
-    scores = section_scores(parts, g.region[at], file_of[at], len(paths.depth)) + named[file_of[at]]
+    parts["passage"] = passage_means(g.lexical[at] * g.is_flat[at], g.region[at], file_of[at])
+    scores = section_scores(parts, file_of[at], len(paths.depth)) + named[file_of[at]]
     order = ranked.order.copy()
     order[places] = at[np.lexsort((at, -scores))]
     return Ranked(order, ranked.scores, ranked.colbert)

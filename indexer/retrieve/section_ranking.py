@@ -27,7 +27,7 @@ _OF_PASSAGE = 0.5
 """How many times as much the best passage's BM25 adds, a region and its neighbours."""
 _NEIGHBOURS = 2
 """Regions on either side of a passage's middle."""
-_SPREADS = {"colbert": (0.1, 0.25), "single": (0.12, 0.22)}
+_SPREADS = {"colbert": (0.08, 0.2), "single": (0.1, 0.18)}
 """So far above the usual region the best one of a ranker of vectors says nothing, and all that it can.
 
 Text unlike any that the model was trained on is alike to it: transcripts of talk, half of which stand below.
@@ -67,25 +67,24 @@ def _is_spaced(character: str) -> bool:
     return character.isalnum() and not is_unspaced(character)
 
 
-def section_scores(
-    parts: Mapping[str, Float32Array], region: Int64Array, file_of: Int64Array, n_files: int
-) -> Float32Array:
+def section_scores(parts: Mapping[str, Float32Array], file_of: Int64Array, n_files: int) -> Float32Array:
     """(M,) scores of the regions of documents.
 
-    `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`; `region` is (M,), their
-    positions in the region table, and `file_of` (M,), each region's file, 0 to `n_files` - 1.
+    `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`, and what `passage_means` says
+    by `passage`; `file_of` is (M,), each region's file, 0 to `n_files` - 1.
     """
     # Similarities are never nothing: what the usual region has says nothing.
-    above = {name: v if name == "lexical" else v - np.median(v) for name, v in parts.items()}
+    above = {name: v - np.median(v) if name in _SPREADS else v for name, v in parts.items()}
     finds_words = bool(above.get("lexical", _NOTHING).any())
     total = np.zeros(len(file_of), np.float32)
     for name, values in above.items():
+        if name == "passage":
+            total += np.float32(_OF_PASSAGE) * over_largest(values)
+            continue
         own = over_largest(values)
         document = over_largest(top_three(own, file_of, n_files))
         score = own + _OF_DOCUMENT * document[file_of]
-        if name == "lexical":
-            score += _OF_PASSAGE * over_largest(_passage_means(values, region, file_of))
-        elif finds_words:
+        if name in _SPREADS and finds_words:
             score *= _says(float(values.max(initial=0.0)), *_SPREADS[name])
         total += np.float32(_WEIGHTS[name]) * score
     return total
@@ -96,8 +95,12 @@ def _says(spread: float, nothing: float, all_: float) -> np.float32:
     return np.float32(min(1.0, max(0.0, (spread - nothing) / (all_ - nothing))))
 
 
-def _passage_means(values: Float32Array, region: Int64Array, file_of: Int64Array) -> Float32Array:
-    """(M,) means over each region and its neighbours in its document; no candidate: 0."""
+def passage_means(values: Float32Array, region: Int64Array, file_of: Int64Array) -> Float32Array:
+    """(M,) BM25 of passages: means over regions and their neighbours in a document, 0 where one is missing.
+
+    `region` is (M,), places in the region table. Talk and other text without headings is what passages are
+    for: what they add beside a heading's section is that section's neighbours, which say something else.
+    """
     order = np.argsort(region, kind="stable")
     place, file, value = region[order], file_of[order], values[order]
     total = value.copy()

@@ -144,10 +144,15 @@ def _files_below(tree: Path) -> list[str]:
     ]
 
 
+def kept_at(issue: Issue, kind: IndexKind) -> Path:
+    """Where the index of the issue's revision is kept, or would be."""
+    repository = issue.repository.replace("/", "+")
+    return kind.folder / f"{repository}-{issue.revision[:12]}" / repository.partition("+")[2]
+
+
 def indexed(issue: Issue, kind: IndexKind) -> Path:
     """A folder that holds the index of the issue's revision, built unless it is there."""
-    repository = issue.repository.replace("/", "+")
-    kept = kind.folder / f"{repository}-{issue.revision[:12]}" / repository.partition("+")[2]
+    kept = kept_at(issue, kind)
     note = kept.parent / "built-with"
     if note.is_file():
         return kept
@@ -234,6 +239,8 @@ def main() -> int:
         return 2
     try:
         issues = load_issues(arguments.every)
+        if arguments.built:
+            issues = [issue for issue in issues if (kept_at(issue, kind).parent / "built-with").is_file()]
         figures = run(issues, kind, modes, rivals)
     except (DataMissingError, BaselineMissingError) as error:
         print(error, file=sys.stderr)
@@ -262,6 +269,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--baselines", default="bm25-files,rg", help=f"{', '.join(BASELINES)} or none")
     flags.add_argument("--part", default="all", choices=PARTS, help="what of a tree is indexed")
     flags.add_argument("--every", type=int, default=1, metavar="N", help="every n-th issue alone")
+    flags.add_argument("--built", action="store_true", help="only issues whose index is there already")
     flags.add_argument("--no-vectors", action="store_true", help="index without the model")
     flags.add_argument("--set", action="append", default=[], metavar="PATH=NUMBER", help="as in quality.py")
     flags.add_argument("--label", default="", help="record the run under results/ by this name")

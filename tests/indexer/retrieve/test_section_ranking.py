@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from indexer.records import QueryToken
-from indexer.retrieve.section_ranking import row_rarities, section_scores
-
-APART = np.arange(0, 50, 10)
-"""Places in the region table of regions that are no neighbours."""
+from indexer.retrieve.section_ranking import passage_means, row_rarities, section_scores
 
 
 def test_rows_weigh_as_the_square_of_their_words_rarity() -> None:
@@ -35,21 +32,21 @@ def test_where_no_word_tells_all_rows_count_alike() -> None:
 def test_a_region_is_scored_with_its_document_by_hand() -> None:
     lexical = np.array([4, 0, 2, 0], np.float32)
     similar = np.array([0.5, 0.9, 0.5, 0.5], np.float32)  # 0.4 above the usual, or nothing
-    found = section_scores({"lexical": lexical, "single": similar}, APART[:4], np.array([0, 0, 1, 1]), 2)
-    # Of its own, twice what its document's best has, and half of what the best passage has: itself.
-    np.testing.assert_allclose(found, [3 + 0.5 + 1, 2 + 1.5, 0.5 + 0.25 + 1, 1], rtol=1e-5)
+    found = section_scores({"lexical": lexical, "single": similar}, np.array([0, 0, 1, 1]), 2)
+    # Of its own, and twice what its document's best has.
+    np.testing.assert_allclose(found, [3 + 1, 2 + 1.5, 0.5 + 1, 1], rtol=1e-5)
 
 
 def test_no_more_than_three_regions_speak_for_a_document() -> None:
     lexical = np.array([1, 1, 1, 1, 3], np.float32)
-    found = section_scores({"lexical": lexical}, APART, np.array([0, 0, 0, 0, 1]), 2)
+    found = section_scores({"lexical": lexical}, np.array([0, 0, 0, 0, 1]), 2)
     # Best three: 3 × 1/3 and 1, so both documents add the same 2.
-    np.testing.assert_allclose(found, [1.5 / 3 + 2] * 4 + [1.5 + 2], rtol=1e-5)
+    np.testing.assert_allclose(found, [1 / 3 + 2] * 4 + [1 + 2], rtol=1e-5)
 
 
 def test_a_region_below_the_usual_one_is_scored_below_it() -> None:
     similar = np.array([0.5, 0.4, 0.5, 0.7, 0.5], np.float32)
-    found = section_scores({"colbert": similar}, APART, np.arange(5), 5)
+    found = section_scores({"colbert": similar}, np.arange(5), 5)
     assert np.argsort(-found, kind="stable").tolist() == [3, 0, 2, 4, 1]
 
 
@@ -58,36 +55,33 @@ def test_sections_are_ordered_by_each_ranker_that_ran() -> None:
     nothing = np.zeros(3, np.float32)
     for name in ("colbert", "single", "lexical"):
         parts = dict.fromkeys(("colbert", "single", "lexical"), nothing) | {name: values}
-        assert section_scores(parts, APART[:3], np.arange(3), 3).argmax() == 2, name
+        assert section_scores(parts, np.arange(3), 3).argmax() == 2, name
 
 
-def test_a_region_is_lifted_by_what_its_neighbours_say() -> None:
+def test_a_passage_is_a_region_with_its_neighbours_in_its_document() -> None:
     lexical = np.array([3, 2, 0, 2, 3], np.float32)
-    here = np.zeros(5, np.int64)
-    together = section_scores({"lexical": lexical}, np.array([7, 21, 22, 23, 40]), here, 1)
-    # The passages of 21 to 23 hold 4, that of any other 3; a fifth of it, over the largest.
-    np.testing.assert_allclose(together - 2, [1 + 0.375, 2 / 3 + 0.5, 0.5, 2 / 3 + 0.5, 1 + 0.375], rtol=1e-5)
-    in_another = section_scores(
-        {"lexical": lexical}, np.array([7, 21, 22, 23, 40]), np.array([0, 0, 1, 2, 2]), 3
-    )
-    assert in_another[2] == 0  # neighbours, but of no document of its own
+    place = np.array([7, 21, 22, 23, 40])
+    together = passage_means(lexical, place, np.zeros(5, np.int64))
+    np.testing.assert_allclose(together, np.array([3, 4, 4, 4, 3]) / 5, rtol=1e-6)
+    apart = passage_means(lexical, place, np.array([0, 0, 1, 2, 2]))
+    np.testing.assert_allclose(apart, lexical / 5, rtol=1e-6)
+    shuffled = np.array([3, 0, 4, 2, 1])
+    found = passage_means(lexical[shuffled], place[shuffled], np.zeros(5, np.int64))
+    np.testing.assert_allclose(found, together[shuffled])
 
 
-def test_neighbours_are_found_in_whatever_order_regions_come() -> None:
-    lexical = np.array([1, 5, 2, 4], np.float32)
-    region, here = np.array([1, 2, 3, 6]), np.zeros(4, np.int64)
-    shuffled = np.array([2, 0, 3, 1])
-    found = section_scores({"lexical": lexical[shuffled]}, region[shuffled], here, 1)
-    np.testing.assert_allclose(found, section_scores({"lexical": lexical}, region, here, 1)[shuffled])
+def test_half_of_the_best_passage_is_added_to_each() -> None:
+    parts = {"lexical": np.array([1, 0, 0], np.float32), "passage": np.array([1, 2, 0], np.float32)}
+    np.testing.assert_allclose(section_scores(parts, np.arange(3), 3), [3 + 0.25, 0.5, 0], rtol=1e-6)
 
 
 def test_vectors_to_which_everything_is_alike_say_nothing_beside_words() -> None:
     lexical = np.array([1, 2, 0, 0, 0], np.float32)
     files = np.arange(5)
-    alone = section_scores({"lexical": lexical}, APART, files, 5)
-    alike = {name: np.array([0.58, 0.5, 0.5, 0.5, 0.5], np.float32) for name in ("colbert", "single")}
-    np.testing.assert_allclose(section_scores(alike | {"lexical": lexical}, APART, files, 5), alone)
-    apart = {name: values * 2 for name, values in alike.items()}
-    assert section_scores(apart | {"lexical": lexical}, APART, files, 5).argmax() == 0  # and 0.16 tells
+    alone = section_scores({"lexical": lexical}, files, 5)
+    alike = {name: np.array([0.57, 0.5, 0.5, 0.5, 0.5], np.float32) for name in ("colbert", "single")}
+    np.testing.assert_allclose(section_scores(alike | {"lexical": lexical}, files, 5), alone)
+    apart = {name: values * 2.2 for name, values in alike.items()}
+    assert section_scores(apart | {"lexical": lexical}, files, 5).argmax() == 0  # and 0.16 tells
     # Where no word is found, they are all there is.
-    assert section_scores(alike | {"lexical": lexical * 0}, APART, files, 5).argmax() == 0
+    assert section_scores(alike | {"lexical": lexical * 0}, files, 5).argmax() == 0
