@@ -15,7 +15,7 @@ from pathlib import Path
 
 from codesearch.answers.seen import Seen
 from codesearch.api import CodeIndex
-from codesearch.locate import find_root_or_self
+from codesearch.locate import find_root_or_self, is_too_wide
 from indexer.errors import IndexMissingError, InputError
 
 _MAX_SESSIONS = 200
@@ -34,9 +34,11 @@ class _Open:
 class Workspace:
     """Indexes by name; the first one answers where none is named. Threads may share it."""
 
-    def __init__(self, folders: Sequence[Path], *, max_open: int = MAX_OPEN) -> None:
+    def __init__(self, folders: Sequence[Path], *, max_open: int = MAX_OPEN, build: bool = False) -> None:
         """`max_open` bounds the indexes that stay open; one that is being asked is never closed.
 
+        `build`: a folder without an index gets one of words when it is first asked, and what any of them
+        lacks is encoded in the background for as long as it is open; not so a home folder or above it.
         Raises InputError where a folder does not exist or none is given.
         """
         if not folders:
@@ -44,6 +46,7 @@ class Workspace:
         roots = list(dict.fromkeys(find_root_or_self(folder) for folder in folders))
         self.roots: dict[str, Path] = dict(zip(short_names(roots), roots, strict=True))
         self._max_open = max_open
+        self._builds = build
         self._open: OrderedDict[str, _Open] = OrderedDict()
         """Least recently asked first."""
         self._sessions: OrderedDict[tuple[str, str], Seen] = OrderedDict()
@@ -76,12 +79,14 @@ class Workspace:
         name = self.name_of(name)
         with self._lock:
             if name not in self._open:
-                self._open[name] = _Open(CodeIndex.open(self.roots[name]))
+                self._open[name] = _Open(self._opened(self.roots[name]))
             held = self._open[name]
             held.n_users += 1
             self._open.move_to_end(name)
         try:
             held.index.follow()
+            if self._builds:
+                held.index.encode_in_background()
             yield held.index
         finally:
             with self._lock:
@@ -126,6 +131,9 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _opened(self, root: Path) -> CodeIndex:
+        return CodeIndex.open(root, build="words" if self._builds and not is_too_wide(root) else None)
 
     def _shrink(self) -> None:
         """Close those asked longest ago, as many as are too many."""

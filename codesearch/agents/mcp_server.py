@@ -123,9 +123,12 @@ def _argument_problem(name: str, error: ValidationError) -> str:
     return f"{name}: {where} {what}, not {given}."
 
 
-def make_server(folders: list[Path], *, tokenizer: Tokenizer = None) -> Server:
-    """A server over the indexes of `folders`. Raises InputError where one does not exist."""
-    workspace = Workspace(folders)
+def make_server(folders: list[Path], *, tokenizer: Tokenizer = None, build: bool = False) -> Server:
+    """A server over the indexes of `folders`; `build` as of `Workspace`.
+
+    Raises InputError where a folder does not exist.
+    """
+    workspace = Workspace(folders, build=build)
     names = ", ".join(label(name) for name in workspace.names)
     server = Server(
         "codesearch", version=__version__, instructions=INSTRUCTIONS.format(names=names), log_level="ERROR"
@@ -139,12 +142,14 @@ def make_server(folders: list[Path], *, tokenizer: Tokenizer = None) -> Server:
     return server
 
 
-def run(folders: list[Path], *, port: int | None = None, tokenizer: Tokenizer = None) -> None:
+def run(
+    folders: list[Path], *, port: int | None = None, tokenizer: Tokenizer = None, build: bool = True
+) -> None:
     """Serve until the client goes: over stdio, or over HTTP on 127.0.0.1 where a port is given.
 
     The SDK refuses HTTP requests whose Host or Origin is not loopback.
     """
-    server = make_server(folders, tokenizer=tokenizer)
+    server = make_server(folders, tokenizer=tokenizer, build=build)
     if port is None:
         server.run("stdio")
     else:

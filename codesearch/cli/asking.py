@@ -85,7 +85,7 @@ def ask_command(
     )
     for path in paths:
         require_folder(path, asks=True)
-    workspace = Workspace([Path(path) for path in paths or (".",)])
+    workspace = Workspace([Path(path) for path in paths or (".",)], build=config["build"])
     conversation = Conversation(
         workspace,
         settings,

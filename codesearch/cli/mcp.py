@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codesearch.cli.options import tokenizer_option
+from codesearch.cli.options import build_option, tokenizer_option
 from codesearch.config import load_config
 
 
@@ -15,10 +15,13 @@ from codesearch.config import load_config
 @click.option("--http", is_flag=True, help="Serve HTTP on 127.0.0.1 in place of stdio.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=8765, show_default=True, help="With --http.")
 @tokenizer_option
-def mcp_command(paths: tuple[str, ...], http: bool, port: int, tokenizer: str | None) -> None:
+@build_option
+def mcp_command(
+    paths: tuple[str, ...], http: bool, port: int, tokenizer: str | None, build: bool | None
+) -> None:
     """Serve the indexes of PATHS (here, by default) to agents over the Model Context Protocol."""
     from codesearch.agents.mcp_server import run
 
-    config = load_config(None, {"tokenizer": tokenizer})
+    config = load_config(None, {"tokenizer": tokenizer, "build": build})
     folders = [Path(path) for path in paths or (".",)]
-    run(folders, port=port if http else None, tokenizer=config["tokenizer"])
+    run(folders, port=port if http else None, tokenizer=config["tokenizer"], build=config["build"])

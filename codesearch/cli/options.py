@@ -160,7 +160,7 @@ def _from_here(glob: str) -> str:
 
 
 def open_index(
-    path: str | None, flags: dict[str, Any], *, refresh: bool | None = None, build: bool | None = None
+    path: str | None, flags: dict[str, Any], *, refresh: bool | None = None, build: bool | None = False
 ) -> Opened:
     """Open the nearest index at or above `path`, and bring it up to date where that is wanted.
 

@@ -339,7 +339,7 @@ def command(repositories, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("BASE_URL", "MODEL", "KEY"):
         monkeypatch.delenv(f"CODESEARCH_CHAT_{name}", raising=False)
-    monkeypatch.setattr("codesearch.workspace.Workspace", lambda folders: repositories(["web"]))
+    monkeypatch.setattr("codesearch.workspace.Workspace", lambda folders, **_: repositories(["web"]))
 
     def run(*arguments, **options):
         return CliRunner().invoke(cli, ["ask", *map(str, arguments)], **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -201,6 +202,19 @@ async def test_refresh_and_follow(tmp_path):
     (root / "a.py").write_text("def second_answer():\n    return 2\n")
     CodeIndex.build(root).close()
     assert "second_answer" in await call(fresh, "search", query="answer")
+
+
+async def test_a_folder_without_an_index_is_answered_from_and_encoded_meanwhile(tmp_path):
+    root = tmp_path / "fresh"
+    root.mkdir()
+    (root / "a.py").write_text("def first_answer():\n    return 1\n")
+    server = make_server([root], build=True)
+    assert "first_answer" in await call(server, "search", query="first answer")
+    for _ in range(300):
+        if "vectors    all chunks" in await call(server, "status"):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("it was not encoded")
 
 
 async def test_errors_are_one_sentence(server):
