@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,18 +27,24 @@ class BackgroundBuild:
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
+        self._end = weakref.finalize(self, _stop, self._process)
+
     @property
     def is_running(self) -> bool:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it and wait until it is gone."""
-        with suppress(OSError):
-            self._process.kill()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait()
+        """End it and wait until it is gone; so does forgetting the object."""
+        self._end()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):
+        process.kill()
+    if process.stdin is not None:
+        process.stdin.close()
+    process.wait()
 
 
 def _end_with_owner() -> None:
