@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
 
 from codesearch import __version__
 from codesearch.answers.counting import Tokenizer, counter_for
@@ -28,10 +28,14 @@ from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K
 try:
     from mcp.server.mcpserver import MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
+    from mcp.server.transport_security import TransportSecuritySettings
     from mcp_types import Tool, ToolAnnotations
     from pydantic import Field, ValidationError
 except ImportError as error:
     raise MissingExtraError("The MCP server needs a package: pip install 'mcp>=2.3'.") from error
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 INSTRUCTIONS = (
     "Semantic search over the indexed repositories: {names}. Use `search` for questions about behaviour, "
@@ -128,7 +132,22 @@ def make_server(folders: list[Path], *, tokenizer: Tokenizer = None, build: bool
 
     Raises InputError where a folder does not exist.
     """
-    workspace = Workspace(folders, build=build)
+    return _server_over(Workspace(folders, build=build), tokenizer)
+
+
+def agents_app(workspace: Workspace, *, tokenizer: Tokenizer = None, read_only: bool = False) -> Starlette:
+    """The tools over streamable HTTP at /mcp, for a server that checks Host, Origin and token itself.
+
+    `read_only` leaves out `refresh`. Its lifespan must run while it is asked.
+    """
+    return _server_over(workspace, tokenizer, read_only=read_only).streamable_http_app(
+        json_response=True,
+        stateless_http=True,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+
+
+def _server_over(workspace: Workspace, tokenizer: Tokenizer, *, read_only: bool = False) -> Server:
     names = ", ".join(label(name) for name in workspace.names)
     server = Server(
         "codesearch", version=__version__, instructions=INSTRUCTIONS.format(names=names), log_level="ERROR"
@@ -137,6 +156,8 @@ def make_server(folders: list[Path], *, tokenizer: Tokenizer = None, build: bool
     reading = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     for tool in (tools.search, tools.context, tools.similar, tools.outline, tools.read, tools.status):
         server.add_tool(_one_sentence(tool), annotations=reading, structured_output=False)
+    if read_only:
+        return server
     writing = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
     server.add_tool(_one_sentence(tools.refresh), annotations=writing, structured_output=False)
     return server

@@ -1,0 +1,277 @@
+"""The web application: routes, errors, access log and counts. Served by `server.py`, or a test's client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any
+
+from codesearch.service.guard import Access, Guard, problem
+from codesearch.service.metrics import Metrics
+from codesearch.service.openapi import openapi_document, openapi_page
+from codesearch.service.operations import OPERATIONS, Answer, Operation, Operations
+from codesearch.service.turns import QueueFullError, Turns
+from indexer.errors import CodesearchError, IndexMissingError, InputError, MissingExtraError
+
+try:
+    from pydantic import ValidationError
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+    from starlette.types import ASGIApp, Receive, Scope, Send
+except ImportError as error:
+    raise MissingExtraError("The server needs a package: pip install 'codesearch[serve]'.") from error
+
+RETRY_SECONDS = 2
+_PAGE_FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/page/view.js": ("view.js", "text/javascript; charset=utf-8"),
+    "/page/style.css": ("style.css", "text/css; charset=utf-8"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """How a service answers."""
+
+    access: Access = field(default_factory=Access)
+    n_workers: int = 2
+    n_waiting: int = 64
+    answer_seconds: float = 30.0
+    log: Callable[[str], None] | None = None
+    """Takes a line of the access log; None for no log."""
+
+
+class Service:
+    """One application over open indexes."""
+
+    def __init__(
+        self,
+        operations: Operations,
+        settings: ServiceSettings | None = None,
+        *,
+        agents: Starlette | None = None,
+        internal: Mapping[str, Callable[[bytes], bytes]] | None = None,
+    ) -> None:
+        """`agents` answers /mcp; `internal` answers own clients, over the Unix socket alone."""
+        self.settings = settings or ServiceSettings()
+        self.metrics = Metrics()
+        self.workspace = operations.workspace
+        self.is_ready = False
+        self.last_request_at = time.monotonic()
+        self._operations = operations
+        self._agents = agents
+        self._turns = Turns(self.settings.n_workers, self.settings.n_waiting)
+        self._n_agent_requests = 0
+        routes = [
+            Route(f"/v1/{operation.name}", partial(self._operation, operation), methods=["GET", "POST"])
+            for operation in OPERATIONS
+        ]
+        routes += [Route(path, _page) for path in _PAGE_FILES]
+        routes += [
+            Route("/healthz", self._health),
+            Route("/readyz", self._readiness),
+            Route("/metrics", self._metrics),
+            Route("/openapi.json", self._openapi),
+            Route("/docs", self._docs),
+        ]
+        if agents is not None:
+            routes.append(Route("/mcp", _Plain(self._agent_request)))
+        self._routes = {route.path for route in routes}
+        self.app: ASGIApp = Starlette(
+            routes=routes, lifespan=self._lifespan, exception_handlers={HTTPException: _http_error}
+        )
+        self.app = _Counted(Guard(self.app, self.settings.access), self)
+
+    def noted(self, scope: Scope, status: int, elapsed_seconds: float) -> None:
+        """Count and log a response. The log has no query: neither words nor parameters."""
+        path = scope["path"]
+        route = path if path in self._routes else "other"
+        self.metrics.count(route, status, elapsed_seconds)
+        if self.settings.log is not None:
+            client = scope.get("client")
+            line = {
+                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "method": scope["method"][:10],
+                "route": route,
+                "status": status,
+                "ms": round(elapsed_seconds * 1000, 1),
+                "client": client[0] if client else "socket",
+            }
+            self.settings.log(json.dumps(line))
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        warming = asyncio.create_task(asyncio.to_thread(self._warm_up))
+        try:
+            if self._agents is None:
+                yield
+            else:
+                async with self._agents.router.lifespan_context(self._agents):
+                    yield
+        finally:
+            with suppress(Exception):
+                await warming
+            self._turns.close()
+            self.workspace.close()
+
+    def _warm_up(self) -> None:
+        """Open every index and load its model, so that the first question waits for neither."""
+        for name in self.workspace.names:
+            try:
+                with self.workspace.opened(name) as index:
+                    index.find("where to begin", 1, encode_seconds=0.0)
+            except CodesearchError as error:
+                print(f"codesearch: {name}: {error}", file=sys.stderr)
+        self.is_ready = True
+
+    async def _operation(self, operation: Operation, request: Request) -> Response:
+        try:
+            asked = operation.model.model_validate(await _parameters(request, operation))
+        except ValidationError as error:
+            return problem(400, _first_problem(error))
+        except ValueError:
+            return problem(400, "The body must be a JSON object.")
+        call = partial(operation.call(self._operations), asked)
+        try:
+            answer: Answer = await self._turns.run(call, self.settings.answer_seconds)
+        except QueueFullError:
+            return busy()
+        except TimeoutError:
+            return problem(504, f"The answer took longer than {self.settings.answer_seconds:g} s.")
+        except InputError as error:
+            return problem(400, str(error))
+        except IndexMissingError as error:
+            return problem(404, str(error))
+        except CodesearchError as error:
+            return problem(500, str(error))
+        return Response(answer.text, media_type=answer.media_type, headers=dict(answer.headers))
+
+    async def _agent_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._agents is not None
+        if self._n_agent_requests >= self.settings.n_workers + self.settings.n_waiting:
+            await busy()(scope, receive, send)
+            return
+        self._n_agent_requests += 1
+        try:
+            await self._agents(scope, receive, send)
+        finally:
+            self._n_agent_requests -= 1
+
+    async def _health(self, request: Request) -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    async def _readiness(self, request: Request) -> Response:
+        if self.is_ready:
+            return Response("ready\n", media_type="text/plain")
+        return Response("opening indexes\n", 503, {"Retry-After": "1"}, "text/plain")
+
+    async def _metrics(self, request: Request) -> Response:
+        gauges = {"codesearch_requests_pending": self._turns.n_pending + self._n_agent_requests}
+        return Response(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")
+
+    async def _openapi(self, request: Request) -> Response:
+        return Response(json.dumps(openapi_document()), media_type="application/json")
+
+    async def _docs(self, request: Request) -> Response:
+        return Response(openapi_page(), media_type="text/html")
+
+
+def busy() -> Response:
+    """The answer where too many wait."""
+    return problem(503, "Too many requests wait; try again soon.", Retry_After=str(RETRY_SECONDS))
+
+
+class _Plain:
+    """A function as an ASGI application, for a route to call as it is."""
+
+    def __init__(self, function: ASGIApp) -> None:
+        self._function = function
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._function(scope, receive, send)
+
+
+class _Counted:
+    """The outermost layer: every response is timed, and an exception becomes one sentence."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["path"] not in ("/healthz", "/readyz", "/metrics"):
+            self._service.last_request_at = time.monotonic()
+        started_at = time.perf_counter()
+        status = 0
+
+        async def send_noted(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            print(f"codesearch: Internal error ({type(error).__name__}: {error}).", file=sys.stderr)
+            if not status:
+                await problem(500, "Internal error; the server's log says more.")(scope, receive, send_noted)
+        finally:
+            self._service.noted(scope, status, time.perf_counter() - started_at)
+
+
+async def _parameters(request: Request, operation: Operation) -> dict[str, Any]:
+    """What was asked, by name. Raises ValueError for a body that is no JSON object."""
+    if request.method == "POST":
+        value = json.loads(await request.body() or b"{}")
+        if not isinstance(value, dict):
+            raise ValueError
+        return value
+    properties = operation.model.model_json_schema().get("properties", {})
+    return {
+        name: request.query_params.getlist(name)
+        if properties.get(name, {}).get("type") == "array"
+        else request.query_params[name]
+        for name in request.query_params
+    }
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = str(first["loc"][0])[:50] if first["loc"] else "The request"
+    if first["type"] == "missing":
+        return f"`{where}` is missing; /docs lists the parameters."
+    if first["type"] == "extra_forbidden":
+        return f"There is no parameter `{where}`; /docs lists them."
+    return f"`{where}`: {first['msg'].removeprefix('Value error, ').replace('Input should', 'should')}."
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    sentence = {404: "There is nothing here; /docs lists what can be asked."}.get(error.status_code)
+    return problem(error.status_code, sentence or f"{error.detail}.")
+
+
+@cache
+def _page_file(path: str) -> tuple[bytes, str]:
+    name, media_type = _PAGE_FILES[path]
+    return (files("codesearch.service") / "page" / name).read_bytes(), media_type
+
+
+async def _page(request: Request) -> Response:
+    content, media_type = _page_file(request.url.path)
+    return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})

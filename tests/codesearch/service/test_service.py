@@ -1,0 +1,253 @@
+"""What a service answers, and whom it refuses: each row of its security table, in process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from codesearch.agents.mcp_server import agents_app
+from codesearch.api import CodeIndex
+from codesearch.service import guard
+from codesearch.service.app import Service, ServiceSettings
+from codesearch.service.guard import Access
+from codesearch.service.operations import OPERATIONS, Operations
+from codesearch.service.turns import QueueFullError, Turns
+from codesearch.workspace import Workspace
+
+HERE = "http://127.0.0.1:8766"
+TOKEN = "a-token-of-sixteen-and-more"
+HOSTILE = "<img src=x onerror=alert(1)>.py"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    root = tmp_path_factory.mktemp("served") / "shop"
+    (root / "app").mkdir(parents=True)
+    (root / "app" / "retry.py").write_text("def pause(attempt):\n    return 2**attempt  # delay of a retry\n")
+    (root / HOSTILE).write_text("hostile = '</script><script>alert(1)</script>'\n")
+    (root.parent / "secret.txt").write_text("outside\n")
+    (root / "link.txt").symlink_to(root.parent / "secret.txt")
+    CodeIndex.build(root).close()
+    return root
+
+
+def make_client(tree, access=None, *, log=None, n_waiting=64, client=("127.0.0.1", 5000)):
+    workspace = Workspace([tree])
+    settings = ServiceSettings(access or Access(), n_workers=1, n_waiting=n_waiting, log=log)
+    service = Service(Operations(workspace), settings, agents=agents_app(workspace, read_only=True))
+    return TestClient(service.app, base_url=HERE, client=client)
+
+
+@pytest.fixture(scope="module")
+def client(tree):
+    with make_client(tree) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "command"),
+    [
+        ("search", {"query": "retry delay", "k": 1},
+         ["search", "retry delay", "-k", "1", "--format", "json"]),
+        ("files", {"query": "retry delay"}, ["files", "retry delay", "--format", "json"]),
+        ("similar", {"path": "app/retry.py", "k": 1},
+         ["similar", "app/retry.py", "-k", "1", "--format", "json"]),
+        ("context", {"query": "retry delay"}, ["context", "retry delay", "--format", "json"]),
+        ("outline", {"path": "app"}, ["outline", "app", "--format", "json"]),
+        ("status", {}, ["status", "--json"]),
+    ],
+)  # fmt: skip
+def test_answers_are_those_of_the_command_line(tree, client, run_cli_in, path, parameters, command):
+    printed = run_cli_in(tree, *command)
+    assert client.get(f"/v1/{path}", params=parameters).text == printed
+    assert client.post(f"/v1/{path}", json=parameters).text == printed
+
+
+@pytest.fixture
+def run_cli_in(monkeypatch):
+    from click.testing import CliRunner
+
+    from codesearch.cli.main import cli
+
+    def run(folder: Path, *arguments: str) -> str:
+        monkeypatch.chdir(folder)
+        result = CliRunner().invoke(cli, list(arguments))
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    return run
+
+
+def test_read_and_repositories(tree, client):
+    answer = client.get("/v1/read", params={"path": "app/retry.py:2-2"}).json()
+    assert (answer["start_line"], answer["text"]) == (2, "    return 2**attempt  # delay of a retry\n")
+    (repository,) = client.get("/v1/repositories").json()["repositories"]
+    assert repository == {"name": "shop", "root": str(tree), "indexed": True}
+
+
+def test_a_context_block_tells_its_tokens(client):
+    answer = client.get("/v1/context", params={"query": "retry", "format": "markdown"})
+    assert 0 < int(answer.headers["codesearch-tokens"]) <= 4000
+    assert "**[1]**" in answer.text
+
+
+@pytest.mark.parametrize("path", ["../secret.txt", "/etc/passwd", "link.txt", "app/../../secret.txt", "\0"])
+def test_a_path_outside_is_no_indexed_file(client, path):
+    answer = client.get("/v1/read", params={"path": path})
+    assert answer.status_code == 400
+    assert "is not an indexed file" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({}, "`query` is missing"),
+        ({"query": "x", "k": "many"}, "`k`: should be a valid integer"),
+        ({"query": "x", "k": 0}, "must be from 1 to"),
+        ({"query": " "}, "The query is empty"),
+        ({"query": "x", "colour": "red"}, "There is no parameter `colour`"),
+        ({"query": "x", "repo": "other"}, "Unknown repository"),
+    ],
+)
+def test_a_wrong_parameter_is_one_sentence(client, parameters, sentence):
+    answer = client.get("/v1/search", params=parameters)
+    assert answer.status_code == 400
+    assert sentence in answer.json()["error"]
+    assert client.post("/v1/search", content=b"[1]").status_code == 400
+
+
+@pytest.mark.parametrize("given", [None, "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN} "])
+def test_without_the_token_nothing_is_told(tree, given):
+    with make_client(tree, Access(token=TOKEN)) as client:
+        headers = {"Authorization": given} if given and not given.endswith(" ") else {}
+        for path in ("/v1/search?query=x", "/v1/repositories", "/metrics", "/mcp", "/openapi.json"):
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/v1/repositories", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "x@127.0.0.1", "", "[", "127.0.0.1/x"]
+)
+def test_another_host_name_is_refused(client, host):
+    for path in ("/", "/v1/search?query=x", "/mcp"):
+        assert client.get(path, headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:3000"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_pages_of_other_origins_are_refused(client, headers):
+    assert client.get("/v1/search?query=x", headers=headers).status_code == 403
+    assert client.post("/mcp", json={}, headers=headers).status_code == 403
+    assert client.get("/v1/search?query=x", headers={"Origin": HERE}).status_code == 200
+
+
+def test_a_body_without_end_is_refused(client, monkeypatch):
+    too_much = b"x" * (guard.MAX_BODY_BYTES + 1)
+    assert client.post("/v1/search", content=too_much).status_code == 413
+    assert client.post("/v1/search", content=iter([too_much])).status_code == 413
+
+
+async def test_half_a_body_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.01)
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/v1/search", "method": "POST", "headers": [(b"host", b"localhost")]}
+    await guard.Guard(None, Access())(scope, receive, send)
+    assert sent[0]["status"] == 408
+
+
+async def test_ten_thousand_questions_do_not_pile_up():
+    turns, gate = Turns(2, 64), threading.Event()
+    asked = [asyncio.create_task(turns.run(gate.wait, 30)) for _ in range(10_000)]
+    await asyncio.sleep(0)
+    assert turns.n_pending == 66
+    gate.set()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(outcome is True for outcome in outcomes) == 66
+    assert sum(isinstance(outcome, QueueFullError) for outcome in outcomes) == 10_000 - 66
+    while turns.n_pending:
+        await asyncio.sleep(0.001)
+    turns.close()
+
+
+def test_who_cannot_wait_is_told_when_to_return(tree, monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr(Operations, "repositories", lambda self, asked: gate.wait(30))
+    with make_client(tree, n_waiting=-1) as client:
+        answer = client.get("/v1/repositories")
+        gate.set()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_a_question_that_takes_too_long_keeps_its_place(monkeypatch):
+    async def ask():
+        turns, gate = Turns(1, 0), threading.Event()
+        with pytest.raises(TimeoutError):
+            await turns.run(gate.wait, 0.01)
+        with pytest.raises(QueueFullError):
+            await turns.run(gate.wait, 0.01)
+        gate.set()
+        turns.close()
+
+    asyncio.run(ask())
+
+
+def test_neither_log_nor_metrics_hold_what_was_asked(tree):
+    lines = []
+    with make_client(tree, log=lines.append) as client:
+        client.get("/v1/search", params={"query": "confidential"})
+        client.get("/confidential")
+        client.get("/v1/search?query=confidential", headers={"Host": "confidential"})
+        metrics = client.get("/metrics").text
+    assert [line.count('"route": "/v1/search"') for line in lines] == [1, 0, 1, 0]
+    assert "confidential" not in "".join(lines) + metrics
+    assert 'codesearch_requests_total{route="/v1/search",status="200"} 1' in metrics
+    assert 'codesearch_request_seconds_count{route="other"} 1' in metrics
+
+
+def test_agents_ask_over_the_same_port_and_change_nothing(client):
+    headers = {"Accept": "application/json, text/event-stream"}
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    names = [
+        tool["name"] for tool in client.post("/mcp", json=ask, headers=headers).json()["result"]["tools"]
+    ]
+    assert "search" in names
+    assert "refresh" not in names
+
+
+def test_the_description_has_every_operation(client):
+    document = client.get("/openapi.json").json()
+    assert set(document["paths"]) == {f"/v1/{operation.name}" for operation in OPERATIONS}
+    named = {each["name"] for each in document["paths"]["/v1/search"]["get"]["parameters"]}
+    assert {"query", "k", "mode", "paths", "repo"} <= named
+    assert "<script" not in client.get("/docs").text
+
+
+def test_the_page_may_run_its_own_scripts_alone(client):
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
+    assert client.get("/v1/search?query=hostile").headers["x-content-type-options"] == "nosniff"
+    for unknown in ("/page/../service/app.py", "/page/%2e%2e/app.py", "/page/index.html"):
+        assert client.get(unknown).status_code == 404
