@@ -27,7 +27,7 @@ _OF_PASSAGE = 0.5
 """How many times as much the best passage's BM25 adds, a region and its neighbours."""
 _NEIGHBOURS = 2
 """Regions on either side of a passage's middle."""
-_SPREADS = {"colbert": (0.08, 0.2), "single": (0.1, 0.18)}
+_SPREADS = {"colbert": (0.08, 0.2), "single": (0.12, 0.2)}
 """So far above the usual region the best one of a ranker of vectors says nothing, and all that it can.
 
 Text unlike any that the model was trained on is alike to it: transcripts of talk, half of which stand below.
