@@ -17,7 +17,8 @@ from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape
 from indexer.storage.database import StoreReader
-from indexer.storage.full_text import LexicalMatches, search_regions, search_symbols
+from indexer.storage.full_text import REGIONS, SYMBOLS, LexicalMatches, search_regions, search_symbols
+from indexer.storage.full_text_statistics import TableStatistics, table_statistics
 from indexer.storage.mapped_tables import REGION_BITS, Tables
 from indexer.storage.single_rows import SingleVectors
 from indexer.storage.token_rows import MultiVectors
@@ -85,6 +86,28 @@ class _Places:
 
 
 @dataclass(frozen=True, slots=True)
+class Nominated:
+    """Chunks that one ranker names, best first; a chunk may be named more than once."""
+
+    chunk: Int64Array
+    """(M,) positions in the chunk table."""
+    score: Float32Array
+    """(M,) descending, as the ranker gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalStatistics:
+    """How often the words of a query occur, over one index or several."""
+
+    regions: TableStatistics
+    symbols: TableStatistics
+
+    def __add__(self, other: LexicalStatistics) -> LexicalStatistics:
+        """Of both together."""
+        return LexicalStatistics(self.regions + other.regions, self.symbols + other.symbols)
+
+
+@dataclass(frozen=True, slots=True)
 class LookedUp:
     """What full text and names found."""
 
@@ -131,17 +154,33 @@ class CandidateGatherer:
         self._singles = singles
         self._multis = multis
 
-    def look_up(self, shape: QueryShape, mode: Mode, filters: Masks) -> LookedUp:
-        """What the database says of a query's words; needs none of its vectors."""
+    def words_of(self, shape: QueryShape, mode: Mode) -> tuple[str, ...]:
+        """The words that full text is asked for."""
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         # Without single vectors only words can name the candidates of a large index.
         has_all = bool(self._tables.has_vectors.all())
-        words = shape.words if by_words or self._singles.is_empty or not has_all else ()
+        return shape.words if by_words or self._singles.is_empty or not has_all else ()
+
+    def statistics(self, words: Sequence[str]) -> LexicalStatistics:
+        """How often words occur here, to be added to what other indexes have."""
+        return LexicalStatistics(
+            *(table_statistics(self._store.query, each, words) for each in (REGIONS, SYMBOLS))
+        )
+
+    def look_up(
+        self, shape: QueryShape, mode: Mode, filters: Masks, whole: LexicalStatistics | None = None
+    ) -> LookedUp:
+        """What the database says of a query's words; needs none of its vectors.
+
+        `whole` are the statistics of all indexes that are asked, where this is one of several.
+        """
+        words = self.words_of(shape, mode)
+        by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         # What a filter lets through may stand behind any number of rows that it does not.
         limit = _LEXICAL_REGIONS if filters.regions is None else -1
         return LookedUp(
-            search_regions(self._store.query, words, limit),
-            self._symbols(words),
+            search_regions(self._store.query, words, limit, whole.regions if whole else None),
+            self._symbols(words, whole.symbols if whole else None),
             self._definitions(shape) if by_words else _no_places(),
         )
 
@@ -227,8 +266,8 @@ class CandidateGatherer:
         chosen = np.flatnonzero(votes)
         return chosen[np.argsort(-votes[chosen], kind="stable")]
 
-    def _symbols(self, words: Sequence[str]) -> _Places:
-        found = search_symbols(self._store.query, words, _SYMBOLS)
+    def _symbols(self, words: Sequence[str], whole: TableStatistics | None = None) -> _Places:
+        found = search_symbols(self._store.query, words, _SYMBOLS, whole)
         if not len(found.row_ids):
             return _no_places()
         marks = ",".join("?" * len(found.row_ids))
@@ -285,29 +324,23 @@ class CandidateGatherer:
 
         `near` holds chunks that vectors named, best first, one array an index.
         """
-        tables = self._tables
-        votes = self._votes(looked_up, near, filters)
-        chosen = np.flatnonzero(votes)
-        chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
-        n_fitting = int(np.searchsorted(np.cumsum(tables.n_rows[chosen]), MAX_ROWS, "right"))
-        return np.sort(chosen[: max(1, n_fitting)])
+        return best_chunks(self._votes(looked_up, near, filters), self._tables.n_rows)
 
     def _votes(self, looked_up: LookedUp, near: Sequence[Int64Array], filters: Masks) -> Float32Array:
         """(C,) how often and how highly each chunk is named."""
+        lists = [each.chunk for each in self.nominated(looked_up)]
+        return votes_of([*lists, *near], self._tables.n_chunks, filters.chunks)
+
+    def nominated(self, looked_up: LookedUp) -> list[Nominated]:
+        """The chunks that full text, symbols and definitions name, a list each, best first."""
         tables = self._tables
-        votes = np.zeros(tables.n_chunks, np.float32)
-        named: list[Int64Array] = [tables.position(looked_up.regions.row_ids >> REGION_BITS)]
+        regions = looked_up.regions
+        lists = [Nominated(tables.position(regions.row_ids >> REGION_BITS), regions.scores)]
         for places in (looked_up.symbols, looked_up.definitions):
-            best_first = places.region[np.argsort(-places.score, kind="stable")]
-            named.append(np.searchsorted(tables.region_start, best_first, "right") - 1)
-        named.extend(near)
-        for positions in named:
-            _, first = np.unique(positions, return_index=True)
-            ordered = positions[np.sort(first)]
-            if filters.chunks is not None:
-                ordered = ordered[filters.chunks[ordered]]
-            votes[ordered] += 1.0 / (20.0 + np.arange(len(ordered), dtype=np.float32))
-        return votes
+            order = np.argsort(-places.score, kind="stable")
+            chunk = np.searchsorted(tables.region_start, places.region[order], "right") - 1
+            lists.append(Nominated(chunk, places.score[order]))
+        return lists
 
     def _score_single(
         self,
@@ -367,6 +400,28 @@ class CandidateGatherer:
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
         maxima = run_maxima(query, pieces, codec, starts, ends)
         return maxima[:, ~is_header], np.repeat(maxima[:, is_header], counts, axis=1)
+
+
+def votes_of(
+    lists: Sequence[Int64Array], n_chunks: int, allowed: NDArray[np.bool_] | None = None
+) -> Float32Array:
+    """(C,) how often and how highly each chunk is named, by reciprocal rank, of those `allowed` (C,)."""
+    votes = np.zeros(n_chunks, np.float32)
+    for positions in lists:
+        _, first = np.unique(positions, return_index=True)
+        ordered = positions[np.sort(first)]
+        if allowed is not None:
+            ordered = ordered[allowed[ordered]]
+        votes[ordered] += 1.0 / (20.0 + np.arange(len(ordered), dtype=np.float32))
+    return votes
+
+
+def best_chunks(votes: Float32Array, n_rows: Int64Array) -> Int64Array:
+    """The chunks with most votes that MaxSim has time for, in order of position; `n_rows` is (C,)."""
+    chosen = np.flatnonzero(votes)
+    chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
+    n_fitting = int(np.searchsorted(np.cumsum(n_rows[chosen]), MAX_ROWS, "right"))
+    return np.sort(chosen[: max(1, n_fitting)])
 
 
 def _multi(vectors: QueryVectors | None, mode: Mode) -> Float32Array | None:

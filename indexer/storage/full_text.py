@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
-from indexer.words import is_unspaced, last_name, spelled_out
-
-Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+from indexer.storage.full_text_statistics import Query, TableStatistics, is_beginning, match_of, scores_within
+from indexer.words import last_name, spelled_out
 
 REGIONS = "lexical_regions"
 SYMBOLS = "lexical_symbols"
@@ -108,36 +107,48 @@ def remove_rows(connection: sqlite3.Connection, table: str, rows: Sequence[Lexic
     )
 
 
-def search_regions(query: Query, query_words: Sequence[str], limit: int) -> LexicalMatches:
-    """The best regions for any of the words, all with limit -1; ids as `REGION_BITS` makes them."""
-    return _search(query, REGIONS, query_words, REGION_WEIGHTS, (0.0, 0.0, 1.0), limit)
+def search_regions(
+    query: Query, query_words: Sequence[str], limit: int, whole: TableStatistics | None = None
+) -> LexicalMatches:
+    """The best regions for any of the words, all with limit -1; ids as `REGION_BITS` makes them.
+
+    `whole` has the statistics of several indexes, by which their scores can be compared.
+    """
+    return _search(query, REGIONS, query_words, (REGION_WEIGHTS, (0.0, 0.0, 1.0)), limit, whole)
 
 
-def search_symbols(query: Query, query_words: Sequence[str], limit: int) -> LexicalMatches:
+def search_symbols(
+    query: Query, query_words: Sequence[str], limit: int, whole: TableStatistics | None = None
+) -> LexicalMatches:
     """The best symbols for any of the words; row ids are span ids."""
-    return _search(query, SYMBOLS, query_words, SYMBOL_WEIGHTS, SYMBOL_WEIGHTS, limit)
+    return _search(query, SYMBOLS, query_words, (SYMBOL_WEIGHTS, SYMBOL_WEIGHTS), limit, whole)
 
 
 def _search(
     query: Query,
     table: str,
     query_words: Sequence[str],
-    weights: tuple[float, ...],
-    body_weights: tuple[float, ...],
+    weights: tuple[tuple[float, ...], tuple[float, ...]],
     limit: int,
+    whole: TableStatistics | None,
 ) -> LexicalMatches:
     rows: list[tuple[Any, ...]] = []
     if query_words:
-        match = " OR ".join(f'"{word}"{"*" if _is_beginning(word) else ""}' for word in query_words)
-        score, body = (f"-bm25({table}, {', '.join(map(str, w))})" for w in (weights, body_weights))
+        match = " OR ".join(map(match_of, query_words))
+        score, body = (f"-bm25({table}, {', '.join(map(str, w))})" for w in weights)
         rows = query(
             f"SELECT rowid, {score} AS score, {body} FROM {table}"
             f" WHERE {table} MATCH ? ORDER BY score DESC, rowid LIMIT ?",
             (match, limit),
         )
+    row_ids = np.array([row[0] for row in rows], np.int64)
+    if whole is not None and len(rows):
+        scores = scores_within(whole, query, table, weights, row_ids)
+        order = np.lexsort((row_ids, -scores[0]))
+        return LexicalMatches(row_ids[order], *scores[:, order].astype(np.float32))
     table_of = np.array(rows, np.float64).reshape(-1, 3)
     return LexicalMatches(
-        np.array([row[0] for row in rows], np.int64),
+        row_ids,
         table_of[:, 1].astype(np.float32),
         table_of[:, 2].astype(np.float32),
     )
@@ -147,7 +158,7 @@ def counts(query: Query, stems: Iterable[str]) -> dict[str, int]:
     """How many regions hold each stemmed word."""
     found = {}
     for stem in stems:
-        last = stem + _HIGHEST if _is_beginning(stem) else stem
+        last = stem + _HIGHEST if is_beginning(stem) else stem
         rows = query(f"SELECT max(doc) FROM {REGIONS}_terms WHERE term >= ? AND term <= ?", (stem, last))
         found[stem] = rows[0][0] or 0
     return found
@@ -156,8 +167,3 @@ def counts(query: Query, stems: Iterable[str]) -> dict[str, int]:
 def rarity(n_with: int, n_regions: int) -> float:
     """How telling a word is that so many of all regions hold."""
     return math.log(1.0 + n_regions / (1.0 + n_with))
-
-
-def _is_beginning(word: str) -> bool:
-    """Whether a word is one character of a script without spaces: any pair that it begins has it."""
-    return len(word) == 1 and is_unspaced(word)
