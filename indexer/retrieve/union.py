@@ -6,8 +6,9 @@ before; paths are judged within their own index, since a `v3` of one says nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -50,19 +51,17 @@ def union(parts: Sequence[Part]) -> Union:
     chunk = _offsets([int(part.gathered.chunk.max(initial=-1)) + 1 for part in parts])
     file = _offsets([len(part.paths.depth) for part in parts])
     all_ = [part.gathered for part in parts]
-    column: Callable[[str], Float32Array] = lambda name: np.concatenate([getattr(g, name) for g in all_])  # noqa: E731
+    columns: dict[str, Any] = {
+        each.name: np.concatenate([getattr(g, each.name) for g in all_])
+        for each in fields(Gathered)
+        if each.name not in ("region", "chunk", "maxima", "header_maxima")
+    }
     gathered = Gathered(
         region=np.concatenate([g.region + at for g, at in zip(all_, region, strict=True)]),
         chunk=np.concatenate([g.chunk + at for g, at in zip(all_, chunk, strict=True)]),
-        lexical=column("lexical"),
-        lexical_body=column("lexical_body"),
-        symbol=column("symbol"),
-        definition=column("definition"),
-        single=column("single"),
-        single_chunk=column("single_chunk"),
         maxima=_rows([g.maxima for g in all_], n_regions),
         header_maxima=_rows([g.header_maxima for g in all_], n_regions),
-        has_vectors=np.concatenate([g.has_vectors for g in all_]),
+        **columns,
     )
     paths = PathSignals(
         **{
