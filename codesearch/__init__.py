@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from codesearch.answers.seen import Seen
     from codesearch.api import CodeIndex
     from codesearch.context import Context
+    from codesearch.workspace import Workspace
     from indexer.errors import (
         BuildInterruptedError,
         ChatError,
@@ -58,6 +59,7 @@ _HOMES = {
     "RankedFiles": "codesearch.answers.findings",
     "Seen": "codesearch.answers.seen",
     "Tokenizer": "codesearch.answers.counting",
+    "Workspace": "codesearch.workspace",
     "BuildProgress": "indexer.records",
     "BuildReport": "indexer.records",
     "Evidence": "indexer.records",
@@ -116,6 +118,7 @@ __all__ = [
     "StorageError",
     "Tokenizer",
     "WalkSettings",
+    "Workspace",
     "__version__",
 ]
 

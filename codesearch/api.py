@@ -11,37 +11,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Literal, Self
 
 from codesearch.answers import answering
-from codesearch.answers.answering import MOST_HITS, Question, index_state
+from codesearch.answers.answering import Question, index_state
 from codesearch.answers.counting import Tokenizer, counter_for
-from codesearch.answers.drafts import Draft
-from codesearch.answers.findings import Findings, IndexState, RankedFile, RankedFiles
+from codesearch.answers.findings import Findings, IndexState
 from codesearch.answers.lines import split_lines
 from codesearch.answers.seen import Seen
+from codesearch.asking import Asking
 from codesearch.background import BackgroundBuild
-from codesearch.context import Context, ContextDrafts, context_drafts, make_context
 from codesearch.locate import build_index, find_root, manifest_mark
-from codesearch.render.context_blocks import writers
 from codesearch.request import (
-    Filtering,
     Place,
     check_budget,
     check_k,
     check_offset,
-    make_request,
     own_globs,
     place_of,
 )
 from indexer.errors import IndexMissingError, InputError
-from indexer.records import BuildReport, Passage, ProgressCallback, SearchRequest
-from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFAULT_K, BuildSettings
+from indexer.records import BuildReport, ProgressCallback, SearchRequest
+from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_K, BuildSettings
 
 if TYPE_CHECKING:
     from indexer.records import OutlineEntry
@@ -56,7 +52,7 @@ REFRESH_FILES = 50
 """With more stale files than this, a search does not bring the index up to date by itself."""
 
 
-class CodeIndex:
+class CodeIndex(Asking):
     """An open index of one folder."""
 
     def __init__(self, root: Path, searcher: Searcher) -> None:
@@ -195,51 +191,17 @@ class CodeIndex:
 
     # --- asking ---
 
-    def search(
-        self,
-        query: str | SearchRequest,
-        k: int | None = None,
-        *,
-        budget_tokens: int | None = None,
-        tokenizer: Tokenizer = None,
-        seen: Seen | None = None,
-        **filtering: Unpack[Filtering],
-    ) -> list[Passage]:
-        """The best passages for a question, best first; `find` gives the same with all that surrounds it.
-
-        At most `k` passages (10), of at most `budget_tokens` tokens together as `tokenizer` counts them (see
-        `codesearch.answers.counting`). The other keywords are `mode`, `languages`, `paths` (globs in
-        .gitignore syntax, a leading `!` excludes), `regex` and `kinds`; filters are conjunctive. A
-        `SearchRequest` brings all of these itself, and what is given beside it replaces its own. `seen`
-        leaves out what it has been shown, and remembers this answer. Raises InputError for a request that
-        cannot be served.
-        """
-        findings = self.find(
-            query, k, budget_tokens=budget_tokens, tokenizer=tokenizer, seen=seen, **filtering
-        )
-        return list(findings.passages)
-
-    def find(
-        self,
-        query: str | SearchRequest,
-        k: int | None = None,
-        *,
-        budget_tokens: int | None = None,
-        tokenizer: Tokenizer = None,
-        seen: Seen | None = None,
-        offset: int = 0,
-        **filtering: Unpack[Filtering],
-    ) -> Findings:
-        """As `search`, with the state of the index, what was left out, and why nothing was found.
-
-        `offset` passages are passed over, for the next page of an answer.
-        """
-        check_budget(budget_tokens)
-        request = self._request(query, k, filtering)
-        counter = counter_for(tokenizer)
+    @contextmanager
+    def asked(self) -> Iterator[Searcher]:
+        """The engine, for one question among several indexes: nothing else is asked meanwhile."""
         with self._lock:
-            question = Question(request, self._engine, self.state(), seen=seen)
-            return answering.find(question, counter, budget_tokens, check_offset(offset))
+            yield self._engine
+
+    @contextmanager
+    def _question(self, request: SearchRequest, seen: Seen | None = None) -> Iterator[Question]:
+        request = replace(request, paths=own_globs(request.paths, self.root))
+        with self._lock:
+            yield Question(request, self._engine, self.state(), seen=seen)
 
     def similar(
         self,
@@ -270,63 +232,6 @@ class CodeIndex:
 
             question = Question(request, searcher, self.state(), ask=ask, seen=seen)
             return answering.find(question, counter, budget_tokens, check_offset(offset))
-
-    def context(
-        self,
-        query: str | SearchRequest,
-        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
-        *,
-        tokenizer: Tokenizer = None,
-        format: str = "text",
-        seen: Seen | None = None,
-        **filtering: Unpack[Filtering],
-    ) -> Context:
-        """A block of cited passages for a prompt; its text has at most `budget_tokens` tokens.
-
-        `format` is text, markdown, xml, json or messages. How many passages there are is the budget's
-        affair: the `k` of a request does not count. Raises InputError.
-        """
-        check_budget(budget_tokens)
-        writers(format)  # refuses an unknown one before anything is searched
-        request = self._request(query, None, filtering)
-        counter = counter_for(tokenizer)
-        with self._lock:
-            question = Question(request, self._engine, self.state(), seen=seen)
-            return make_context(question, counter, budget_tokens, format)
-
-    def drafts(
-        self,
-        query: str | SearchRequest,
-        budget_tokens: int,
-        *,
-        tokenizer: Tokenizer = None,
-        **filtering: Unpack[Filtering],
-    ) -> ContextDrafts:
-        """What a context block would be made from, best first, to be mixed with other indexes' drafts."""
-        request = self._request(query, None, filtering)
-        with self._lock:
-            question = Question(request, self._engine, self.state())
-            drafts = context_drafts(question, counter_for(tokenizer), budget_tokens)
-            return ContextDrafts(drafts.kept, question.stale(drafts.kept), question.notes(drafts))
-
-    def files(
-        self, query: str | SearchRequest, k: int | None = None, **filtering: Unpack[Filtering]
-    ) -> RankedFiles:
-        """The best `k` files for a question (10), each once, best first; keywords as of `search`."""
-        request = self._request(query, k, filtering)
-        counter = counter_for(None)
-        with self._lock:
-            question = Question(request, self._engine, self.state())
-            drafts = question.drafts(MOST_HITS, lambda kept: _n_files(kept) < request.k, first=4 * request.k)
-            notes = question.notes(drafts)
-        best: dict[str, Draft] = {}
-        for draft in drafts.kept:
-            best.setdefault(draft.file.path, draft)
-        files = tuple(
-            RankedFile(path, draft.hit.score, draft.file.language, draft.passage(counter))
-            for path, draft in list(best.items())[: request.k]
-        )
-        return RankedFiles(request.query, request.mode, files, question.state, notes)
 
     # --- looking things up ---
 
@@ -360,10 +265,6 @@ class CodeIndex:
         with self._lock:
             return place_of(text, self.root, frozenset(self._engine.paths()).__contains__)
 
-    def _request(self, query: str | SearchRequest, k: int | None, filtering: Filtering) -> SearchRequest:
-        request = make_request(query, k, **filtering)
-        return replace(request, paths=own_globs(request.paths, self.root))
-
     def paths(self) -> tuple[str, ...]:
         """Every indexed file."""
         with self._lock:
@@ -386,7 +287,3 @@ class CodeIndex:
         if start_line < 1 or start_line > last:
             raise InputError(f"{path} has lines 1 to {len(lines)}; {start_line} to {last} is out of range.")
         return "".join(lines[start_line - 1 : last])
-
-
-def _n_files(drafts: Sequence[Draft]) -> int:
-    return len({draft.file.path for draft in drafts})

@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from codesearch.answers.answering import Question
+from codesearch.answers.findings import IndexState
 from codesearch.answers.seen import Seen
 from codesearch.api import CodeIndex
+from codesearch.asking import Asking
 from codesearch.locate import find_root_or_self, is_too_wide
-from indexer.errors import IndexMissingError, InputError
+from codesearch.request import own_globs, within_folder
+from indexer.disk.user_folders import expand_user
+from indexer.errors import CodesearchError, IndexMissingError, InputError
+from indexer.records import SearchRequest, full_path
+
+if TYPE_CHECKING:
+    from indexer.search import Searcher
 
 _MAX_SESSIONS = 200
 MAX_OPEN = 16
@@ -31,8 +41,8 @@ class _Open:
     n_users: int = 0
 
 
-class Workspace:
-    """Indexes by name; the first one answers where none is named. Threads may share it."""
+class Workspace(Asking):
+    """Indexes by name; questions are put to all of them as one. Threads may share it."""
 
     def __init__(self, folders: Sequence[Path], *, max_open: int = MAX_OPEN, build: bool = False) -> None:
         """`max_open` bounds the indexes that stay open; one that is being asked is never closed.
@@ -43,8 +53,15 @@ class Workspace:
         """
         if not folders:
             raise InputError("Name at least one folder.")
-        roots = list(dict.fromkeys(find_root_or_self(folder) for folder in folders))
+        found = [find_root_or_self(folder) for folder in folders]
+        roots = list(dict.fromkeys(found))
         self.roots: dict[str, Path] = dict(zip(short_names(roots), roots, strict=True))
+        names = {root: name for name, root in self.roots.items()}
+        self._below: dict[str, list[str]] = {}
+        """Folders below the roots that were named, by the names of these."""
+        for folder, root in zip(folders, found, strict=True):
+            below = expand_user(folder).resolve().relative_to(root).as_posix()
+            self._below.setdefault(names[root], []).append("" if below == "." else below)
         self._max_open = max_open
         self._builds = build
         self._open: OrderedDict[str, _Open] = OrderedDict()
@@ -93,6 +110,18 @@ class Workspace:
                 held.n_users -= 1
                 self._shrink()
 
+    def among(self, names: Sequence[str] = (), *, below: bool = False) -> Selection:
+        """Some of the indexes, all for none named, to be asked as one.
+
+        `below` narrows each to the folders that the workspace was made of, where these lie below its root.
+        Raises InputError for an unknown name.
+        """
+        chosen = tuple(dict.fromkeys(map(self.name_of, names))) or self.names
+        return Selection(self, chosen, {name: self._below[name] for name in chosen} if below else {})
+
+    def _question(self, request: SearchRequest, seen: Seen | None = None) -> AbstractContextManager[Question]:
+        return self.among()._question(request, seen)
+
     def build(self, name: str | None = None) -> str:
         """Bring an index up to date, or build it where there is none; one sentence says what was done."""
         name = self.name_of(name)
@@ -108,10 +137,13 @@ class Workspace:
         )
 
     def seen(self, name: str | None, session: str | None) -> Seen | None:
-        """The memory of a session in one repository; None without a session."""
+        """The memory of a session in one repository, or in several together by their names joined by `|`.
+
+        None without a session.
+        """
         if not session:
             return None
-        key = self.name_of(name), session
+        key = "|".join(map(self.name_of, name.split("|"))) if name else self.names[0], session
         with self._lock:
             seen = self._sessions.setdefault(key, Seen())
             self._sessions.move_to_end(key)
@@ -140,6 +172,91 @@ class Workspace:
         idle = [name for name, held in self._open.items() if not held.n_users]
         for name in idle[: max(0, len(self._open) - self._max_open)]:
             self._open.pop(name).index.close()
+
+
+class Selection(Asking):
+    """Some of a workspace's indexes, asked as one; one alone answers as it would by itself."""
+
+    def __init__(
+        self, workspace: Workspace, names: Sequence[str], below: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._workspace = workspace
+        self.names = tuple(names)
+        self._below = below
+
+    @contextmanager
+    def _question(self, request: SearchRequest, seen: Seen | None = None) -> Iterator[Question]:
+        """An index that cannot be opened is left out, which is said; raises what the last one does."""
+        with ExitStack() as held:
+            indexes: dict[str, CodeIndex] = {}
+            problems: list[str] = []
+            for name in self.names:
+                try:
+                    indexes[name] = held.enter_context(self._workspace.opened(name))
+                except (CodesearchError, OSError) as error:
+                    if len(problems) + 1 == len(self.names):
+                        raise
+                    problems.append(f"{name}: {error}")
+            if len(self.names) == 1:
+                (name,) = self.names
+                own = self._narrowed(name, indexes[name], request)
+                yield held.enter_context(indexes[name]._question(own, seen))
+                return
+            # In one order for all, so that two questions never wait for each other.
+            engines = {name: held.enter_context(indexes[name].asked()) for name in sorted(indexes)}
+            yield self._together(request, seen, indexes, engines, problems)
+
+    def _together(
+        self,
+        request: SearchRequest,
+        seen: Seen | None,
+        indexes: Mapping[str, CodeIndex],
+        engines: Mapping[str, Searcher],
+        problems: list[str],
+    ) -> Question:
+        from indexer.together import Together
+
+        def narrow(name: str, asked: SearchRequest) -> SearchRequest:
+            narrowed = self._narrowed(name, indexes[name], asked)
+            return replace(narrowed, paths=own_globs(narrowed.paths, indexes[name].root))
+
+        together = Together({name: engines[name] for name in indexes}, narrow)
+        if together.n_models > 1:
+            problems.append(
+                f"The indexes were built with {together.n_models} models, whose vectors cannot be compared:"
+                " they are ranked together by words and by rank."
+            )
+        state = _state_of({name: index.state() for name, index in indexes.items()})
+        return Question(
+            request, together, state, seen=seen, sources=together.searchers, remarks=tuple(problems)
+        )
+
+    def _narrowed(self, name: str, index: CodeIndex, request: SearchRequest) -> SearchRequest:
+        folders = [folder for folder in self._below.get(name, ()) if folder]
+        if not folders or "" in self._below[name]:
+            return request
+        globs = own_globs(request.paths, index.root)
+        return replace(request, paths=tuple(each for f in folders for each in within_folder(f, globs)))
+
+
+def _state_of(states: Mapping[str, IndexState]) -> IndexState:
+    """Of several indexes together; their paths below their names."""
+
+    def paths(kind: str) -> tuple[str, ...]:
+        return tuple(full_path(name, path) for name, each in states.items() for path in getattr(each, kind))
+
+    every = states.values()
+    return IndexState(
+        commit=None,
+        n_files=sum(each.n_files for each in every),
+        n_chunks=sum(each.n_chunks for each in every),
+        n_encoded=sum(each.n_encoded for each in every),
+        changed=paths("changed"),
+        added=paths("added"),
+        deleted=paths("deleted"),
+        n_skipped=sum(each.n_skipped for each in every),
+        complete=all(each.complete for each in every),
+    )
 
 
 def short_names(roots: Sequence[Path]) -> list[str]:

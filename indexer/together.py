@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from indexer.records import Hit, Int64Array, MissingVectors, Mode, QueryVectors, SearchRequest, full_path
+from indexer.records import Hit, Int64Array, MissingVectors, Mode, QueryVectors, SearchRequest
 from indexer.retrieve.candidates import FULL_SCAN_ROWS, Asked, LexicalStatistics, LookedUp, Nominated
 from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
@@ -124,17 +124,6 @@ class Together:
     def paths(self) -> tuple[str, ...]:
         """Every file of every index, relative to its own."""
         return tuple(path for searcher in self.searchers.values() for path in searcher.paths())
-
-    def stale_among(self, files: Iterable[tuple[str, str]]) -> frozenset[str]:
-        """Those of some files, each a repository and a path in it, that are not as indexed; full paths."""
-        wanted: dict[str, list[str]] = {}
-        for repository, path in files:
-            wanted.setdefault(repository, []).append(path)
-        return frozenset(
-            full_path(name, path)
-            for name, paths in wanted.items()
-            for path in self.searchers[name].stale_among(paths)
-        )
 
     def _missing(self) -> MissingVectors | None:
         found = [each for searcher in self.searchers.values() if (each := searcher.missing())]

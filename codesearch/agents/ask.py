@@ -13,13 +13,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from codesearch.answers.counting import Tokenizer, counter_for
-from codesearch.answers.drafts import Draft
-from codesearch.context import Context, ContextDrafts, build_context
+from codesearch.context import Context, build_context
 from codesearch.render.context_blocks import citation, text_block
 from codesearch.request import check_budget, check_query
 from codesearch.workspace import Workspace
@@ -100,7 +98,9 @@ class Conversation:
         """Find excerpts for a question; a follow-up is searched together with the question before it."""
         question = check_query(question)
         query = f"{self.turns[-1].question}\n{question}" if self.turns else question
-        material = self._drafts(query)
+        material = self._workspace.drafts(
+            query, self._budget_tokens, tokenizer=self._counter, mode=self._mode
+        )
         first_number = len(self.excerpts) + 1
         context = build_context(
             question,
@@ -148,24 +148,6 @@ class Conversation:
             messages.append({"role": "assistant", "content": before.answer or "(no answer)"})
         messages.append({"role": "user", "content": question_with_excerpts(turn)})
         return messages
-
-    def _drafts(self, query: str) -> ContextDrafts:
-        """Drafts of all repositories, taken in turns; paths begin with the name where there are several."""
-        names = self._workspace.names
-        found: list[list[Draft]] = []
-        stale: set[str] = set()
-        for name in names:
-            with self._workspace.opened(name) as index:
-                answer = index.drafts(query, self._budget_tokens, tokenizer=self._counter, mode=self._mode)
-            prefix = f"{name}/" if len(names) > 1 else ""
-            for view in {id(draft.file): draft.file for draft in answer.drafts}.values():
-                view.path = prefix + view.path
-            found.append(list(answer.drafts))
-            stale.update(prefix + path for path in answer.stale)
-        mixed = chain.from_iterable(zip_longest(*found))
-        drafts = tuple(draft for draft in mixed if draft is not None)
-        notes = () if drafts else ("Nothing in the index answers the question.",)
-        return ContextDrafts(drafts, frozenset(stale), notes)
 
 
 NO_ENDPOINT = (

@@ -6,10 +6,10 @@ What `CodeIndex.find`, `similar`, `context` and `files` have in common. Holds no
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from codesearch.answers.budget import fill
 from codesearch.answers.counting import NamedCounter, remembering
@@ -24,9 +24,9 @@ from codesearch.answers.explain import (
 )
 from codesearch.answers.findings import Findings, IndexState
 from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits, search_limits
-from codesearch.answers.passages import Drafts, draft_passages
+from codesearch.answers.passages import Drafts, PassageSource, draft_passages
 from codesearch.answers.seen import Seen
-from indexer.records import Mode, QueryUsed, SearchRequest
+from indexer.records import Hit, Mode, QueryUsed, SearchRequest, full_path
 
 if TYPE_CHECKING:
     from indexer.records import MissingVectors
@@ -37,16 +37,44 @@ _JOINED_HITS = 40
 MOST_HITS = 400
 
 
+class Ranker(Protocol):
+    """What finds hits: `Searcher` and `Together`."""
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Answer a request that was checked."""
+        ...
+
+    def explain(self, result: SearchResult, hit: Hit) -> Hit:
+        """A hit of a result with its matches."""
+        ...
+
+    def paths(self) -> tuple[str, ...]:
+        """Every indexed file."""
+        ...
+
+
+class Source(PassageSource, Protocol):
+    """Where the hits of one index are read: its `Searcher`."""
+
+    def stale_among(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of a few indexed paths whose file is not what was indexed."""
+        ...
+
+
 @dataclass(slots=True)
 class Question:
     """A request, put to an engine once; as many of the hits are taken as it takes to fill the answer."""
 
     request: SearchRequest
-    searcher: Searcher
+    searcher: Ranker
     state: IndexState
     ask: Callable[[int], SearchResult] | None = None
     """The engine's answer, of so many hits at first; None: its search."""
     seen: Seen | None = None
+    sources: Mapping[str, Source] | None = None
+    """Where hits are read, by their repository; None: from the searcher."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said of the indexes, whatever the answer is."""
     truncated: bool = field(default=False, init=False)
     """The engine ran out of time on an answer."""
     has_words: bool = field(default=True, init=False)
@@ -74,7 +102,7 @@ class Question:
         explain = cache(partial(self.searcher.explain, result))
         hits = result.hits
         while True:
-            drafts = draft_passages(hits, self.searcher, k=k, limits=limits, skip=skip, explain=explain)
+            drafts = draft_passages(hits, self._sources, k=k, limits=limits, skip=skip, explain=explain)
             if not wants_more(drafts.kept) or len(hits) < n_hits or n_hits == MOST_HITS:
                 return drafts
             n_hits = min(MOST_HITS, 4 * n_hits)
@@ -96,7 +124,7 @@ class Question:
             notes.append("The regular expression took too long; files after its time limit were left out.")
         if self.missing is not None and self.request.mode is not Mode.LEXICAL:
             notes.append(missing_note(self.missing, self.state.n_chunks))
-        return (*notes, *used_note(self.used), *stale_note(self.state))
+        return (*self.remarks, *notes, *used_note(self.used), *stale_note(self.state))
 
     def stale(self, drafts: Sequence[Draft]) -> frozenset[str]:
         """Those files of an answer whose indexed text is not what is on disk now.
@@ -104,7 +132,18 @@ class Question:
         The look at the whole tree behind `state` may be seconds old or unfinished; what is shown is looked
         at again.
         """
-        return self.searcher.stale_among({draft.file.path for draft in drafts})
+        wanted: dict[str, set[str]] = {}
+        for draft in drafts:
+            wanted.setdefault(draft.file.repository, set()).add(draft.file.path)
+        return frozenset(
+            full_path(name, path)
+            for name, paths in wanted.items()
+            for path in self._sources[name].stale_among(paths)
+        )
+
+    @property
+    def _sources(self) -> Mapping[str, Source]:
+        return self.sources if self.sources is not None else {"": cast("Source", self.searcher)}
 
 
 def find(question: Question, counter: NamedCounter, budget_tokens: int | None, offset: int = 0) -> Findings:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from codesearch.api import CodeIndex
+from codesearch.render.passages import render
 from codesearch.workspace import Workspace, short_names
-from indexer.errors import InputError
+from indexer.errors import IndexMissingError, InputError
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,85 @@ def test_a_folder_that_is_named_twice_is_one_and_an_unknown_name_is_refused(fold
     assert workspace.names == ("one",)
     with pytest.raises(InputError, match="known are one"):
         workspace.name_of("four")
+
+
+@pytest.fixture(scope="module")
+def checkouts(task_queue, tmp_path_factory):
+    """Two folders of one name with an index each: one has the code, one the documents and one module."""
+    base = tmp_path_factory.mktemp("checkouts")
+    roots = [base / place / "queue" for place in ("work", "old")]
+    for root, suffix in zip(roots, (".md", ".py"), strict=True):
+        shutil.copytree(task_queue, root)
+        for path in root.rglob(f"*{suffix}"):
+            if ".codesearch" not in path.parts and path.name != "worker.py":
+                path.unlink()
+        CodeIndex.build(root).close()
+    return roots
+
+
+def test_several_indexes_answer_as_one(checkouts):
+    with Workspace(checkouts) as workspace:
+        assert workspace.names == ("work/queue", "old/queue")
+        found = workspace.find("how long between attempts", k=40)
+        assert {passage.repository for passage in found.passages} == set(workspace.names)
+        scores = [passage.score for passage in found.passages]
+        assert scores == sorted(scores, reverse=True)
+        assert found.index.n_files == sum(
+            index.state().n_files for name in workspace.names for index in [held(workspace, name)]
+        )
+        first = found.passages[0]
+        text = render(found, "text")
+        assert text.startswith(f"{first.repository}/{first.path}:{first.start_line}-")
+        value = json.loads(render(found, "json"))
+        assert value["passages"][0]["repository"] == first.repository
+        assert value["passages"][0]["path"] == first.path
+        block = workspace.context("how long between attempts", 2_000)
+        assert {passage.repository for passage in block.passages} == set(workspace.names)
+        assert f"] {block.passages[0].full_path}:" in block.text
+        files = workspace.files("how long between attempts", k=30).files
+        assert len({(file.best.repository, file.path) for file in files}) == len(files)
+
+
+def held(workspace, name):
+    with workspace.opened(name) as index:
+        return index
+
+
+def test_the_same_file_of_two_checkouts_is_shown_once_and_seen_once(checkouts):
+    with Workspace(checkouts) as workspace:
+        found = workspace.find("claim a job and run it", k=40, paths=["worker.py"])
+        dropped = [omitted for omitted in found.omitted if omitted.reason == "duplicate"]
+        assert {each.repository for each in (*found.passages, *dropped)} == set(workspace.names)
+        assert len({passage.text for passage in found.passages}) == len(found.passages)
+        seen = workspace.seen("|".join(workspace.names), "talk")
+        first = workspace.find("retry", k=3, seen=seen)
+        second = workspace.find("retry", k=3, seen=seen)
+        assert first.passages
+        assert not {p.full_path + str(p.start_line) for p in first.passages} & {
+            p.full_path + str(p.start_line) for p in second.passages
+        }
+
+
+def test_one_of_several_answers_as_it_does_alone_and_one_that_is_lost_is_named(checkouts, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with Workspace([*checkouts, empty]) as workspace, CodeIndex.open(checkouts[0]) as alone:
+        alone_found = alone.find("backoff")
+        chosen = workspace.among(["work/queue"]).find("backoff")
+        assert render(chosen, "json") == render(alone_found, "json")
+        found = workspace.find("backoff")
+        assert found.passages
+        assert any(note.startswith("empty: There is no index in") for note in found.notes)
+        with pytest.raises(IndexMissingError):
+            workspace.among(["empty"]).find("backoff")
+
+
+def test_folders_below_the_roots_narrow_the_answer(checkouts):
+    below = next(path for path in checkouts[0].rglob("*.py") if path.parent != checkouts[0]).parent
+    with Workspace([below, checkouts[1]]) as workspace:
+        found = workspace.among(below=True).find("job", k=50)
+    inside = below.relative_to(checkouts[0]).as_posix() + "/"
+    own = [passage for passage in found.passages if passage.repository == "work/queue"]
+    assert own
+    assert all(passage.path.startswith(inside) for passage in own)
+    assert any(passage.repository == "old/queue" for passage in found.passages)
