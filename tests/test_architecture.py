@@ -25,7 +25,7 @@ PUBLIC = """
     CodesearchError Context Evidence Findings IndexBusyError IndexCorruptError IndexMismatchError
     IndexMissingError IndexState IndexStatus InputError MissingExtraError Mode NothingToIndexError Omitted
     OutlineEntry Passage ProgressCallback RankedFile RankedFiles SearchRequest Seen StorageError Tokenizer
-    WalkSettings __version__
+    WalkSettings Workspace __version__
 """.split()
 
 
