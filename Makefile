@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint clean
+.PHONY: run test browser lint clean
 
 run: $(VENV)/base  ## environment, index a sample repository, search it, print passages
 	@rm -rf $(VENV)/sample && cp -r sample_repos/task_queue $(VENV)/sample
@@ -13,6 +13,9 @@ run: $(VENV)/base  ## environment, index a sample repository, search it, print p
 
 test: lint  ## everything CI runs
 	$(BIN)/python -m pytest -n 2
+
+browser: $(VENV)/test  ## the page of `codesearch serve` in a headless Chromium
+	CODESEARCH_BROWSER=chromium $(BIN)/python -m pytest tests/codesearch/service/test_page.py
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .
