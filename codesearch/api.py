@@ -35,6 +35,7 @@ from codesearch.request import (
     own_globs,
     place_of,
 )
+from indexer.disk.user_folders import expand_user
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback, SearchRequest
 from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_K, BuildSettings
@@ -55,13 +56,14 @@ REFRESH_FILES = 50
 class CodeIndex(Asking):
     """An open index of one folder."""
 
-    def __init__(self, root: Path, searcher: Searcher) -> None:
+    def __init__(self, root: Path, searcher: Searcher, state: Path | None = None) -> None:
         self.root = root
+        self._outside = state
         self._searcher: Searcher | None = searcher
         self._lock = threading.RLock()
         self._state: IndexState | None = None
         self._state_at = 0.0
-        self._mark = manifest_mark(root)
+        self._mark = manifest_mark(root, state)
         self._background: BackgroundBuild | None = None
 
     # --- opening and keeping up to date ---
@@ -75,14 +77,19 @@ class CodeIndex(Asking):
         *,
         settings: BuildSettings | None = None,
         rebuild: bool = False,
+        state: str | Path | None = None,
     ) -> Self:
         """Index a folder, or bring its index up to date, and open it.
+
+        `state` is a folder that keeps the index outside the tree, beside those of others; give it to `open`
+        as well.
 
         `model` is short for `settings` with another model. Without both, an existing index keeps the
         settings it was built with. Raises what `indexer.build.build` raises.
         """
-        build_index(root, model, progress, settings=settings, rebuild=rebuild)
-        return cls.open(root)
+        outside = _outside(state)
+        build_index(root, model, progress, settings=settings, rebuild=rebuild, state=outside)
+        return cls.open(root, state=outside)
 
     @classmethod
     def open(
@@ -91,8 +98,11 @@ class CodeIndex(Asking):
         *,
         build: Literal["words", "vectors"] | None = None,
         progress: ProgressCallback | None = None,
+        state: str | Path | None = None,
     ) -> Self:
         """Open the index of a folder, or of the nearest folder above that has one.
+
+        `state` is the folder outside the tree that keeps the index, as it was built.
 
         `build` makes one of the folder where there is none: `words` can be asked in seconds, with vectors
         for the candidates of each search; `vectors` encodes everything first. Raises InputError,
@@ -100,14 +110,15 @@ class CodeIndex(Asking):
         """
         from indexer.search import Searcher
 
+        outside = _outside(state)
         try:
-            folder = find_root(root)
+            folder = find_root(root, outside)
         except IndexMissingError:
             if build is None:
                 raise
-            build_index(root, progress=progress, encode=build == "vectors")
-            folder = find_root(root)
-        return cls(folder, Searcher.open(folder))
+            build_index(root, progress=progress, encode=build == "vectors", state=outside)
+            folder = find_root(root, outside)
+        return cls(folder, Searcher.open(folder, outside), outside)
 
     def update(self, progress: ProgressCallback | None = None, *, encode: bool = True) -> BuildReport:
         """Bring the index up to date with the disk, with the settings it was built with.
@@ -118,7 +129,7 @@ class CodeIndex(Asking):
 
         with self._lock:
             settings = self._engine.settings
-        report = build(self.root, settings, progress, encode=encode)
+        report = build(self.root, settings, progress, encode=encode, outside=self._outside)
         with self._lock:
             self._reopen()
         return report
@@ -136,7 +147,7 @@ class CodeIndex(Asking):
         For servers, which stay open for long; problems of a refresh leave the index as it is.
         """
         with self._lock:
-            if self._searcher is not None and manifest_mark(self.root) != self._mark:
+            if self._searcher is not None and manifest_mark(self.root, self._outside) != self._mark:
                 self._reopen()
             with suppress(Exception):
                 self.refresh()
@@ -148,7 +159,7 @@ class CodeIndex(Asking):
         """
         with self._lock:
             if not self.is_encoding and self._engine.n_encoded < self._engine.facts.n_chunks:
-                self._background = BackgroundBuild(self.root)
+                self._background = BackgroundBuild(self.root, self._outside)
 
     @property
     def is_encoding(self) -> bool:
@@ -183,8 +194,8 @@ class CodeIndex(Asking):
     def _reopen(self) -> None:
         from indexer.search import Searcher
 
-        mark = manifest_mark(self.root)
-        fresh = Searcher.open(self.root)
+        mark = manifest_mark(self.root, self._outside)
+        fresh = Searcher.open(self.root, self._outside)
         old, self._searcher, self._state, self._mark = self._searcher, fresh, None, mark
         if old is not None:
             old.close()
@@ -287,3 +298,7 @@ class CodeIndex(Asking):
         if start_line < 1 or start_line > last:
             raise InputError(f"{path} has lines 1 to {len(lines)}; {start_line} to {last} is out of range.")
         return "".join(lines[start_line - 1 : last])
+
+
+def _outside(state: str | Path | None) -> Path | None:
+    return None if state is None else expand_user(state).resolve()

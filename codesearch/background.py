@@ -20,9 +20,10 @@ _NICENESS = 10
 class BackgroundBuild:
     """One build that runs beside its owner. It is the same build as any: one writer, safe to end anywhere."""
 
-    def __init__(self, root: Path) -> None:
-        """Start bringing the index of a folder up to date, vectors included."""
-        command = [sys.executable, "-P", "-m", "codesearch.background", str(root)]
+    def __init__(self, root: Path, state: Path | None = None) -> None:
+        """Start bringing the index of a folder up to date, vectors included; `state` as of `locate`."""
+        folders = [str(root)] if state is None else [str(root), str(state)]
+        command = [sys.executable, "-P", "-m", "codesearch.background", *folders]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -54,7 +55,7 @@ def _end_with_owner() -> None:
 
 
 def main() -> int:
-    """Build the index of the folder that the command line names."""
+    """Build the index of the folder that the command line names, kept in the second one."""
     from codesearch.locate import build_index
     from indexer.errors import CodesearchError
 
@@ -62,7 +63,7 @@ def main() -> int:
         os.nice(_NICENESS)
     threading.Thread(target=_end_with_owner, daemon=True).start()
     try:
-        build_index(sys.argv[1])
+        build_index(sys.argv[1], state=Path(sys.argv[2]) if len(sys.argv) > 2 else None)
     except CodesearchError:
         return 2
     return 0

@@ -22,7 +22,7 @@ from typing import Any
 
 from codesearch.choices import MODES, VECTOR_FAMILIES
 from codesearch.tree_files import read_tree_file
-from indexer.disk.user_folders import config_folder
+from indexer.disk.user_folders import config_folder, expand_user
 from indexer.errors import InputError
 from indexer.settings import (
     DEFAULT_BUDGET_TOKENS,
@@ -85,6 +85,13 @@ def _word(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} must be text")
     return value.strip()
+
+
+def _folder(value: object) -> Path:
+    path = expand_user(_word(value))
+    if not path.is_absolute():
+        raise ValueError(f"{value!r} must be an absolute path")
+    return path
 
 
 def _encoding(value: object) -> str:
@@ -180,6 +187,7 @@ KEYS = (
         "encoding of files that are neither UTF-8 nor declared; detected by default",
         in_repository=True,
     ),
+    Key("state", _folder, None, "folder that keeps indexes outside their trees"),
     Key("max_memory", parse_size, _BUILD.max_memory_bytes, "resident memory of a build"),
     Key("threads", _count, None, "processor threads of a build; all by default"),
     Key("vectors", _one_of(*VECTOR_FAMILIES), _BUILD.vectors, "vector index family"),

@@ -1,6 +1,7 @@
 """Finding and building indexes, and the settings that an index remembers.
 
-Not the write path: that is `indexer.build`.
+`state` is a folder outside that holds the indexes of many trees; None for an index in its tree. Not the
+write path: that is `indexer.build`.
 """
 
 from __future__ import annotations
@@ -8,27 +9,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from indexer.disk.state_place import state_folder
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback
-from indexer.settings import MANIFEST_NAME, STATE_FOLDER, BuildSettings
+from indexer.settings import MANIFEST_NAME, BuildSettings
 
 
-def has_index(root: Path) -> bool:
+def has_index(root: Path, state: Path | None = None) -> bool:
     """Whether a folder itself holds an index; not whether it can be opened."""
-    return (root / STATE_FOLDER / MANIFEST_NAME).is_file()
+    return (state_folder(root, state) / MANIFEST_NAME).is_file()
 
 
-def manifest_mark(root: Path) -> tuple[int, int] | None:
+def manifest_mark(root: Path, state: Path | None = None) -> tuple[int, int] | None:
     """Changes whenever a build is published, which replaces the manifest; None where there is no index."""
     try:
-        facts = (root / STATE_FOLDER / MANIFEST_NAME).stat()
+        facts = (state_folder(root, state) / MANIFEST_NAME).stat()
     except OSError:
         return None
     return facts.st_ino, facts.st_mtime_ns
 
 
-def find_root(path: str | Path = ".") -> Path:
+def find_root(path: str | Path = ".", state: Path | None = None) -> Path:
     """The nearest folder at or above `path` that holds an index, as git finds its repository.
 
     Raises InputError where there is no such path, IndexMissingError where nothing above has an index.
@@ -36,7 +38,7 @@ def find_root(path: str | Path = ".") -> Path:
     start = expand_user(path).resolve()
     if not start.exists():
         raise InputError(f"There is no such folder: {path}.")
-    indexed = _nearest_indexed(start)
+    indexed = _nearest_indexed(start, state)
     if indexed is not None:
         return indexed
     target = start if start.is_dir() else start.parent
@@ -53,7 +55,7 @@ def is_too_wide(folder: Path) -> bool:
     return here == home or here in home.parents
 
 
-def find_root_or_self(folder: Path) -> Path:
+def find_root_or_self(folder: Path, state: Path | None = None) -> Path:
     """As `find_root`, and the folder itself, absolute, where nothing above has an index yet.
 
     Raises InputError for what is no folder.
@@ -63,12 +65,12 @@ def find_root_or_self(folder: Path) -> Path:
         raise InputError(f"There is no such folder: {folder}.")
     if not start.is_dir():
         raise InputError(f"{folder} is a file; give the folder that holds it.")
-    return _nearest_indexed(start) or start
+    return _nearest_indexed(start, state) or start
 
 
-def _nearest_indexed(start: Path) -> Path | None:
+def _nearest_indexed(start: Path, state: Path | None) -> Path | None:
     above = (start, *start.parents)
-    return next((folder for folder in above if has_index(folder)), None)
+    return next((folder for folder in above if has_index(folder, state)), None)
 
 
 def build_index(
@@ -79,24 +81,25 @@ def build_index(
     settings: BuildSettings | None = None,
     rebuild: bool = False,
     encode: bool = True,
+    state: Path | None = None,
 ) -> BuildReport:
     """Index a folder and say what was done; see `CodeIndex.build`."""
     from indexer.build import build
 
     folder = expand_user(root)
-    chosen = settings or (None if rebuild else recorded_settings(folder)) or BuildSettings()
+    chosen = settings or (None if rebuild else recorded_settings(folder, state)) or BuildSettings()
     if model is not None:
         chosen = replace(chosen, model=model)
-    return build(folder, chosen, progress, rebuild=rebuild, encode=encode)
+    return build(folder, chosen, progress, rebuild=rebuild, encode=encode, outside=state)
 
 
-def recorded_settings(root: Path) -> BuildSettings | None:
+def recorded_settings(root: Path, state: Path | None = None) -> BuildSettings | None:
     """The settings that a folder's index was built with; None where there is no readable index."""
     from indexer import search
 
-    if not has_index(root):
+    if not has_index(root, state):
         return None
     try:
-        return search.recorded_settings(root)
+        return search.recorded_settings(root, state)
     except CodesearchError:
         return None

@@ -44,16 +44,24 @@ class _Open:
 class Workspace(Asking):
     """Indexes by name; questions are put to all of them as one. Threads may share it."""
 
-    def __init__(self, folders: Sequence[Path], *, max_open: int = MAX_OPEN, build: bool = False) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        max_open: int = MAX_OPEN,
+        build: bool = False,
+        state: Path | None = None,
+    ) -> None:
         """`max_open` bounds the indexes that stay open; one that is being asked is never closed.
 
         `build`: a folder without an index gets one of words when it is first asked, and what any of them
         lacks is encoded in the background for as long as it is open; not so a home folder or above it.
+        `state` is the folder that keeps the indexes outside their trees.
         Raises InputError where a folder does not exist or none is given.
         """
         if not folders:
             raise InputError("Name at least one folder.")
-        found = [find_root_or_self(folder) for folder in folders]
+        found = [find_root_or_self(folder, state) for folder in folders]
         roots = list(dict.fromkeys(found))
         self.roots: dict[str, Path] = dict(zip(short_names(roots), roots, strict=True))
         names = {root: name for name, root in self.roots.items()}
@@ -64,6 +72,7 @@ class Workspace(Asking):
             self._below.setdefault(names[root], []).append("" if below == "." else below)
         self._max_open = max_open
         self._builds = build
+        self.state = state
         self._open: OrderedDict[str, _Open] = OrderedDict()
         """Least recently asked first."""
         self._sessions: OrderedDict[tuple[str, str], Seen] = OrderedDict()
@@ -129,7 +138,7 @@ class Workspace(Asking):
             with self.opened(name) as index:
                 report = index.update()
         except IndexMissingError:
-            with CodeIndex.build(self.roots[name]) as index:
+            with CodeIndex.build(self.roots[name], state=self.state) as index:
                 return f"Built the index of {name}: {index.state().n_files:,} files."
         return (
             f"The index of {name} is up to date: {report.n_files:,} files,"
@@ -165,7 +174,9 @@ class Workspace(Asking):
         self.close()
 
     def _opened(self, root: Path) -> CodeIndex:
-        return CodeIndex.open(root, build="words" if self._builds and not is_too_wide(root) else None)
+        return CodeIndex.open(
+            root, build="words" if self._builds and not is_too_wide(root) else None, state=self.state
+        )
 
     def _shrink(self) -> None:
         """Close those asked longest ago, as many as are too many."""

@@ -98,8 +98,9 @@ def build(
     *,
     rebuild: bool = False,
     encode: bool = True,
+    outside: Path | None = None,
 ) -> BuildReport:
-    """Index a tree, or bring its index up to date.
+    """Index a tree, or bring its index up to date; the index lies in the tree, or in `outside`.
 
     A large tree can be searched by its words first, then by more and more vectors. Without `encode` it
     ends there: chunks that have no stored vectors get them from a later build, or when a search asks.
@@ -116,7 +117,7 @@ def build(
         root = _folder(root)
         checkpoint = open_checkpoint(settings.model)
         require_key()
-        state = prepare_state(root)
+        state = prepare_state(root, outside)
         with write_lock(state):
             run = _Build(root, state, settings, checkpoint, progress, rebuild, encode)
             return run.run_locked()

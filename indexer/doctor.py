@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, find_link, refuse_links
+from indexer.disk.state_place import state_folder
 from indexer.disk.write_lock import write_lock
 from indexer.embeddings.embedding_check import check_embeddings
 from indexer.embeddings.embedding_store import EmbeddingStore, row_layout
@@ -44,7 +45,7 @@ from indexer.storage.generations import (
     is_pinned,
     remove_others,
 )
-from indexer.storage.manifest import Manifest, read_manifest, state_folder, write_manifest
+from indexer.storage.manifest import Manifest, read_manifest, write_manifest
 from indexer.storage.mapped_tables import load_tables
 from indexer.storage.seals import find_broken, find_broken_segment
 
@@ -88,7 +89,7 @@ class _Examination:
     def run(self) -> Diagnosis:
         link = find_link(self.state)
         if link is not None:
-            self.note(DAMAGE, f"{link.relative_to(self.root)} is a link, pipe or device")
+            self.note(DAMAGE, f"{link.relative_to(self.state.parent)} is a link, pipe or device")
             return self.diagnosis()
         # First, because it takes what a killed build wrote ahead into the database that is read below.
         of_embeddings = check_embeddings(self.state / EMBEDDINGS, may_write=self.may_write)
@@ -181,28 +182,28 @@ class _Examination:
         return Diagnosis(self.root, tuple(self.findings), len(sizes), sum(sizes))
 
 
-def find_index(folder: Path) -> Path:
+def find_index(folder: Path, outside: Path | None = None) -> Path:
     """The nearest folder at or above `folder` that has an index, however damaged.
 
     Raises IndexMissingError where there is none.
     """
     folder = folder.resolve()
     for root in (folder, *folder.parents):
-        if os.path.lexists(state_folder(root)):
+        if os.path.lexists(state_folder(root, outside)):
             return root
     raise IndexMissingError(
         f"There is no index in {folder} or above it; build one with `codesearch index {folder}`."
     )
 
 
-def examine(root: Path) -> Diagnosis:
+def examine(root: Path, outside: Path | None = None) -> Diagnosis:
     """Check every byte of a tree's index.
 
     Where nothing may be written no build can run either: no lock is needed, and nothing is made. Raises
     IndexMissingError where there is no index, IndexBusyError while a build writes it.
     """
     root = root.resolve()
-    state = state_folder(root)
+    state = state_folder(root, outside)
     if state.is_symlink():
         return Diagnosis(root, (Finding(DAMAGE, f"{state} is a link; remove it."),), 0, 0)
     if not state.is_dir():
@@ -217,13 +218,13 @@ def examine(root: Path) -> Diagnosis:
         return _Examination(root, state).run()
 
 
-def trust(root: Path) -> Diagnosis:
+def trust(root: Path, outside: Path | None = None) -> Diagnosis:
     """Take an index that another user or machine made for one's own, if every byte of it is whole.
 
     Raises what `read_manifest` raises but for that; the caller should know where the index comes from.
     """
     root = root.resolve()
-    state = state_folder(root)
+    state = state_folder(root, outside)
     refuse_links(state)
     with write_lock(state):
         manifest = read_manifest(state, trust=True)
@@ -235,10 +236,10 @@ def trust(root: Path) -> Diagnosis:
                 f" build your own with `codesearch index --rebuild {root}`."
             )
         write_manifest(state, manifest)
-    return examine(root)
+    return examine(root, outside)
 
 
-def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:
+def repair(root: Path, progress: ProgressCallback | None = None, outside: Path | None = None) -> Diagnosis:
     """Mend what `examine` finds and return what is left of it.
 
     Raises what `examine` and `indexer.build.build` raise.
@@ -246,15 +247,15 @@ def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:
     from indexer.build import build  # brings what only a build needs
 
     root = root.resolve()
-    state = state_folder(root)
-    diagnosis = examine(root)
+    state = state_folder(root, outside)
+    diagnosis = examine(root, outside)
     if not diagnosis.findings or state.is_symlink():
         return diagnosis
     _remove_links(state)
     for path in (state, *_everything(state)):
         path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
-    if not examine(root).is_sound:
-        build(root, _recorded_settings(root), progress, rebuild=True)
+    if not examine(root, outside).is_sound:
+        build(root, _recorded_settings(state), progress, rebuild=True, outside=outside)
     with write_lock(state):
         live = read_manifest(state)
         remove_others(state, live.generation)
@@ -265,7 +266,7 @@ def repair(root: Path, progress: ProgressCallback | None = None) -> Diagnosis:
         layout = row_layout(checkpoint.single_dim, checkpoint.row_dim, live.codec)
         with EmbeddingStore(state / EMBEDDINGS, layout) as embeddings:
             embeddings.drop([], segments_read(state))
-    return examine(root)
+    return examine(root, outside)
 
 
 def _contradictions(folder: Path, store: StoreReader) -> Iterator[str]:
@@ -316,13 +317,13 @@ def _places(folder: Path) -> dict[str, tuple[int, int]]:
     return {}
 
 
-def _recorded_settings(root: Path) -> BuildSettings:
+def _recorded_settings(state: Path) -> BuildSettings:
     """What the index was built with, as far as that can still be read."""
     settings = BuildSettings()
     with suppress(CodesearchError, sqlite3.Error, OSError):
-        manifest = read_manifest(state_folder(root))
+        manifest = read_manifest(state)
         settings = recorded_settings(manifest, {})
-        folder = generation_folder(state_folder(root), manifest.generation)
+        folder = generation_folder(state, manifest.generation)
         with closing(StoreReader(folder / DATABASE)) as store:
             settings = recorded_settings(manifest, store.facts())
     return settings

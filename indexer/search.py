@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from indexer.disk.state_place import state_folder
 from indexer.embeddings.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexMismatchError, InputError
@@ -57,7 +58,7 @@ from indexer.storage.facts import BuildFacts, build_facts
 from indexer.storage.facts import recorded_settings as settings_of
 from indexer.storage.full_text import counts, rarity
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin, with_live
-from indexer.storage.manifest import Manifest, state_folder
+from indexer.storage.manifest import Manifest
 from indexer.storage.mapped_tables import Tables, load_tables, with_vectors
 from indexer.storage.single_rows import SingleVectors
 from indexer.storage.status import IndexStatus, n_bytes_below, read_status
@@ -111,10 +112,10 @@ class SearchResult:
 class Searcher:
     """One open generation of one index. Threads may share it; it never sees a later build."""
 
-    def __init__(self, root: Path, manifest: Manifest) -> None:
+    def __init__(self, root: Path, state: Path, manifest: Manifest) -> None:
         self.root = root
         self.manifest = manifest
-        self._state = state_folder(root)
+        self._state = state
         self._known_files: dict[int, FileFacts] = {}
         self._pin = Pin(root, self._state, manifest)
         try:
@@ -127,12 +128,13 @@ class Searcher:
             raise
 
     @classmethod
-    def open(cls, root: Path) -> Self:
-        """Open the live generation of a tree's index.
+    def open(cls, root: Path, outside: Path | None = None) -> Self:
+        """Open the live generation of a tree's index, which lies in the tree or in `outside`.
 
         Raises IndexMissingError, IndexMismatchError or IndexCorruptError, each saying what to do.
         """
-        return with_live(root.resolve(), cls)
+        root = root.resolve()
+        return with_live(root, state_folder(root, outside), cls)
 
     # --- parts, made when first needed -------------------------------------------------------
 
@@ -481,18 +483,19 @@ class Searcher:
         self.close()
 
 
-def recorded_settings(root: Path) -> BuildSettings:
+def recorded_settings(root: Path, outside: Path | None = None) -> BuildSettings:
     """The settings that the index of a tree was built with; reads its manifest and a few facts alone.
 
     Raises IndexMissingError, IndexMismatchError or IndexCorruptError, each saying what to do.
     """
 
-    def read(root: Path, manifest: Manifest) -> BuildSettings:
-        pinned = Pin(root, state_folder(root), manifest)
+    def read(root: Path, state: Path, manifest: Manifest) -> BuildSettings:
+        pinned = Pin(root, state, manifest)
         with pinned as pin, closing(StoreReader(pin.folder / DATABASE)) as store:
             return settings_of(manifest, store.facts())
 
-    return with_live(root.resolve(), read)
+    root = root.resolve()
+    return with_live(root, state_folder(root, outside), read)
 
 
 def _number(score: float) -> float | None:

@@ -86,9 +86,10 @@ CANCELLED = "The build was cancelled; what was encoded is kept for the next one.
 class IndexedRepository:
     """A `CodeIndex` as a `Repository`. Notices a newer build, and an index that was deleted while open."""
 
-    def __init__(self, root: Path) -> None:
-        self._mark = manifest_mark(root)  # before it is opened: what is published meanwhile is noticed
-        self._index = CodeIndex.open(root)
+    def __init__(self, root: Path, state: Path | None = None) -> None:
+        self._state = state
+        self._mark = manifest_mark(root, state)  # before it is opened: what is published meanwhile is noticed
+        self._index = CodeIndex.open(root, state=state)
         self._spans_by_name: dict[str, list[tuple[str, Span]]] | None = None
 
     def search(self, request: SearchRequest) -> Found:
@@ -146,13 +147,13 @@ class IndexedRepository:
         self._index.close()
 
     def _follow(self) -> None:
-        mark = manifest_mark(self._index.root)
+        mark = manifest_mark(self._index.root, self._state)
         if mark is None:
             raise IndexMissingError(
                 f"The index of {self._index.root} was deleted while it was open; F9 builds it again."
             )
         if mark != self._mark:
-            old, self._index = self._index, CodeIndex.open(self._index.root)
+            old, self._index = self._index, CodeIndex.open(self._index.root, state=self._state)
             old.close()
             self._mark, self._spans_by_name = mark, None
 
@@ -176,11 +177,15 @@ class IndexedRepository:
 class CodeIndexEngine:
     """The library as an `Engine`."""
 
+    def __init__(self, state: Path | None = None) -> None:
+        """`state` keeps the indexes outside their trees."""
+        self._state = state
+
     def open(self, root: Path) -> Repository:
         """The index of this folder; not of one above it."""
-        if not has_index(root):
+        if not has_index(root, self._state):
             raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
-        return IndexedRepository(root)
+        return IndexedRepository(root, self._state)
 
     def open_unindexed(self, root: Path) -> Repository:
         """The files themselves."""
@@ -189,9 +194,9 @@ class CodeIndexEngine:
     def build(self, root: Path, progress: ProgressCallback) -> BuildReport:
         """Build or refresh with the settings the index has; one that cannot be used is made anew."""
         try:
-            return build_index(root, progress=progress)
+            return build_index(root, progress=progress, state=self._state)
         except (IndexMismatchError, IndexCorruptError):
-            return build_index(root, progress=progress, rebuild=True)
+            return build_index(root, progress=progress, rebuild=True, state=self._state)
 
 
 class CodesearchApp(App[None]):

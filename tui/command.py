@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from codesearch.cli.options import state_in_force, state_option
+
 DEFAULT_PORT = 8321
 
 
@@ -19,6 +21,7 @@ DEFAULT_PORT = 8321
 @click.option(
     "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535), help="With --web."
 )
+@state_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --web: a loopback address.")
 def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
     """Ask code bases questions in an interactive terminal application.
@@ -30,7 +33,8 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
     from indexer.errors import CodesearchError, MissingExtraError
 
     try:
-        roots = folders(paths or (Path(),))
+        state = state_in_force()
+        roots = folders(paths or (Path(),), state)
         if web:
             try:
                 from tui.web import serve
@@ -38,16 +42,16 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
                 raise MissingExtraError(
                     "The browser view needs a package: pip install 'codesearch[web]'."
                 ) from error
-            serve(roots, host, port)
+            serve(roots, host, port, state)
             return
         streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the third.
         if not all(stream.isatty() for stream in streams) and not _is_served():
             raise click.UsageError(
                 "`codesearch tui` needs a terminal; use `codesearch search`, or --web for a browser."
             )
-        from tui.app import CodesearchApp
+        from tui.app import CodeIndexEngine, CodesearchApp
 
-        app = CodesearchApp(roots)
+        app = CodesearchApp(roots, engine=CodeIndexEngine(state))
         app.run()
     except CodesearchError as error:
         say(f"codesearch: {error}")
@@ -55,14 +59,14 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
     sys.exit(app.return_code or 0)
 
 
-def folders(paths: tuple[Path, ...]) -> list[Path]:
+def folders(paths: tuple[Path, ...], state: Path | None = None) -> list[Path]:
     """The folders to open, absolute, each once: an indexed folder above stands for those in it.
 
     Raises InputError for what is no folder.
     """
     from codesearch.locate import find_root_or_self
 
-    return list(dict.fromkeys(find_root_or_self(path) for path in paths))
+    return list(dict.fromkeys(find_root_or_self(path, state) for path in paths))
 
 
 def _is_served() -> bool:

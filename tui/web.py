@@ -29,14 +29,14 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from tui.command import 
 module's own folder comes last, for a checkout that is not installed."""
 
 
-def serve(roots: Sequence[Path], host: str, port: int) -> None:
+def serve(roots: Sequence[Path], host: str, port: int, state: Path | None = None) -> None:
     """Serve until interrupted.
 
     Raises InputError for an address that is not loopback or a port in use.
     """
     check_loopback(host)
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    command = shlex.join(application(roots))
+    command = shlex.join(application(roots, state))
     server = LoopbackServer(command, host=host, port=port, title="codesearch", public_url=address)
     try:
         server.serve()
@@ -46,10 +46,11 @@ def serve(roots: Sequence[Path], host: str, port: int) -> None:
         ) from None
 
 
-def application(roots: Sequence[Path]) -> list[str]:
+def application(roots: Sequence[Path], state: Path | None = None) -> list[str]:
     """The command of one browser tab: imports nothing from the folder it is started in."""
     program = [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[1])]
-    return [*program, *(str(root) for root in roots)]
+    kept = [] if state is None else ["--state", str(state)]
+    return [*program, *kept, *(str(root) for root in roots)]
 
 
 def check_loopback(host: str) -> None:

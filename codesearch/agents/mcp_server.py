@@ -127,12 +127,14 @@ def _argument_problem(name: str, error: ValidationError) -> str:
     return f"{name}: {where} {what}, not {given}."
 
 
-def make_server(folders: list[Path], *, tokenizer: Tokenizer = None, build: bool = False) -> Server:
-    """A server over the indexes of `folders`; `build` as of `Workspace`.
+def make_server(
+    folders: list[Path], *, tokenizer: Tokenizer = None, build: bool = False, state: Path | None = None
+) -> Server:
+    """A server over the indexes of `folders`; `build` and `state` as of `Workspace`.
 
     Raises InputError where a folder does not exist.
     """
-    return _server_over(Workspace(folders, build=build), tokenizer)
+    return _server_over(Workspace(folders, build=build, state=state), tokenizer)
 
 
 def agents_app(workspace: Workspace, *, tokenizer: Tokenizer = None, read_only: bool = False) -> Starlette:
@@ -164,13 +166,18 @@ def _server_over(workspace: Workspace, tokenizer: Tokenizer, *, read_only: bool 
 
 
 def run(
-    folders: list[Path], *, port: int | None = None, tokenizer: Tokenizer = None, build: bool = True
+    folders: list[Path],
+    *,
+    port: int | None = None,
+    tokenizer: Tokenizer = None,
+    build: bool = True,
+    state: Path | None = None,
 ) -> None:
     """Serve until the client goes: over stdio, or over HTTP on 127.0.0.1 where a port is given.
 
     The SDK refuses HTTP requests whose Host or Origin is not loopback.
     """
-    server = make_server(folders, tokenizer=tokenizer, build=build)
+    server = make_server(folders, tokenizer=tokenizer, build=build, state=state)
     if port is None:
         server.run("stdio")
     else:

@@ -10,7 +10,7 @@ import click
 
 from codesearch.choices import MODES
 from codesearch.cli.console import put, say
-from codesearch.cli.options import require_folder, tokenizer_option
+from codesearch.cli.options import require_folder, state_in_force, state_option, tokenizer_option
 from codesearch.cli.questions import QuestionCommand
 from codesearch.config import load_config
 from codesearch.render.sanitize import visible
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     help=f"Tokens of excerpts per question; {DEFAULT_BUDGET_TOKENS:,} by default.",
 )
 @tokenizer_option
+@state_option
 @click.option("--mode", type=click.Choice(MODES), help=f"How to rank; {DEFAULT_MODE} by default.")
 @click.option(
     "--timeout",
@@ -85,7 +86,8 @@ def ask_command(
     )
     for path in paths:
         require_folder(path, asks=True)
-    workspace = Workspace([Path(path) for path in paths or (".",)], build=config["build"])
+    folders = [Path(path) for path in paths or (".",)]
+    workspace = Workspace(folders, build=config["build"], state=state_in_force())
     conversation = Conversation(
         workspace,
         settings,

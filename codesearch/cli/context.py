@@ -17,6 +17,7 @@ from codesearch.cli.options import (
     refresh_option,
     remembering,
     seen_option,
+    state_option,
 )
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.searching import folder_of, read_query, split_place
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @encode_option
 @build_option
 @refresh_option
+@state_option
 @click.pass_context
 def context_command(
     context: click.Context,
@@ -91,6 +93,7 @@ def budget_words(block: Context) -> str:
 @click.argument("path", default=".")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @refresh_option
+@state_option
 @click.pass_context
 def outline_command(context: click.Context, /, path: str, form: str, refresh: bool | None) -> None:
     """List the symbols of the indexed file PATH, or of all files of the folder PATH."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from codesearch.cli.console import ProgressBar, put
+from codesearch.cli.options import state_option
 
 
 @click.command("doctor", short_help="Check every byte of an index, and repair it.")
@@ -12,6 +13,7 @@ from codesearch.cli.console import ProgressBar, put
 @click.option("--repair", is_flag=True, help="Repair what is found; intact vectors are kept.")
 @click.option("--trust", is_flag=True, help="Use an index that another user or machine built.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@state_option
 @click.pass_context
 def doctor_command(
     context: click.Context, /, path: str | None, repair: bool, trust: bool, as_json: bool
@@ -20,18 +22,19 @@ def doctor_command(
 
     Prints one line for each thing that is wrong. Exits with 0 where answers can be relied on, else with 2.
     """
-    from codesearch.cli.options import require_folder
+    from codesearch.cli.options import require_folder, state_in_force
     from codesearch.render.sanitize import json_text, label
     from indexer import doctor
 
-    root = doctor.find_index(require_folder(path or "."))
+    state = state_in_force()
+    root = doctor.find_index(require_folder(path or "."), state)
     if trust:
-        doctor.trust(root)
+        doctor.trust(root, state)
     if repair:
         with ProgressBar(quiet=as_json) as progress:
-            diagnosis = doctor.repair(root, progress)
+            diagnosis = doctor.repair(root, progress, state)
     else:
-        diagnosis = doctor.examine(root)
+        diagnosis = doctor.examine(root, state)
     if as_json:
         findings = [{"kind": finding.kind, "sentence": finding.sentence} for finding in diagnosis.findings]
         value = {
@@ -47,7 +50,8 @@ def doctor_command(
         for finding in diagnosis.findings:
             put(f"{finding.kind:<9} {label(finding.sentence)}\n")
         checked = f"{diagnosis.n_files_checked:,} files, {diagnosis.n_bytes_checked:,} bytes checked"
-        advice = "" if not diagnosis.findings else f"; `codesearch doctor --repair {root}` repairs it"
-        state = "sound" if diagnosis.is_sound else "damaged"
-        put(f"The index of {label(str(diagnosis.root))} is {state} ({checked}){advice}.\n")
+        where = str(root) if state is None else f"--state {state} {root}"
+        advice = "" if not diagnosis.findings else f"; `codesearch doctor --repair {where}` repairs it"
+        verdict = "sound" if diagnosis.is_sound else "damaged"
+        put(f"The index of {label(str(diagnosis.root))} is {verdict} ({checked}){advice}.\n")
     context.exit(0 if diagnosis.is_sound else 2)

@@ -10,6 +10,7 @@ import click
 
 from codesearch.choices import VECTOR_FAMILIES
 from codesearch.cli.console import ProgressBar, put, say
+from codesearch.cli.options import state_option
 from codesearch.config import load_config
 from codesearch.render.status import size_words
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+@state_option
 def index_command(
     path: str,
     model: str | None,
@@ -53,7 +55,7 @@ def index_command(
     quiet: bool,
 ) -> None:
     """Index the folder PATH, or bring its index up to date; only what changed is encoded."""
-    from codesearch.cli.options import require_folder
+    from codesearch.cli.options import require_folder, state_in_force
 
     folder = require_folder(path).resolve()
     flags = {
@@ -67,15 +69,16 @@ def index_command(
         "include_secrets": include_secrets,
         "encoding": encoding,
     }
+    state = state_in_force()
     config = load_config(folder, flags)
     for warning in config.warnings:
         say(f"codesearch: {warning}")
     _limit_threads(config["threads"])
     from codesearch.locate import build_index, recorded_settings
 
-    settings = config.build_settings(None if rebuild else recorded_settings(folder))
+    settings = config.build_settings(None if rebuild else recorded_settings(folder, state))
     with ProgressBar(quiet=quiet or as_json) as progress:
-        report = build_index(folder, progress=progress, settings=settings, rebuild=rebuild)
+        report = build_index(folder, progress=progress, settings=settings, rebuild=rebuild, state=state)
     if as_json:
         from codesearch.render.sanitize import json_text
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codesearch.cli.options import build_option, tokenizer_option
+from codesearch.cli.options import build_option, state_in_force, state_option, tokenizer_option
 from codesearch.config import load_config
 
 
@@ -16,6 +16,7 @@ from codesearch.config import load_config
 @click.option("--port", type=click.IntRange(1, 65_535), default=8765, show_default=True, help="With --http.")
 @tokenizer_option
 @build_option
+@state_option
 def mcp_command(
     paths: tuple[str, ...], http: bool, port: int, tokenizer: str | None, build: bool | None
 ) -> None:
@@ -24,4 +25,10 @@ def mcp_command(
 
     config = load_config(None, {"tokenizer": tokenizer, "build": build})
     folders = [Path(path) for path in paths or (".",)]
-    run(folders, port=port if http else None, tokenizer=config["tokenizer"], build=config["build"])
+    run(
+        folders,
+        port=port if http else None,
+        tokenizer=config["tokenizer"],
+        build=config["build"],
+        state=state_in_force(),
+    )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from codesearch.api import CodeIndex
     from indexer.records import SearchRequest
 
+_STATE = "codesearch.state"
+"""Of click's notes on one call: what --state names."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -81,6 +83,30 @@ def build_option(command: Command) -> Command:
         default=None,
         help="Make an index of words first where there is none; by default yes.",
     )(command)
+
+
+def state_option(command: Command) -> Command:
+    """--state, which `state_in_force` reads."""
+
+    def keep(context: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value:
+            context.meta[_STATE] = expand_user(value).absolute()
+
+    return click.option(
+        "--state",
+        metavar="DIR",
+        callback=keep,
+        expose_value=False,
+        help="Keep the index in DIR, outside the indexed folder.",
+    )(command)
+
+
+def state_in_force() -> Path | None:
+    """The folder that keeps indexes outside their trees, by flag or setting; None where none is named."""
+    context = click.get_current_context(silent=True)
+    given = context.meta.get(_STATE) if context else None
+    state: Path | None = load_config(None, {"state": given and str(given)})["state"]
+    return state
 
 
 def encode_option(command: Command) -> Command:
@@ -173,17 +199,18 @@ def open_index(
 
     folder = require_folder(path or ".", asks=True)
     flags = {**flags, "refresh": refresh, "build": build}
+    state = state_in_force()
     try:
-        root = find_root(path or ".")
+        root = find_root(path or ".", state)
     except IndexMissingError:
         config = load_config(folder, flags)
         if not config["build"] or is_too_wide(folder):
             raise
-        root = _build_words(folder, config)
+        root = _build_words(folder, config, state)
     config = load_config(root, flags)
     for warning in config.warnings:
         say(f"codesearch: {warning}")
-    index = CodeIndex.open(root)
+    index = CodeIndex.open(root, state=state)
     if config["refresh"]:
         _refresh(index, wanted=bool(refresh))
     below = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
@@ -226,13 +253,15 @@ def show(findings: Findings, form: str) -> int:
     return 0 if findings.passages else 1
 
 
-def _build_words(folder: Path, config: Config) -> Path:
+def _build_words(folder: Path, config: Config, state: Path | None) -> Path:
     """Make an index that can be asked by words; its root."""
     from codesearch.cli.console import ProgressBar
     from codesearch.locate import build_index
 
     with ProgressBar() as bar:
-        report = build_index(folder, progress=bar, settings=config.build_settings(), encode=False)
+        report = build_index(
+            folder, progress=bar, settings=config.build_settings(), encode=False, state=state
+        )
     say(
         f"Indexed the words of {counted(report.n_files, 'file')} in {report.elapsed_seconds:.1f} s;"
         " what a search names is encoded as it is asked for."

@@ -21,6 +21,7 @@ from codesearch.cli.options import (
     remembering,
     seen_option,
     show,
+    state_option,
 )
 from codesearch.cli.questions import QuestionCommand
 from indexer.settings import DEFAULT_K
@@ -53,6 +54,7 @@ def read_query(query: str) -> str:
 @encode_option
 @build_option
 @refresh_option
+@state_option
 @click.pass_context
 def search_command(
     context: click.Context,
@@ -101,6 +103,7 @@ def search_command(
 @seen_option
 @build_option
 @refresh_option
+@state_option
 @click.pass_context
 def similar_command(
     context: click.Context,
@@ -149,6 +152,7 @@ def similar_command(
 @encode_option
 @build_option
 @refresh_option
+@state_option
 @click.pass_context
 def files_command(
     context: click.Context,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from codesearch.cli.console import say
-from codesearch.cli.options import require_folder, tokenizer_option
+from codesearch.cli.options import require_folder, state_in_force, state_option, tokenizer_option
 from codesearch.config import load_config
 
 
@@ -26,6 +26,7 @@ from codesearch.config import load_config
     "--access-log/--no-access-log", default=False, help="A line of JSON on stderr for each request."
 )
 @tokenizer_option
+@state_option
 def serve_command(
     paths: tuple[str, ...],
     port: int,
@@ -54,7 +55,8 @@ def serve_command(
     token = read_token(expand_user(token_file)) if token_file else None
     check_exposure(host, token)
     config = load_config(None, {"tokenizer": tokenizer})
-    workspace = Workspace([require_folder(path) for path in paths or (".",)], build=True)
+    folders = [require_folder(path) for path in paths or (".",)]
+    workspace = Workspace(folders, build=True, state=state_in_force())
     access = Access(LOOPBACK_HOSTS | {host.lower(), *map(str.lower, hosts)}, token)
     service = Service(
         Operations(workspace, config["tokenizer"]),

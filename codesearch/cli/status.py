@@ -5,12 +5,14 @@ from __future__ import annotations
 import click
 
 from codesearch.cli.console import put, say
+from codesearch.cli.options import state_option
 
 
 @click.command("status", short_help="Show what an index holds, what it skipped, what is stale.")
 @click.argument("path", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--skipped", is_flag=True, help="List every skipped file with its reason.")
+@state_option
 def status_command(path: str | None, as_json: bool, skipped: bool) -> None:
     """Say what the index of PATH, or of the nearest folder above, holds and what is stale."""
     from codesearch.cli.options import open_index

@@ -225,7 +225,7 @@ class Operations:
     def repositories(self, asked: AllRepositories) -> Answer:
         """Name the repositories."""
         found = [
-            {"name": name, "root": str(root), "indexed": has_index(root)}
+            {"name": name, "root": str(root), "indexed": has_index(root, self.workspace.state)}
             for name, root in self.workspace.roots.items()
         ]
         return Answer(json_text({"schema": 1, "repositories": found}, indent=2) + "\n")

@@ -43,7 +43,7 @@ def refuse_links(state: Path) -> None:
     if link is not None:
         raise StorageError(
             f"{link} is a link or a device; remove it and run the same command again:"
-            " all of an index lies inside the tree."
+            " all of an index lies inside its folder."
         )
 
 

@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
+from indexer.disk.state_place import note_root, state_folder
 from indexer.errors import CodesearchError, IndexCorruptError, StorageError
-from indexer.settings import STATE_FOLDER
-from indexer.storage.manifest import Manifest, read_manifest, state_folder, write_manifest
+from indexer.storage.manifest import Manifest, read_manifest, write_manifest
 from indexer.storage.seals import Seal, check_seals, seal_file
 
 DATABASE = "index.db"
@@ -36,17 +36,19 @@ def generation_folder(state: Path, generation: str) -> Path:
     return state / "generations" / generation
 
 
-def prepare_state(root: Path) -> Path:
-    """Create the state folder of a tree, closed to other users and ignored by git.
+def prepare_state(root: Path, outside: Path | None = None) -> Path:
+    """Create the state folder of a tree, in it or in `outside`, closed to other users and ignored by git.
 
     Raises StorageError where it cannot be written, or where something in it leads elsewhere.
     """
-    state = root / STATE_FOLDER
+    state = state_folder(root, outside)
     try:
         refuse_links(state)
+        state.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         for folder in (state, state / "generations", state / EMBEDDINGS):
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             folder.chmod(FOLDER_MODE)
+        note_root(state, root)
         if not (state / ".gitignore").exists():
             with suppress(FileExistsError), os.fdopen(create_file(state / ".gitignore"), "wb") as file:
                 file.write(b"*\n")  # unless a build that began at the same moment was first
@@ -204,13 +206,15 @@ class Pin:
 _Opened = TypeVar("_Opened")
 
 
-def with_live(root: Path, opened: Callable[[Path, Manifest], _Opened]) -> _Opened:
-    """What is opened of the live generation; tried again where a build swaps it meanwhile."""
-    state = state_folder(root)
+def with_live(root: Path, state: Path, opened: Callable[[Path, Path, Manifest], _Opened]) -> _Opened:
+    """What is opened of a tree's live generation; tried again where a build swaps it meanwhile.
+
+    `opened` is given the tree, its state folder and the manifest.
+    """
     for attempt in range(_OPEN_ATTEMPTS):
         manifest = read_manifest(state)
         try:
-            return opened(root, manifest)
+            return opened(root, state, manifest)
         except (IndexCorruptError, OSError):
             # A build may have swapped and removed the generation between the two reads.
             if attempt == _OPEN_ATTEMPTS - 1 or read_manifest(state).generation == manifest.generation:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from indexer.disk.state_files import write_file
+from indexer.disk.state_place import root_of
 from indexer.disk.user_folders import key_file
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
-from indexer.settings import MANIFEST_NAME, STATE_FOLDER
+from indexer.settings import MANIFEST_NAME
 from indexer.storage.seals import Seal
 from indexer.storage.signing import is_signed, sign
 
@@ -58,18 +59,13 @@ class ForeignIndexError(IndexMismatchError):
     """Another user or machine made the index."""
 
 
-def state_folder(root: Path) -> Path:
-    """Where the index of a tree lives."""
-    return root / STATE_FOLDER
-
-
 def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
     """The live manifest; `trust` takes one that another user or machine made.
 
     Raises IndexMissingError where there is none, IndexCorruptError where it cannot be read, and
     IndexMismatchError where another version of codesearch, or another user, wrote it.
     """
-    path, root = state / MANIFEST_NAME, state.parent
+    path, root = state / MANIFEST_NAME, root_of(state)
     try:
         if state.is_symlink() or path.is_symlink():
             raise IndexCorruptError(

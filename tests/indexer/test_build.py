@@ -14,6 +14,7 @@ import pytest
 
 from indexer import build as build_module
 from indexer.build import build
+from indexer.disk.state_place import state_folder
 from indexer.errors import (
     BuildInterruptedError,
     IndexMismatchError,
@@ -29,7 +30,7 @@ from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.database import StoreReader
 from indexer.storage.full_text import REGIONS, SYMBOLS
 from indexer.storage.generations import DATABASE, generation_folder, generation_names
-from indexer.storage.manifest import read_manifest, state_folder
+from indexer.storage.manifest import read_manifest
 from indexer.storage.mapped_tables import load_tables
 
 pytestmark = pytest.mark.usefixtures("one_encoder")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.build import build
+from indexer.disk.state_place import state_folder
 from indexer.embeddings.embedding_store import NOWHERE
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
 from indexer.records import Mode, SearchRequest
@@ -19,7 +20,7 @@ from indexer.search import Searcher, recorded_settings
 from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.facts import TOTALS
 from indexer.storage.full_text import REGIONS
-from indexer.storage.manifest import read_manifest, state_folder, write_manifest
+from indexer.storage.manifest import read_manifest, write_manifest
 from indexer.storage.single_rows import SingleVectors
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
