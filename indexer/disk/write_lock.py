@@ -16,7 +16,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.disk.state_files import write_file
-from indexer.disk.state_place import root_of
 from indexer.errors import IndexBusyError, StorageError
 
 
@@ -32,7 +31,7 @@ def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise IndexBusyError(
-            f"Another process is writing the index in {root_of(state)}{_describe(owner)};"
+            f"Another process is writing the index in {state}{_describe(owner)};"
             " wait for it to end, or stop it, then run the same command again."
         ) from None
     except OSError as error:

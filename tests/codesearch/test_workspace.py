@@ -40,7 +40,9 @@ def folders(fake, tmp_path, monkeypatch):
 
     monkeypatch.setattr(
         "codesearch.workspace.CodeIndex.open",
-        lambda root, build=None: Index(root, fake({f"{root.name}.py": "def routes():\n    return 1\n"})),
+        lambda root, build=None, state=None: Index(
+            root, fake({f"{root.name}.py": "def routes():\n    return 1\n"})
+        ),
     )
     roots = [tmp_path / name for name in ("one", "two", "three")]
     for root in roots:

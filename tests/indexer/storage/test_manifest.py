@@ -5,6 +5,7 @@ from dataclasses import asdict, fields, replace
 
 import pytest
 
+from indexer.disk.state_place import state_folder
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
 from indexer.storage.manifest import (
     FORMAT_VERSION,
@@ -12,7 +13,6 @@ from indexer.storage.manifest import (
     OlderFormatError,
     check_agrees,
     read_manifest,
-    state_folder,
     write_manifest,
 )
 from indexer.storage.seals import Seal
