@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from indexer.disk.state_place import state_folder
 from indexer.embeddings.embedding_store import RowLayout, SegmentReader, row_layout
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexMismatchError, InputError
@@ -133,8 +132,7 @@ class Searcher:
 
         Raises IndexMissingError, IndexMismatchError or IndexCorruptError, each saying what to do.
         """
-        root = root.resolve()
-        return with_live(root, state_folder(root, outside), cls)
+        return with_live(root.resolve(), outside, cls)
 
     # --- parts, made when first needed -------------------------------------------------------
 
@@ -494,8 +492,7 @@ def recorded_settings(root: Path, outside: Path | None = None) -> BuildSettings:
         with pinned as pin, closing(StoreReader(pin.folder / DATABASE)) as store:
             return settings_of(manifest, store.facts())
 
-    root = root.resolve()
-    return with_live(root, state_folder(root, outside), read)
+    return with_live(root.resolve(), outside, read)
 
 
 def _number(score: float) -> float | None:

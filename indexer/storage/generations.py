@@ -206,11 +206,12 @@ class Pin:
 _Opened = TypeVar("_Opened")
 
 
-def with_live(root: Path, state: Path, opened: Callable[[Path, Path, Manifest], _Opened]) -> _Opened:
+def with_live(root: Path, outside: Path | None, opened: Callable[[Path, Path, Manifest], _Opened]) -> _Opened:
     """What is opened of a tree's live generation; tried again where a build swaps it meanwhile.
 
     `opened` is given the tree, its state folder and the manifest.
     """
+    state = state_folder(root, outside)
     for attempt in range(_OPEN_ATTEMPTS):
         manifest = read_manifest(state)
         try:
