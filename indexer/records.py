@@ -288,6 +288,8 @@ class WordMatch:
     """Cosine of the two token rows, -1 to 1."""
     line: int = 0
     """The file's line that start_char is on; 0 until a passage has been cut."""
+    is_literal: bool = False
+    """The regular expression or quoted phrase of the question itself stands here, as `code_word`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +315,7 @@ class Evidence:
     scores: ComponentScores
     matches: tuple[WordMatch, ...]
     symbols: tuple[str, ...]
-    """Enclosing symbols, outermost first."""
+    """Those that hold the best line, outermost first, then the others that the passage shows."""
 
 
 def full_path(repository: str, path: str) -> str:
@@ -345,6 +347,8 @@ class Passage:
     """True: the file changed since it was indexed and the text is the indexed one."""
     start_char: int = -1
     """File character at which line start_line begins, so that evidence can be placed; -1: unknown."""
+    best_line: int = 0
+    """The line shown that answers best, within `symbol` where there is one; 0: unknown."""
     repository: str = ""
     """Name of the repository, where several were asked; empty for the only one."""
 

@@ -23,6 +23,7 @@ from codesearch.answers.explain import (
     used_note,
 )
 from codesearch.answers.findings import Findings, IndexState
+from codesearch.answers.literals import literals_of
 from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits, search_limits
 from codesearch.answers.passages import Drafts, PassageSource, draft_passages
 from codesearch.answers.seen import Seen
@@ -100,9 +101,12 @@ class Question:
         self.state = replace(self.state, n_encoded=self.state.n_chunks - n_missing)
         skip = self.seen.covers if self.seen is not None else None
         explain = cache(partial(self.searcher.explain, result))
+        literals = literals_of(self.request)
         hits = result.hits
         while True:
-            drafts = draft_passages(hits, self._sources, k=k, limits=limits, skip=skip, explain=explain)
+            drafts = draft_passages(
+                hits, self._sources, k=k, limits=limits, skip=skip, explain=explain, literals=literals
+            )
             if not wants_more(drafts.kept) or len(hits) < n_hits or n_hits == MOST_HITS:
                 return drafts
             n_hits = min(MOST_HITS, 4 * n_hits)

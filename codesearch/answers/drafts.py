@@ -18,6 +18,9 @@ from codesearch.answers.findings import Omitted
 from codesearch.answers.passage_limits import PassageLimits
 from indexer.records import Evidence, Hit, Passage
 
+LITERAL_WEIGHT = 100.0
+"""Of a line that matches to the letter, where a word weighs at most 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -38,12 +41,12 @@ class Draft:
         """The finished passage, its tokens counted."""
         text, omitted = _lines_and_marks(self)
         inner = self.symbol.span if self.symbol else None
+        best_line = self.best_line(lines_of(self.shown))
         matches = tuple(
             replace(match, line=line)
             for match in self.hit.matches
-            if self._shows(line := self.file.line_of(match.start_char))
+            if self.shows(line := self.file.line_of(match.start_char))
         )
-        chain = self.file.enclosing(self.symbol.first, self.symbol.last) if self.symbol else []
         return Passage(
             path=self.file.path,
             start_line=self.first,
@@ -54,10 +57,11 @@ class Draft:
             kind=inner.kind if inner else "",
             score=self.hit.score,
             n_tokens=counter.count(text),
-            evidence=Evidence(self.hit.scores, matches, tuple(item.span.name for item in reversed(chain))),
+            evidence=Evidence(self.hit.scores, matches, self._symbols(best_line)),
             omitted_lines=omitted,
             stale=stale,
             start_char=self.file.start_of(self.first),
+            best_line=best_line,
             repository=self.file.repository,
         )
 
@@ -71,23 +75,51 @@ class Draft:
 
     def by_importance(self) -> list[int]:
         """Shown lines: the best match outwards, the signature right after the match's first lines."""
-        lines = [number for first, last in self.shown for number in range(first, last + 1)]
-        centre = self._best_line(lines)
+        lines = lines_of(self.shown)
+        centre = self.best_line(lines)
         near = sorted(lines, key=lambda number: (abs(number - centre), -number))
         head = lines[:1]
-        return list(dict.fromkeys([*near[:3], *head, *near]))
+        literal = set(self.literal_lines())
+        asked = [number for number in near if number in literal]
+        return list(dict.fromkeys([*asked[:1], *near[:3], *head, *asked, *near]))
 
-    def _best_line(self, shown: Sequence[int]) -> int:
-        """The shown line on which most of the query was found; else the first that matched."""
-        weights = dict.fromkeys(shown, 0.0)
-        for match in self.hit.matches:
-            line = self.file.line_of(match.start_char)
-            if line in weights:
-                weights[line] += max(0.0, match.similarity)
-        best = max(shown, key=lambda line: weights[line])
-        if weights[best] > 0:
+    def best_line(self, shown: Sequence[int]) -> int:
+        """The shown line of the symbol on which most of the query was found; else the first that matched."""
+        own = [line for line in shown if self.symbol is None or self.symbol.holds(line, line)] or shown
+        weights = line_weights(self.hit, self.file)
+        best = max(own, key=lambda line: weights.get(line, 0.0))
+        if weights.get(best, 0.0) > 0:
             return best
-        return next((line for line in self.focus if line in weights), shown[0])
+        return next((line for line in self.focus if line in own), own[0])
+
+    def heads(self, other: Draft) -> bool:
+        """Whether a passage of both would begin with this one: where its symbol does, if it has one."""
+        return self.symbol is None or self.limits.keeps_parent or self.first <= other.first
+
+    def literal_lines(self) -> list[int]:
+        """Lines on which a regular expression or phrase of the question stands, in file order."""
+        return [self.file.line_of(match.start_char) for match in self.hit.matches if match.is_literal]
+
+    def with_literals(self) -> Draft:
+        """This draft with as many of the lines within it that match to the letter as its limits allow."""
+        inside = [line for line in dict.fromkeys(self.literal_lines()) if self.first <= line <= self.last]
+        hidden = [line for line in inside if not self.shows(line)]
+        if not hidden:
+            return self
+        best = self.best_line(lines_of(self.shown))
+        hidden.sort(key=lambda line: abs(line - best))
+        lines = [*lines_of(self.shown), *hidden[: self.limits.max_lines]]
+        return replace(self, shown=ranges_of(lines, max_gap=self.limits.max_gap_lines))
+
+    def _symbols(self, best_line: int) -> tuple[str, ...]:
+        """Names of the symbols that hold the best line, outermost first, then of the others shown."""
+        chain = list(reversed(self.file.enclosing(best_line, best_line)))
+        others = [item for item in self.file.spans if self.first <= item.first <= self.last]
+        return tuple(dict.fromkeys(item.span.name for item in (*chain, *others) if self.shows_any(item)))
+
+    def shows_any(self, item: SpanLines) -> bool:
+        """Whether a line of a symbol is shown."""
+        return any(first <= item.last and item.first <= last for first, last in self.shown)
 
     def keeping(self, lines: Iterable[int], *, keep_end: bool) -> Draft:
         """This draft reduced to some of its lines; it starts with a kept one.
@@ -98,8 +130,32 @@ class Draft:
         last = self.last if keep_end and self.symbol else shown[-1][1]
         return replace(self, shown=shown, first=shown[0][0], last=last)
 
-    def _shows(self, line: int) -> bool:
+    def shows(self, line: int) -> bool:
+        """Whether a line is shown."""
         return any(first <= line <= last for first, last in self.shown)
+
+
+def lines_of(ranges: Iterable[LineRange]) -> list[int]:
+    """The line numbers of ranges."""
+    return [number for first, last in ranges for number in range(first, last + 1)]
+
+
+def line_weights(hit: Hit, view: FileView) -> dict[int, float]:
+    """How much of the query each line of a file answers: similarities of the words found on it.
+
+    A line that matches to the letter outweighs any words.
+    """
+    weights: dict[int, float] = {}
+    literal: set[int] = set()
+    for match in hit.matches:
+        line = view.line_of(match.start_char)
+        if match.is_literal:
+            literal.add(line)
+        else:
+            weights[line] = weights.get(line, 0.0) + max(0.0, match.similarity)
+    for line in literal:
+        weights[line] = weights.get(line, 0.0) + LITERAL_WEIGHT
+    return weights
 
 
 def ranges_of(lines: Iterable[int], *, max_gap: int) -> tuple[LineRange, ...]:
@@ -148,6 +204,24 @@ def joins(a: Draft, b: Draft) -> bool:
     return len(lines) <= a.limits.max_lines
 
 
+def above_all(draft: Draft, kept: Iterable[Draft]) -> Draft | None:
+    """The part of a draft above the passages that begin further down in it; None where nothing matched there.
+
+    What begins with its symbol goes on doing so, whatever is found above it.
+    """
+    begun = [other.first for other in kept if overlaps(other, draft) and not other.heads(draft)]
+    if not begun:
+        return draft
+    lines = [line for line in lines_of(draft.shown) if line < min(begun)]
+    while lines and draft.file.is_blank(lines[-1]):
+        lines.pop()
+    focus = tuple(line for line in draft.focus if lines and line <= lines[-1])
+    if not set(focus) & set(lines):
+        return None
+    shown = ranges_of(lines, max_gap=0)
+    return replace(draft, shown=shown, first=lines[0], last=lines[-1], focus=focus)
+
+
 def _holds(outer: SpanLines, inner: SpanLines) -> bool:
     return outer.holds(inner.first, inner.last)
 
@@ -158,13 +232,15 @@ def merge(better: Draft, other: Draft) -> Draft:
     first, last = min(better.first, other.first), max(better.last, other.last)
     matches = tuple(dict.fromkeys([*better.hit.matches, *other.hit.matches]))
     lines.update(n for n in range(first, last + 1) if better.file.is_blank(n) and {n - 1, n + 1} <= lines)
+    names = better.limits.keeps_parent or other.first == first
+    symbol = better.symbol or (other.symbol if names else None)
     return replace(
         better,
         shown=ranges_of(lines, max_gap=better.limits.max_gap_lines),
         first=first,
         last=last,
         focus=tuple(dict.fromkeys([*better.focus, *other.focus])),
-        symbol=better.symbol or other.symbol,
+        symbol=symbol,
         hit=replace(better.hit, matches=matches),
     )
 
@@ -172,13 +248,17 @@ def merge(better: Draft, other: Draft) -> Draft:
 def settle(kept: list[Draft], grown: int) -> None:
     """Merge whatever a draft that grew now touches, in place."""
     while True:
-        other = next((i for i, d in enumerate(kept) if i != grown and touches(kept[grown], d)), None)
+        other = next((i for i in range(len(kept)) if _are_one(kept, grown, i)), None)
         if other is None:
             return
         first, second = min(grown, other), max(grown, other)
         kept[first] = merge(kept[first], kept[second])
         del kept[second]
         grown = first
+
+
+def _are_one(kept: Sequence[Draft], a: int, b: int) -> bool:
+    return a != b and touches(kept[a], kept[b]) and kept[min(a, b)].heads(kept[max(a, b)])
 
 
 def same_content(left: frozenset[str], right: frozenset[str], share: float) -> bool:

@@ -32,6 +32,8 @@ def telling(matches: Sequence[WordMatch]) -> list[WordMatch]:
 
 
 def _tells(match: WordMatch) -> bool:
+    if match.is_literal:
+        return True
     query_word, code_word = match.query_word.casefold(), match.code_word.casefold()
     if query_word == code_word and len(query_word) > 3:
         return True

@@ -15,6 +15,8 @@ class PassageLimits:
     """Lines shown where no symbol holds the match."""
     tiny_lines: int = 5
     """A symbol shorter than this is shown within its parent, if that has at most `window_lines`."""
+    keeps_parent: bool = False
+    """A passage may begin above the symbol that names it, in its parent or a neighbour; else it never does."""
     max_line_chars: int = 1000
     excerpt_chars: int = 160
     """How much of an over-long line its mark quotes."""
@@ -43,7 +45,7 @@ class PassageLimits:
 _SCREENFUL = 10
 DEFAULT_LIMITS = PassageLimits(widening_share=0.8, n_full=_SCREENFUL)
 """Of ten search results: short, so that several fit a screen or a few hundred tokens."""
-CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30)
+CONTEXT_LIMITS = PassageLimits(max_lines=60, window_lines=30, keeps_parent=True)
 """Of context blocks: whole functions, as a reader without the file needs them."""
 
 

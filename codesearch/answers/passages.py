@@ -12,13 +12,16 @@ Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from codesearch.answers.drafts import (
     Draft,
+    above_all,
     content,
     joins,
+    line_weights,
+    lines_of,
     merge,
     overlaps,
     ranges_of,
@@ -28,8 +31,9 @@ from codesearch.answers.drafts import (
 )
 from codesearch.answers.fileview import FileView, LineRange, SpanLines
 from codesearch.answers.findings import Omitted
+from codesearch.answers.literals import Literal, literal_matches
 from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits
-from indexer.records import Chunk, Hit, Span, full_path
+from indexer.records import Chunk, Hit, Span, WordMatch, full_path
 
 
 class OutlineEntry(Protocol):
@@ -78,6 +82,7 @@ def draft_passages(
     limits: PassageLimits = DEFAULT_LIMITS,
     skip: Callable[[Draft], bool] | None = None,
     explain: Callable[[Hit], Hit] | None = None,
+    literals: Sequence[Literal] = (),
 ) -> Drafts:
     """Cut, merge and deduplicate to at most `k` passages; hits come best first.
 
@@ -85,20 +90,21 @@ def draft_passages(
     the hit nearly as good, and costs nothing of `k`.
     `source` is a mapping by the hits' repositories where several were asked.
     `skip` says which were shown before; they are dropped. `explain` gives a hit its matches, asked for
-    only those that are cut.
+    only those that are cut. Of `literals` a passage shows what its chunk holds.
     """
     kept: list[Draft] = []
     dropped: list[Omitted] = []
     views: dict[str, FileView | None] = {}
     contents: dict[tuple[str, tuple[LineRange, ...]], frozenset[str]] = {}
 
-    def lines_of(draft: Draft) -> frozenset[str]:
+    def content_of(draft: Draft) -> frozenset[str]:
         key = draft.file.full_path, draft.shown
         if key not in contents:
             contents[key] = content(draft)
         return contents[key]
 
     chunks: dict[tuple[str, int], Chunk] = {}
+    asked_for: dict[tuple[str, int], tuple[WordMatch, ...]] = {}
     for hit in hits:
         own = source[hit.repository] if isinstance(source, Mapping) else source
         key = hit.repository, hit.chunk_id
@@ -113,13 +119,25 @@ def draft_passages(
         if view is None or not view.n_lines:
             continue
         is_brief = 0 < limits.n_full <= len(kept)
-        draft = cut(hit if explain is None else explain(hit), view, limits.brief() if is_brief else limits)
+        hit = hit if explain is None else explain(hit)
+        if literals:
+            if key not in asked_for:
+                asked_for[key] = literal_matches(literals, chunk.text, chunk.start_char)
+            hit = replace(hit, matches=(*asked_for[key], *hit.matches))
+        draft = cut(hit, view, limits.brief() if is_brief else limits)
         if skip is not None and skip(draft):
             dropped.append(draft.omitted("seen"))
             continue
-        touching = next((i for i, other in enumerate(kept) if touches(other, draft)), None)
+        free = above_all(draft, kept)
+        if free is None:
+            continue
+        draft = free
+        heads = [(i, other) for i, other in enumerate(kept) if other.heads(draft)]
+        touching = next((i for i, other in heads if touches(other, draft)), None)
         if touching is None:
-            touching = next((i for i, other in enumerate(kept) if joins(other, draft)), None)
+            touching = next(
+                (i for i, other in heads if joins(other, draft) and not _reaches_better(kept, i, draft)), None
+            )
         elif hit.score < limits.widening_share * kept[touching].hit.score:
             if any(overlaps(other, draft) for other in kept):
                 continue
@@ -131,17 +149,38 @@ def draft_passages(
             break
         elif full:
             continue
-        elif any(same_content(lines_of(other), lines_of(draft), limits.duplicate_share) for other in kept):
+        elif any(
+            same_content(content_of(other), content_of(draft), limits.duplicate_share) for other in kept
+        ):
             dropped.append(draft.omitted("duplicate"))
         else:
             kept.append(draft)
-    return Drafts(tuple(kept), tuple(dropped))
+    return Drafts(tuple(draft.with_literals() for draft in kept), tuple(dropped))
 
 
 def cut(hit: Hit, view: FileView, limits: PassageLimits = DEFAULT_LIMITS) -> Draft:
     """The lines that one hit is shown as."""
-    weights = _line_weights(hit, view)
-    first, last = _match_lines(hit, view, weights, limits.max_lines)
+    weights = line_weights(hit, view)
+    match = _match_lines(hit, view, weights, limits.max_lines)
+    draft = _cut_around(hit, view, match, weights, limits)
+    literal = draft.literal_lines()
+    if not literal or any(draft.shows(line) for line in literal):
+        return draft
+    nearest = min(literal, key=lambda line: abs(line - draft.focus[0]))
+    draft = _cut_around(hit, view, (nearest, nearest), weights, limits)
+    if draft.shows(nearest):
+        return draft
+    shown = ranges_of([*lines_of(draft.shown), nearest], max_gap=limits.max_gap_lines)
+    return replace(
+        draft, shown=shown, first=min(draft.first, nearest), last=max(draft.last, nearest), focus=(nearest,)
+    )
+
+
+def _cut_around(
+    hit: Hit, view: FileView, match: LineRange, weights: dict[int, float], limits: PassageLimits
+) -> Draft:
+    """The lines that a match of so many lines is shown as."""
+    first, last = match
     below = view.symbol_below(first, last)
     if below is not None:
         first = last = below.first
@@ -162,11 +201,20 @@ def cut(hit: Hit, view: FileView, limits: PassageLimits = DEFAULT_LIMITS) -> Dra
     if container is not None and (container.is_callable or not _has_parts(view, container)):
         return _around(hit, view, container, (first, last), focus, limits)
     if children:
+        if best is not None:
+            first = max(first, view.lead(best))
+        focus = tuple(range(first, last + 1))
         return Draft(view, ((first, last),), first, last, focus, best or container, hit, limits)
     window = _window(view, (first, last), view.gap(first, container), limits.window_lines)
     if container is not None and window[0] == container.first:
         window = _with_first_part(view, container, window, limits)
     return Draft(view, (window,), *window, focus, container, hit, limits)
+
+
+def _reaches_better(kept: Sequence[Draft], at: int, draft: Draft) -> bool:
+    """Whether a passage that took in a draft would run into a better one that begins by itself."""
+    grown = merge(kept[at], draft)
+    return any(overlaps(other, grown) and not other.heads(grown) for other in kept[:at])
 
 
 # --- cutting ---------------------------------------------------------------------------------
@@ -189,15 +237,6 @@ def _read_view(chunk: Chunk, repository: str, source: PassageSource) -> FileView
         return FileView(chunk.path, chunk.language, text, chunk.spans, repository)
     spans = [entry.span for entry in source.outline(chunk.path) if entry.path == chunk.path]
     return FileView(chunk.path, chunk.language, text, spans, repository)
-
-
-def _line_weights(hit: Hit, view: FileView) -> dict[int, float]:
-    """How much of the query each line of a file answers: similarities of the words found on it."""
-    weights: dict[int, float] = {}
-    for match in hit.matches:
-        line = view.line_of(match.start_char)
-        weights[line] = weights.get(line, 0.0) + max(0.0, match.similarity)
-    return weights
 
 
 def _weight(weights: dict[int, float], lines: Iterable[int]) -> float:
@@ -237,13 +276,17 @@ def _match_lines(hit: Hit, view: FileView, weights: dict[int, float], max_lines:
 
 
 def _whole(hit: Hit, view: FileView, symbol: SpanLines, focus: LineRange, limits: PassageLimits) -> Draft:
-    """A symbol that fits, or its parent where the symbol is tiny and the parent small."""
+    """A symbol that fits, or its parent where the symbol is tiny and the parent small.
+
+    A tiny function heads its passage, and what follows it in the parent goes along.
+    """
     shown = symbol
     if symbol.n_lines < limits.tiny_lines:
         around = view.enclosing(symbol.first, symbol.last)
         shown = next((p for p in around if symbol.n_lines < p.n_lines <= limits.window_lines), symbol)
-    lines = (view.lead(shown), shown.last)
-    return Draft(view, (lines,), *lines, tuple(range(focus[0], focus[1] + 1)), symbol, hit, limits)
+    named = symbol if symbol.is_callable else shown
+    lines = (view.lead(shown if limits.keeps_parent else named), shown.last)
+    return Draft(view, (lines,), *lines, tuple(range(focus[0], focus[1] + 1)), named, hit, limits)
 
 
 def _around(

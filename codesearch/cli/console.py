@@ -70,22 +70,25 @@ def put_colour(findings: Findings) -> None:
 def _coloured(passage: Passage) -> Text:
     from rich.text import Text
 
+    from codesearch.answers.evidence import telling
     from codesearch.render.passages import gutter_lines, heading
 
     text = Text(no_wrap=True)
     text.append(heading(passage), style="bold cyan")
     words: dict[int, set[str]] = {}
-    for match in passage.evidence.matches:
+    for match in telling(passage.evidence.matches):
         if match.similarity >= _HIGHLIGHT_FROM:
-            words.setdefault(match.line, set()).add(match.code_word)
+            body = re.escape(visible(match.code_word.split("\n")[0]))
+            pattern = body if match.is_literal else rf"(?<!\w){body}(?!\w)"
+            words.setdefault(match.line, set()).add(pattern)
     for gutter, line, number in gutter_lines(passage):
         found = words.get(number or 0, set())
         text.append("\n" + gutter, style="bold yellow" if found else "dim")
-        body = Text(line, style="" if number else "dim")
-        for word in found:
-            if word.strip():
-                body.highlight_regex(rf"(?<!\w){re.escape(word)}(?!\w)", style="bold yellow")
-        text.append_text(body)
+        line_text = Text(line, style="" if number else "dim")
+        for pattern in found:
+            if pattern:
+                line_text.highlight_regex(pattern, style="bold yellow")
+        text.append_text(line_text)
     return text
 
 

@@ -13,9 +13,9 @@ passages and what was omitted have where several repositories were asked:
     n_tokens        of all passages together
     index           commit or null, files, chunks, encoded (chunks with vectors),
                     stale {changed, added, deleted, complete}, skipped
-    passages        path, start_line, end_line, symbol, kind, language, score, n_tokens, stale, text,
-                    omitted_lines [[first, last], ..], evidence {scores {lexical, single, colbert},
-                    symbols [..], matches [{query_word, code_word, line, similarity}, ..]}
+    passages        path, start_line, end_line, best_line, symbol, kind, language, score, n_tokens, stale,
+                    text, omitted_lines [[first, last], ..], evidence {scores {lexical, single, colbert},
+                    symbols [..], matches [{query_word, code_word, line, similarity, literal}, ..]}
     omitted         path, start_line, end_line, symbol, score, reason (budget, duplicate, seen)
     notes           sentences for a person
 
@@ -99,6 +99,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
         "path": passage.path,
         "start_line": passage.start_line,
         "end_line": passage.end_line,
+        "best_line": passage.best_line,
         "symbol": passage.symbol,
         "kind": passage.kind,
         "language": passage.language,
@@ -120,6 +121,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
                     "code_word": match.code_word,
                     "line": match.line,
                     "similarity": figure(match.similarity),
+                    "literal": match.is_literal,
                 }
                 for match in passage.evidence.matches
             ],
@@ -182,10 +184,18 @@ def heading(passage: Passage) -> str:
 
 
 def gutter_lines(passage: Passage) -> list[tuple[str, str, int | None]]:
-    """(gutter, line without its end, line number or None) of every line; control characters visible."""
+    """(gutter, line without its end, line number or None) of every line; control characters visible.
+
+    Lines that match the question's regular expression or phrase to the letter begin with `>`.
+    """
     width = len(str(passage.end_line))
+    literal = {match.line for match in passage.evidence.matches if match.is_literal}
     return [
-        (f"{number or '':>{width + 1}}│", visible(line.rstrip("\n").removesuffix("\r")), number)
+        (
+            f"{'>' if number in literal else ' '}{number or '':>{width}}│",
+            visible(line.rstrip("\n").removesuffix("\r")),
+            number,
+        )
         for number, line in numbered_lines(passage)
     ]
 

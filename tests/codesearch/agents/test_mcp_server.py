@@ -99,7 +99,7 @@ async def test_schemas_are_the_recorded_ones(server):
 
 async def test_search_is_compact_first(server):
     text = await call(server, "search", query="how is a handler registered", k=1)
-    assert text == "app/router.py:1-9 Router | class Router:\nmore: offset=1\n"
+    assert text == "app/router.py:4-9 Router | class Router:\nmore: offset=1\n"
 
 
 async def test_pages_do_not_repeat(server):

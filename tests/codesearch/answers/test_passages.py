@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesearch.answers.drafts import ranges_of
+from codesearch.answers.drafts import above_all, ranges_of
 from codesearch.answers.lines import numbered_lines, split_lines
 from codesearch.answers.passage_limits import CONTEXT_LIMITS, PassageLimits, search_limits
 from codesearch.answers.passages import draft_passages
@@ -33,9 +33,12 @@ def test_a_hit_shows_the_whole_method_that_holds_it(shapes, make_hit):
     assert passage.start_char == shapes.files["shapes.py"].index("    def scale")
 
 
-def test_a_tiny_method_is_shown_within_its_small_class(shapes, make_hit):
-    (passage,) = passages(shapes, [make_hit(shapes, "shapes.py", "self.radius = radius")])
-    assert (passage.symbol, passage.start_line, passage.end_line) == ("Circle.__init__", 6, 20)
+def test_a_tiny_method_goes_on_to_the_end_of_its_small_class(shapes, make_hit):
+    hit = make_hit(shapes, "shapes.py", "self.radius = radius")
+    (alone,) = passages(shapes, [hit], limits=search_limits(5))
+    (in_context,) = passages(shapes, [hit])
+    assert (alone.symbol, alone.start_line, alone.end_line) == ("Circle.__init__", 9, 20)
+    assert (in_context.symbol, in_context.start_line, in_context.end_line) == ("Circle.__init__", 6, 20)
 
 
 def test_comments_directly_above_a_symbol_belong_to_it(shapes, make_hit):
@@ -356,3 +359,43 @@ def test_a_match_over_several_methods_goes_to_the_one_with_the_words(fake):
     (passage,) = passages(searcher, [hit])
     assert passage.symbol == "Worker.method_5"
     assert passage.text.endswith("a = 5\n        return a\n")
+
+
+def test_a_passage_begins_in_the_symbol_that_names_it_whatever_is_found_above(fake, make_hit):
+    functions = "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(30))
+    searcher = fake({"f.py": functions})
+    hits = [make_hit(searcher, "f.py", f"return {n}\n", 9.0 - i) for i, n in enumerate((6, 4, 8))]
+    limits = PassageLimits(max_lines=6, reach_lines=20, tiny_lines=1)
+    found = passages(searcher, hits, limits=limits)
+    assert [(p.symbol, p.start_line, p.best_line, p.end_line) for p in found] == [
+        ("f6", 25, 26, 34), ("f4", 17, 18, 18),
+    ]  # fmt: skip
+    assert found[0].evidence.symbols == ("f6", "f8")
+
+
+def test_a_window_that_holds_a_better_passage_ends_above_it(fake, make_hit):
+    text = "\n".join(
+        ["setup = 1", "more = 2", "", "def f():", "    a = 1", "    return a", "", "tail = 3", ""]
+    )
+    searcher = fake({"f.py": text})
+    below = draft_passages([make_hit(searcher, "f.py", "return a", 9.0)], searcher, k=1).kept
+    (above,) = draft_passages([make_hit(searcher, "f.py", "setup = 1", 8.0)], searcher, k=1).kept
+    around = replace(above, shown=((1, 8),), last=8, focus=(1, 2))
+    free = above_all(around, below)
+    assert (free.first, free.last, free.shown) == (1, 2, ((1, 2),))
+    assert above_all(replace(around, focus=(5,)), below) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(trees(), st.sampled_from([3, 5, 10]), st.booleans())
+def test_passages_begin_at_or_before_their_best_line_in_their_symbol(case, k, is_small):
+    tree, hits = case
+    limits = replace(SMALL, reach_lines=40) if is_small else search_limits(k)
+    drafts = draft_passages(hits, tree, k=k, limits=limits)
+    for draft in drafts.kept:
+        passage = draft.passage(Lines())
+        assert passage.start_line <= passage.best_line <= passage.end_line
+        assert draft.shows(passage.best_line)
+        if draft.symbol is not None:
+            assert draft.file.lead(draft.symbol) <= passage.start_line <= draft.symbol.last
+            assert draft.symbol.holds(passage.best_line, passage.best_line)

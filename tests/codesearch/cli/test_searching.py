@@ -179,7 +179,7 @@ def test_similar(run, one_sentence, repository):
 
 def test_files(run, repository):
     result = run("files", "wait before trying again", repository, "-k", 1)
-    assert result.stdout == "retry.py:1-6  pause_after\n"
+    assert result.stdout == "retry.py:4-6  pause_after\n"
     value = json.loads(run("files", "wait before trying again", repository, "--format", "json").stdout)
     assert value["files"][0]["path"] == "retry.py"
     assert len({file["path"] for file in value["files"]}) == len(value["files"]) == 3

@@ -32,6 +32,7 @@ PASSAGE = Passage(
     ),
     omitted_lines=((13, 18),),
     start_char=300,
+    best_line=12,
 )
 PLAIN = replace(
     PASSAGE,
@@ -47,6 +48,7 @@ PLAIN = replace(
     evidence=Evidence(ComponentScores(), (), ()),
     score=0.1,
     n_tokens=2,
+    best_line=1,
 )
 FINDINGS = Findings(
     request=SearchRequest(
@@ -83,7 +85,8 @@ def test_json_has_these_keys_and_no_others():
     )
     assert set(value["index"]) == {"commit", "files", "chunks", "encoded", "stale", "skipped"}
     assert " ".join(value["passages"][0]) == (
-        "path start_line end_line symbol kind language score n_tokens stale omitted_lines text evidence"
+        "path start_line end_line best_line symbol kind language score n_tokens stale omitted_lines text"
+        " evidence"
     )
     assert set(value["passages"][0]["evidence"]) == {"scores", "symbols", "matches"}
     assert set(value["omitted"][0]) == {"path", "start_line", "end_line", "symbol", "score", "reason"}

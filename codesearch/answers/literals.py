@@ -1,0 +1,88 @@
+"""What a question asks for to the letter: a regular expression, a quoted phrase, an error's last line.
+
+Where a passage's chunk holds it, the passage shows it, marked: `passages.py` moves there, whatever the
+ranking found beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from indexer.records import SearchRequest, WordMatch
+from indexer.retrieve.expressions import compile_expression
+
+if TYPE_CHECKING:
+    import regex
+
+_MOST_MATCHES = 1000
+"""In a chunk; nobody looks at more, and an expression can match at every character."""
+_MATCH_SECONDS = 0.5
+"""For one chunk; the filter has tried the expression on it before."""
+_LEAST_PHRASE_CHARS = 4
+_QUOTED = re.compile(r"\"([^\"\n]+)\"|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)")
+_ERROR_NAME = re.compile(r"^[\w.]*(?:Error|Exception|Warning|error|panic)\w*: +")
+
+
+@dataclass(frozen=True)
+class Literal:
+    """One text or expression that is found as it is written."""
+
+    shown: str
+    """As it was asked for."""
+    pattern: str
+
+    @cached_property
+    def _compiled(self) -> regex.Pattern[str]:
+        return compile_expression(self.pattern)
+
+    def matches(self, text: str, offset: int) -> list[WordMatch]:
+        """Its places in a text that begins at the file's character `offset`; what is blank is no place."""
+        found: list[WordMatch] = []
+        try:
+            for match in self._compiled.finditer(text, timeout=_MATCH_SECONDS):
+                part = match.group()
+                if not part.strip():
+                    continue
+                start, end = offset + match.start(), offset + match.end()
+                found.append(WordMatch(self.shown, part, start, end, 1.0, is_literal=True))
+                if len(found) == _MOST_MATCHES:
+                    break
+        except (TimeoutError, MemoryError):  # what was found until then is right
+            pass
+        return found
+
+
+def literals_of(request: SearchRequest) -> tuple[Literal, ...]:
+    """What a request asks for to the letter; empty for most questions."""
+    found = [Literal(request.regex, request.regex)] if request.regex else []
+    found.extend(Literal(phrase, _spaced(phrase)) for phrase in _phrases(request.query))
+    return tuple(found)
+
+
+def literal_matches(literals: Sequence[Literal], text: str, offset: int) -> tuple[WordMatch, ...]:
+    """The places of all of them in a text, in its order."""
+    found = [match for literal in literals for match in literal.matches(text, offset)]
+    return tuple(sorted(found, key=lambda match: (match.start_char, match.end_char)))
+
+
+def _phrases(query: str) -> list[str]:
+    """Quoted parts of a question, the message of an error, and a question of several words as a whole."""
+    lines = [line.strip() for line in query.splitlines() if line.strip()]
+    if not lines:
+        return []
+    last = lines[-1]
+    phrases = [next(filter(None, groups)) for groups in _QUOTED.findall(query)] if len(lines) == 1 else []
+    message = _ERROR_NAME.sub("", last)
+    if len(lines) > 1 or message != last or len(last.split()) > 1:
+        phrases.append(message)
+    return list(dict.fromkeys(p.strip() for p in phrases if len(p.strip()) >= _LEAST_PHRASE_CHARS))
+
+
+def _spaced(phrase: str) -> str:
+    """A pattern for a phrase whose white space may be any, whose case does not count, and that ends words."""
+    body = r"\s+".join(map(re.escape, phrase.split()))
+    return rf"(?i)(?<!\w){body}(?!\w)" if phrase[0].isalnum() and phrase[-1].isalnum() else rf"(?i){body}"
