@@ -16,7 +16,7 @@ class PassageLimits:
     tiny_lines: int = 5
     """A symbol shorter than this is shown within its parent, if that has at most `window_lines`."""
     keeps_parent: bool = False
-    """A passage may begin above the symbol that names it, in its parent or a neighbour; else it never does."""
+    """A passage may begin above the symbol that names it, in its parent or a neighbour; else never."""
     max_line_chars: int = 1000
     excerpt_chars: int = 160
     """How much of an over-long line its mark quotes."""
