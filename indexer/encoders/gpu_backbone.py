@@ -116,7 +116,7 @@ class GpuBackbone:
         for layer in self._layers:
             qk, v = self._before(x, rotations[layer.is_global], *layer.before)
             attend = self._attention.full if layer.is_global else self._attention.local
-            x = self._after(x, attend(qk[:, :n_heads], qk[:, n_heads:], v), *layer.after)
+            x = self._after(x, attend(qk[:, :n_heads], qk[:, n_heads:], v), layer.after)
         hidden = _norm(x, *self._last_norm, epsilon).float()
         self._seconds_left -= time.perf_counter() - start
         return hidden
@@ -144,16 +144,13 @@ def _after(
     a: Architecture,
     x: Tensor,
     mixed: Tensor,
-    attn_out: Tensor,
-    attn_out_bias: Tensor | None,
-    norm: Tensor,
-    norm_bias: Tensor | None,
-    wide: Tensor,
-    wide_bias: Tensor | None,
-    mlp_out: Tensor,
-    mlp_out_bias: Tensor | None,
+    weights: tuple[Tensor, ...],
 ) -> Tensor:
-    """Attention's projection, residual, and the whole feed-forward part: (T, H)."""
+    """Attention's projection, residual, and the whole feed-forward part: (T, H).
+
+    `weights` are weight and bias, which may be None, of: projection, norm, wide layer, output.
+    """
+    attn_out, attn_out_bias, norm, norm_bias, wide, wide_bias, mlp_out, mlp_out_bias = weights
     x = x + F.linear(mixed.reshape(x.shape), attn_out, attn_out_bias)
     up, gate = F.linear(_norm(x, norm, norm_bias, a.norm_eps), wide, wide_bias).chunk(2, dim=-1)
     return x + F.linear(_ACTIVATIONS[a.activation](up) * gate, mlp_out, mlp_out_bias)

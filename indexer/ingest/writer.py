@@ -24,16 +24,8 @@ class Writer:
         """Put a file in, which has a source; one of its path must have been removed."""
         store, source = self._store, file.source
         assert source is not None
-        file_id = store.add_file(
-            path=source.path,
-            language=source.language,
-            sha256=source.sha256,
-            n_bytes=file.found.n_bytes,
-            mtime_ns=file.found.mtime_ns,
-            problem=file.problem,
-            text=source.text,
-            n_redacted=file.n_redacted,
-        )
+        seen = replace(source, n_bytes=file.found.n_bytes)  # as the walk saw it, which is compared again
+        file_id = store.add_file(seen, file.found.mtime_ns, problem=file.problem, n_redacted=file.n_redacted)
         for prepared in file.chunks:
             chunk = replace(prepared.chunk, chunk_id=store.next_chunk_id)
             store.add_chunk(file_id, chunk, prepared.key, prepared.regions.chars)

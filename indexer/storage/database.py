@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.errors import IndexCorruptError, IndexMismatchError
-from indexer.records import Chunk, FileRow, Int32Array, OutlineEntry, SkippedFile, SkippedRow, Span
+from indexer.records import (
+    Chunk,
+    FileRow,
+    Int32Array,
+    OutlineEntry,
+    SkippedFile,
+    SkippedRow,
+    SourceFile,
+    Span,
+)
 from indexer.words import joined, last_name
 
 if TYPE_CHECKING:
@@ -156,16 +165,14 @@ class StoreWriter:
         sql = "UPDATE files SET n_bytes = ?, mtime_ns = ? WHERE file_id = ?"
         self.connection.execute(sql, (n_bytes, mtime_ns, file_id))
 
-    def add_file(
-        self, *, path: str, language: str, sha256: str, n_bytes: int, mtime_ns: int, problem: str, text: str,
-        n_redacted: int = 0,
-    ) -> int:  # fmt: skip
+    def add_file(self, source: SourceFile, mtime_ns: int, *, problem: str = "", n_redacted: int = 0) -> int:
         """Insert a file and return its id."""
         file_id = self._next_file_id
         self._next_file_id += 1
         row = {
-            "file_id": file_id, "path": path, "language": language, "sha256": sha256, "n_bytes": n_bytes,
-            "mtime_ns": mtime_ns, "problem": problem, "text": text, "n_redacted": n_redacted,
+            "file_id": file_id, "path": source.path, "language": source.language, "sha256": source.sha256,
+            "n_bytes": source.n_bytes, "mtime_ns": mtime_ns, "problem": problem, "text": source.text,
+            "n_redacted": n_redacted,
         }  # fmt: skip
         self._insert("files", [row])
         return file_id

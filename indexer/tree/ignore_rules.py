@@ -14,6 +14,9 @@ from pathlib import Path
 
 from indexer.disk.contained import read_regular
 
+OWN_FILE = ".codesearchignore"
+GIT_FILE = ".gitignore"
+
 MAX_IGNORE_BYTES = 200_000
 """An ignore file longer than this is read up to here."""
 MAX_TREE_LINES = 10_000

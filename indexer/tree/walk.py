@@ -23,10 +23,9 @@ from indexer.records import FoundFile, SkippedFile
 from indexer.settings import STATE_FOLDER, WalkSettings
 from indexer.tree.git import GitFile, checkout_beside, is_ignored, list_files, worktree_owner
 from indexer.tree.git_runner import GitError, find_repository
-from indexer.tree.ignore_rules import IgnoreRules
+from indexer.tree.ignore_rules import GIT_FILE, OWN_FILE, IgnoreRules
 from indexer.tree.skips import max_bytes, too_large
 
-IGNORE_FILE = ".codesearchignore"
 _MAX_NESTED = 20
 """Repositories inside repositories, counted downwards; deeper ones are not entered."""
 _NEVER = frozenset({".git", STATE_FOLDER})
@@ -55,7 +54,7 @@ class _Walk:
         self.root = root
         self.root_text = str(root)
         self.settings = settings
-        self.rules = IgnoreRules(root, IGNORE_FILE)
+        self.rules = IgnoreRules(root, OWN_FILE)
         self.rules.enter("")
         self.folders = {"": _OPEN}
         self.entries: list[FoundFile | SkippedFile] = []
@@ -121,7 +120,7 @@ class _Walk:
 
         Repositories on the way are asked themselves.
         """
-        rules = IgnoreRules(self.root, ".gitignore")
+        rules = IgnoreRules(self.root, GIT_FILE)
         try:
             excludes = read_regular(self.root, posixpath.join(start, ".git/info/exclude"), 200_000)
         except OSError:
@@ -261,7 +260,7 @@ _DETAILS = {
     "generated": "named as generated code is",
     "binary": "the suffix is of a format that is not text",
     "vendored": "other people's code, or made from it by a program",
-    "ignored": f"{IGNORE_FILE} excludes it",
+    "ignored": f"{OWN_FILE} excludes it",
 }
 
 

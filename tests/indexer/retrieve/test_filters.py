@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.embeddings.embedding_store import StoredEmbedding
-from indexer.records import Chunk, SearchRequest, Span
+from indexer.records import Chunk, SearchRequest, SourceFile, Span
 from indexer.retrieve import filters
 from indexer.retrieve.expressions import n_compiled_parts
 from indexer.retrieve.filters import make_masks
@@ -50,9 +50,7 @@ def index(tmp_path):
     writer = StoreWriter(tmp_path / "index.db")
     keys, stored = [], {}
     for number, (path, (language, text)) in enumerate(FILES.items(), 1):
-        file_id = writer.add_file(
-            path=path, language=language, sha256="", n_bytes=1, mtime_ns=1, problem="", text=text
-        )
+        file_id = writer.add_file(SourceFile(path, text, language, "", 1), 1)
         spans = [] if language == "go" else spans_of(path, text)
         chunk_id = 3 * number
         chunk = Chunk(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import IndexCorruptError, IndexMismatchError
-from indexer.records import Chunk, FileRow, SkippedFile, SkippedRow, Span
+from indexer.records import Chunk, FileRow, SkippedFile, SkippedRow, SourceFile, Span
 from indexer.storage import database as store_module
 from indexer.storage.database import StoreReader, StoreWriter, leaf_of
 
@@ -23,9 +23,7 @@ def chunk(chunk_id, start, end, spans=()):
 
 
 def add(writer, path="a.py", text=TEXT):
-    return writer.add_file(
-        path=path, language="python", sha256="f" * 64, n_bytes=60, mtime_ns=5, problem="", text=text
-    )
+    return writer.add_file(SourceFile(path, text, "python", "f" * 64, 60), 5)
 
 
 SPANS = (
