@@ -188,6 +188,14 @@ KEYS = (
         in_repository=True,
     ),
     Key("state", _folder, None, "folder that keeps indexes outside their trees"),
+    Key(
+        "data_file_tokens",
+        _count,
+        _BUILD.data_file_tokens,
+        "tokens of a data file (JSON, CSV, a log) that get vectors; words find the rest",
+        in_repository=True,
+        cap=1_000_000,
+    ),
     Key("max_memory", parse_size, _BUILD.max_memory_bytes, "resident memory of a build"),
     Key("threads", _count, None, "processor threads of a build; all by default"),
     Key("vectors", _one_of(*VECTOR_FAMILIES), _BUILD.vectors, "vector index family"),
@@ -241,6 +249,7 @@ class Config:
             walk=walk,
             max_memory_bytes=chosen("max_memory", base.max_memory_bytes),
             vectors=chosen("vectors", base.vectors),
+            data_file_tokens=chosen("data_file_tokens", base.data_file_tokens),
         )
 
 

@@ -259,7 +259,7 @@ class _Build:
         folder = generation_folder(self.state, live.generation)
         with closing(StoreReader(folder / DATABASE)) as reader:
             missing = made.backlog.missing(reader.chunks_to_encode())
-            if not missing.chunks and load_tables(folder).has_vectors.all():
+            if not missing.chunks and not load_tables(folder).lacks_vectors.any():
                 return
             self._start_encoding(missing)
             blocks = made.backlog.blocks(missing, reader)
@@ -287,13 +287,13 @@ class _Build:
     ) -> Manifest:
         """Write what is derived from the database and the embeddings, and make the generation live.
 
-        `is_whole`: every chunk has its vectors, and what nothing needs any more goes.
+        `is_whole`: every chunk has the vectors that it is to have, and what nothing needs any more goes.
         """
         embeddings, layout = made.embeddings, made.layout
         self.report("write", 0, 1)
         garbage: list[int] = []
         if is_whole:
-            live = {row.embedding_key for row in reader.chunk_keys()}
+            live = {row.embedding_key for row in reader.chunk_keys() if row.embedding_key}
             garbage = move_live(embeddings, layout, live)
             del live
         tables = make_tables(reader.chunk_keys(), embeddings.load)
@@ -413,7 +413,7 @@ class _Before:
                 noted = reader.facts()
                 if noted.get("text_rules") != facts["text_rules"]:
                     return cls.nothing()
-                has_all = bool(load_tables(pin.folder).has_vectors.all())
+                has_all = not load_tables(pin.folder).lacks_vectors.any()
                 return cls(reader.files(), reader.skipped(), noted, has_all)
             finally:
                 reader.close()

@@ -84,6 +84,12 @@ PROSE_SUFFIXES = frozenset().union(*(form.suffixes for form in DOCUMENT_FORMATS 
 DOCUMENT_SUFFIXES = frozenset().union(*(form.suffixes for form in DOCUMENT_FORMATS))
 """Of all documents: `DocumentLimits` holds for them, not the size limit of source."""
 
+_DATA_LANGUAGES = _words("json yaml toml ini xml csv")
+_DATA_SUFFIXES = _words("""
+    .log .jsonl .ndjson .tab .psv .dat .data .lock .lockfile .sum .dump .trace .out .po .pot .fasta .fa .vcf
+""")
+"""Lower case, of files whose language is `text`."""
+
 _SECRET_NAME = re.compile(
     r"\.env(?:[._-].*)?|.*\.env|\.envrc"
     r"|.*\.(?:pem|key|p12|pfx|pkcs12|p8|jks|keystore|bks|kdbx?|ppk|crt|cer|der|csr|p7b|p7c|gpg|pgp"
@@ -228,6 +234,11 @@ def is_prose_name(name: str) -> bool:
 def is_document_name(name: str) -> bool:
     """Tell whether the suffix is of a document, prose or of a format with a reader of its own."""
     return _suffix(name) in DOCUMENT_SUFFIXES
+
+
+def is_data(path: str, language: str) -> bool:
+    """Tell whether a file holds records (JSON, CSV, logs, lock files), as against code and prose."""
+    return language in _DATA_LANGUAGES or (language == "text" and _suffix(path) in _DATA_SUFFIXES)
 
 
 def _suffix(name: str) -> str:

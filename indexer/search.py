@@ -205,7 +205,7 @@ class Searcher:
         part = self._digest(request.query, mode is not Mode.LEXICAL)
         shape = query_shape(request.query, self.root.name, part.words if part.used else None)
         whole = self._ask(part.text, shape, mode, filters)
-        if whole.vectors is not None and not self._tables.has_vectors.all():
+        if whole.vectors is not None and self._tables.lacks_vectors.any():
             self._encode_named(whole.looked_up, filters, request.encode_seconds)
         heading, near, vectors = title_of(request.query), whole.near, whole.vectors
         title = first_line = None
@@ -252,10 +252,10 @@ class Searcher:
         with self._encoding:
             tables = self._tables
             named = self._gatherer.named(looked_up, masks)[:MAX_CHUNKS]
-            named = named[tables.segment[named] < 0]
+            named = named[tables.lacks_vectors[named]]
             if not len(named) or seconds <= 0:
                 return
-            others = np.setdiff1d(np.flatnonzero(tables.segment < 0), named)[:_LOOKED_UP_CHUNKS]
+            others = np.setdiff1d(np.flatnonzero(tables.lacks_vectors), named)[:_LOOKED_UP_CHUNKS]
             ids = tables.chunk_id
             stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), seconds)
             if not stored:
@@ -281,9 +281,9 @@ class Searcher:
         return lru_cache(_CACHED_DIGESTS)(made)
 
     def missing(self) -> MissingVectors | None:
-        """What has no vectors yet; None where everything has."""
+        """What has no vectors yet; None where everything has that is to have some."""
         tables = self._tables
-        lacking = tables.chunk_id[~tables.has_vectors]
+        lacking = tables.chunk_id[tables.lacks_vectors]
         if not len(lacking):
             return None
         ((n_tokens,),) = self._store.query("SELECT coalesce(sum(n_tokens), 0) FROM chunks")
@@ -431,6 +431,11 @@ class Searcher:
     def n_encoded(self) -> int:
         """Chunks that have vectors."""
         return int(self._tables.has_vectors.sum())
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether everything has vectors that is to have some."""
+        return not self._tables.lacks_vectors.any()
 
     @cached_property
     def n_skipped(self) -> int:

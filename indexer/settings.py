@@ -73,6 +73,9 @@ class BuildSettings:
     """A bundled name, a hub name, or a folder."""
     max_tokens: int = MAX_TOKENS
     walk: WalkSettings = field(default_factory=WalkSettings)
+    data_file_tokens: int = 16_384
+    """Of a data file (JSON, CSV, a log) the first chunks that fit in so many tokens get vectors; words find
+    the rest."""
     parse_seconds: float = 5.0
     """A file whose parse takes longer is indexed without spans."""
     max_memory_bytes: int = 2_000_000_000

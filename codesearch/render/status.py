@@ -1,7 +1,8 @@
 """The state of an index as text or JSON, for `codesearch status`.
 
 JSON, schema 1, all keys always present: schema, root, model, commit, branch, built_at (UTC), files, chunks,
-encoded (chunks with vectors), spans, tokens, rows, bytes_on_disk, languages {name: files}, settings {..},
+encoded (chunks with vectors), words_only (chunks of data files that are to have none), spans, tokens, rows,
+bytes_on_disk, languages {name: files}, settings {..},
 stale {changed [..], added [..], deleted [..], complete}, skipped [{path, reason, detail}],
 problems [{path, reason, detail}], redacted (credentials that are covered in the indexed text).
 """
@@ -34,6 +35,7 @@ def status_dict(status: IndexStatus) -> dict[str, Any]:
         "files": status.n_files,
         "chunks": status.n_chunks,
         "encoded": status.n_encoded,
+        "words_only": status.n_words_only,
         "spans": status.n_spans,
         "tokens": status.n_tokens,
         "rows": status.n_rows,
@@ -81,7 +83,7 @@ def status_text(status: IndexStatus) -> str:
 
 
 def skipped_text(status: IndexStatus) -> str:
-    """One line for each file that is not indexed, or indexed without symbols: path, reason, detail."""
+    """One line for each file that is not indexed, or not with all that it holds: path, reason, detail."""
     files = [*status.skipped, *status.problems]
     return "".join(f"{label(file.path)}\t{file.reason}\t{label(file.detail)}\n" for file in files)
 
@@ -97,10 +99,14 @@ def size_words(n_bytes: int) -> str:
 
 
 def _vectors(status: IndexStatus) -> str:
-    if status.n_encoded == status.n_chunks:
+    n_encoded, n_wanted = status.n_encoded, status.n_chunks - status.n_words_only
+    if n_encoded < n_wanted:
+        return f"{n_encoded:,} of {n_wanted:,} chunks; `codesearch index` encodes the rest"
+    if not status.n_words_only:
         return "all chunks"
-    n_encoded, n_chunks = status.n_encoded, status.n_chunks
-    return f"{n_encoded:,} of {n_chunks:,} chunks; `codesearch index` encodes the rest"
+    n_files = sum(file.reason == "words-only" for file in status.problems)
+    files = f"{n_files:,} large data file{'' if n_files == 1 else 's'}"
+    return f"all chunks but {status.n_words_only:,} at the end of {files}, which words find"
 
 
 def _skipped_dict(file: SkippedFile) -> dict[str, str]:

@@ -43,7 +43,7 @@ class Backlog:
 
     def keep(self, chunks: Iterable[PreparedChunk]) -> None:
         """Have chunks at hand that were just prepared, if they are to be encoded and memory allows."""
-        new = {chunk.key: chunk for chunk in chunks if chunk.key not in self._kept}
+        new = {chunk.key: chunk for chunk in chunks if chunk.key and chunk.key not in self._kept}
         for key in new.keys() - self._embeddings.known(new):
             n_tokens = len(new[key].tokenized.input_ids)
             if self._n_kept_tokens + n_tokens <= _KEPT_TOKENS:

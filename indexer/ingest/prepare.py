@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from indexer.disk.contained import digest_on_disk
 from indexer.embeddings.embedding_store import ROW_FORMAT
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
+from indexer.path_roles import is_data
 from indexer.reading.read_file import read_file
 from indexer.records import (
     Chunk,
@@ -43,6 +45,7 @@ class PreparedChunk:
     tokenized: TokenizedChunk
     regions: Regions
     key: str
+    """Of its vectors; empty where it is to have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Preparer:
             self._prepared(chunk, tokenized)
             for chunk, tokenized in self.tokenized_chunks(source, parsed.spans)
         )
+        if is_data(source.path, source.language):
+            chunks = _first_with_vectors(chunks, self._settings.data_file_tokens)
         return PreparedFile(found, source, parsed.problem, read.n_redacted, chunks)
 
     def prepare_chunks(self, chunks: Sequence[Chunk]) -> list[PreparedChunk]:
@@ -121,6 +126,14 @@ class Preparer:
         if whole is not None and len(chunks) == 1:
             return [(chunks[0], whole)]
         return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
+
+
+def _first_with_vectors(chunks: Sequence[PreparedChunk], n_tokens: int) -> tuple[PreparedChunk, ...]:
+    """The chunks of a file, of which those behind the first `n_tokens` tokens are to have no vectors."""
+    ends = accumulate(chunk.chunk.n_tokens for chunk in chunks)
+    return tuple(
+        chunk if end <= n_tokens else replace(chunk, key="") for chunk, end in zip(chunks, ends, strict=True)
+    )
 
 
 def embedding_key(manifest: Manifest, chunk: Chunk, regions: Regions) -> str:

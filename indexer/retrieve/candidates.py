@@ -158,7 +158,7 @@ class CandidateGatherer:
         """The words that full text is asked for."""
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         # Without single vectors only words can name the candidates of a large index.
-        has_all = bool(self._tables.has_vectors.all())
+        has_all = not self._tables.lacks_vectors.any()
         return shape.words if by_words or self._singles.is_empty or not has_all else ()
 
     def statistics(self, words: Sequence[str]) -> LexicalStatistics:

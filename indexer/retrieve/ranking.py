@@ -86,7 +86,9 @@ cannot speak, are set by hand."""
 _REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
 """What a ranker's largest value adds to a region's place within its file."""
 _OF_WORDS = frozenset({"lexical_top", "lexical_body", "symbol"})
-"""Signals that need no vectors."""
+"""Signals of files that need no vectors."""
+_OF_VECTORS = frozenset({"colbert", "single"})
+"""What places a region by its vectors."""
 _NEXT_REGION = 0.85
 """A file's second region scores this share of its first, its third the square of it."""
 _TELLING_SHARE = 0.02
@@ -212,11 +214,11 @@ def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSi
 
 
 def expected(values: Float32Array, words: Float32Array, known: NDArray[np.bool_]) -> Float32Array:
-    """(F,) a signal with what is not `known` replaced by what the words of these files let expect.
+    """(F,) a signal of files, or of regions, with what is not `known` as their words let expect.
 
-    A least-squares line through the known files' `words`, rising or level and within what is known:
-    a file that was not encoded yet competes with the others as the average of its kind. Zeros where
-    nothing is known.
+    A least-squares line through the known ones' `words`, rising or level and within what is known:
+    what has no vectors competes with the others as the average of its kind. Zeros where nothing is
+    known.
     """
     if not known.any():
         return np.zeros_like(values)
@@ -269,9 +271,13 @@ def _region_scores(g: Gathered, signals: FileSignals) -> Float32Array:
     }
     found = np.zeros(len(g.region), bool)
     score = np.zeros(len(g.region), np.float32)
+    words = over_largest(g.lexical)
     for name, values in parts.items():
         found |= values != 0
-        score += np.float32(_REGION_WEIGHTS[name]) * over_largest(values)
+        scaled = over_largest(values)
+        if name in _OF_VECTORS and not g.has_vectors.all():
+            scaled = expected(scaled, words, g.has_vectors)
+        score += np.float32(_REGION_WEIGHTS[name]) * scaled
     return np.where(found, score, np.float32(np.nan))
 
 

@@ -44,12 +44,25 @@ class MissingChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsOnly:
+    """A data file that words alone find from some place on."""
+
+    path: str
+    n_chunks: int
+    """Without vectors."""
+    n_encoded_tokens: int
+    n_tokens: int
+    """In all."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkKey:
     """Whose chunk it is, and under which key its vectors are stored."""
 
     chunk_id: int
     file_id: int
     embedding_key: str
+    """Empty for a chunk that is to have no vectors."""
     regions: Int32Array
     """(R, 2) characters from the start of the chunk."""
 
@@ -253,7 +266,7 @@ class StoreWriter:
         return _chunk_keys(self.connection)
 
     def chunks_to_encode(self) -> Iterator[MissingChunk]:
-        """Every chunk, those of the files that were changed last first."""
+        """Every chunk that is to have vectors, those of the files that were changed last first."""
         return (MissingChunk(*row) for row in self.connection.execute(_TO_ENCODE))
 
     def replace_skipped(self, skipped: Iterable[SkippedRow]) -> None:
@@ -339,7 +352,13 @@ def _damaged(error: sqlite3.Error) -> IndexCorruptError:
 
 _TO_ENCODE = (
     "SELECT chunk_id, embedding_key, n_tokens FROM chunks JOIN files USING (file_id)"
-    " ORDER BY mtime_ns DESC, chunk_id"
+    " WHERE embedding_key != '' ORDER BY mtime_ns DESC, chunk_id"
+)
+
+
+_WORDS_ONLY = (
+    "SELECT path, sum(embedding_key = '') AS n, sum((embedding_key != '') * n_tokens), sum(n_tokens)"
+    " FROM chunks JOIN files USING (file_id) GROUP BY file_id HAVING n > 0 ORDER BY path"
 )
 
 
@@ -409,8 +428,12 @@ class StoreReader:
         return [found[chunk_id] for chunk_id in chunk_ids]
 
     def chunks_to_encode(self) -> list[MissingChunk]:
-        """Every chunk, those of the files that were changed last first."""
+        """Every chunk that is to have vectors, those of the files that were changed last first."""
         return [MissingChunk(*row) for row in self.query(_TO_ENCODE)]
+
+    def words_only(self) -> list[WordsOnly]:
+        """The files of which not all chunks are to have vectors, by path."""
+        return [WordsOnly(*row) for row in self.query(_WORDS_ONLY)]
 
     def file_chunks(self, path: str) -> list[Chunk]:
         """A file's chunks in order; empty for an unknown path."""

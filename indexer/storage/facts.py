@@ -40,7 +40,8 @@ def settings_facts(settings: BuildSettings, text_rules: str) -> dict[str, str]:
     rules = f"{text_rules} generated={walk.include_generated} secrets={walk.include_secrets}"
     rules += f" encoding={walk.encoding}" if walk.encoding else ""
     values = {item.name: getattr(walk, item.name) for item in fields(WalkSettings)}
-    values["vectors"] = settings.vectors
+    rules += f" data={settings.data_file_tokens}"
+    values |= {"vectors": settings.vectors, "data_file_tokens": settings.data_file_tokens}
     return {name: json.dumps(value) for name, value in values.items()} | {"text_rules": rules}
 
 
@@ -55,6 +56,7 @@ def recorded_settings(manifest: Manifest, facts: Mapping[str, str]) -> BuildSett
         max_tokens=manifest.max_tokens,
         walk=WalkSettings(**walk),
         vectors=_noted(facts, "vectors", default.vectors),
+        data_file_tokens=_noted(facts, "data_file_tokens", default.data_file_tokens),
     )
 
 

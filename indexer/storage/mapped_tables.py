@@ -27,6 +27,11 @@ REGION_BITS = 12
 Load = Callable[[Sequence[str]], Mapping[str, StoredEmbedding]]
 """What is stored under each of some keys."""
 
+LACKING = -1
+"""The segment of a chunk that is to have vectors and has none yet."""
+WORDS_ONLY = -2
+"""The segment of a chunk that is to have none."""
+
 _CHUNKS_AT_ONCE = 4096
 
 _COLUMNS = (
@@ -51,7 +56,7 @@ class Tables:
     file_id: Int64Array
     """(C,)"""
     segment: Int64Array
-    """(C,) -1 for a chunk that has no vectors yet; its other counts but `n_regions` are 0."""
+    """(C,) LACKING or WORDS_ONLY for a chunk without vectors; its other counts but `n_regions` are 0."""
     single_start: Int64Array
     n_single: Int64Array
     rows_start: Int64Array
@@ -77,6 +82,12 @@ class Tables:
     def has_vectors(self) -> NDArray[np.bool_]:
         """(C,) whether a chunk's vectors are stored."""
         return self.segment >= 0
+
+    @property
+    def lacks_vectors(self) -> NDArray[np.bool_]:
+        """(C,) whether a chunk's vectors are still to be made."""
+        lacks: NDArray[np.bool_] = self.segment == LACKING
+        return lacks
 
     def position(self, chunk_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of chunk ids; each must exist."""
@@ -111,7 +122,7 @@ def _part(chunk_keys: Sequence[ChunkKey], stored: Mapping[str, StoredEmbedding])
     columns = np.empty((len(chunk_keys), len(_COLUMNS)), np.int64)
     regions, wide = [], []
     for at, row in enumerate(chunk_keys):
-        e = stored.get(row.embedding_key) or _without_vectors(row.regions)
+        e = stored.get(row.embedding_key) or _without_vectors(row)
         columns[at] = row.chunk_id, row.file_id, *_columns_of(e)
         regions.append(e.regions)
         wide.append(e.wide)
@@ -125,9 +136,10 @@ def _columns_of(e: StoredEmbedding) -> tuple[int, ...]:
     )  # fmt: skip
 
 
-def _without_vectors(regions: Int32Array) -> StoredEmbedding:
-    ends = np.zeros((len(regions), 1), np.int32)
-    return StoredEmbedding(-1, 0, 0, 0, 0, np.hstack([regions, ends]), np.empty((0, 2), np.int32), 0)
+def _without_vectors(row: ChunkKey) -> StoredEmbedding:
+    segment = LACKING if row.embedding_key else WORDS_ONLY
+    regions = np.hstack([row.regions, np.zeros((len(row.regions), 1), np.int32)])
+    return StoredEmbedding(segment, 0, 0, 0, 0, regions, np.empty((0, 2), np.int32), 0)
 
 
 def with_vectors(tables: Tables, stored: Mapping[int, StoredEmbedding]) -> Tables:

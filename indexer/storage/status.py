@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from indexer.records import SkippedFile, StaleFiles
-from indexer.storage.database import StoreReader
+from indexer.storage.database import StoreReader, WordsOnly
 from indexer.storage.facts import build_facts, recorded_settings
 from indexer.storage.manifest import Manifest
 
@@ -26,6 +26,8 @@ class IndexStatus:
     n_chunks: int
     n_encoded: int
     """Chunks that have vectors; words alone find the others."""
+    n_words_only: int
+    """Chunks that are to have none: of data files, what lies behind their first tokens."""
     n_spans: int
     n_tokens: int
     n_rows: int
@@ -35,7 +37,7 @@ class IndexStatus:
     """Seconds since 1970."""
     skipped: tuple[SkippedFile, ...]
     problems: tuple[SkippedFile, ...]
-    """Files that are indexed, but without spans; the reason says why."""
+    """Files that are indexed, but without spans (`no-spans`) or without all vectors (`words-only`)."""
     stale: StaleFiles
     settings: dict[str, str]
     """What it was built with, to be shown."""
@@ -67,6 +69,7 @@ def read_status(
         "SELECT language, count(*) AS n FROM files GROUP BY language ORDER BY n DESC, language"
     )
     problems = store.query("SELECT path, problem FROM files WHERE problem != '' ORDER BY path")
+    words_only = store.words_only()
     shown = {
         "model_fingerprint": manifest.model_fingerprint,
         "max_tokens": settings.max_tokens,
@@ -74,6 +77,7 @@ def read_status(
         "codec": manifest.codec,
         **asdict(settings.walk),
         "vectors": settings.vectors,
+        "data_file_tokens": settings.data_file_tokens,
     }
     return IndexStatus(
         root=root,
@@ -85,17 +89,26 @@ def read_status(
         n_spans=facts.n_spans,
         n_tokens=facts.n_tokens,
         n_encoded=n_encoded,
+        n_words_only=sum(file.n_chunks for file in words_only),
         n_rows=n_rows,
         n_bytes_on_disk=n_bytes_on_disk,
         built_at=facts.built_at_ns / 1e9,
         skipped=tuple(row.file for row in store.skipped().values()),
-        problems=tuple(SkippedFile(path, "no-spans", problem) for path, problem in problems),
+        problems=(
+            *(SkippedFile(path, "no-spans", problem) for path, problem in problems),
+            *(SkippedFile(file.path, "words-only", _words_only_detail(file)) for file in words_only),
+        ),
         stale=stale,
         settings={name: str(value) for name, value in shown.items()},
         languages=dict(languages),
         n_redacted=facts.n_redacted,
         covers_secrets=not settings.walk.include_secrets,
     )
+
+
+def _words_only_detail(file: WordsOnly) -> str:
+    first = f"the first {file.n_encoded_tokens:,}" if file.n_encoded_tokens else "none"
+    return f"data: words find all of it, {first} of its {file.n_tokens:,} tokens have vectors"
 
 
 def n_bytes_below(state: Path) -> int:

@@ -167,6 +167,7 @@ class FakeSearcher:
             n_files=len(self.files),
             n_chunks=len(self.files),
             n_encoded=len(self.files),
+            n_words_only=0,
             n_spans=sum(len(self.spans(path)) for path in self.files),
             n_tokens=1234,
             n_rows=1000,

@@ -59,6 +59,7 @@ def test_what_a_repository_may_set_holds_no_path_host_or_program():
         "budget",
         "encoding",
         "max_file_size",
+        "data_file_tokens",
         "include_generated",
         "include_vendored",
     }

@@ -240,6 +240,13 @@ def test_a_file_that_scores_below_nothing_still_shows_its_best_region_first() ->
     assert (np.diff(ranked.scores) < 0).all()
 
 
+def test_a_region_without_vectors_is_placed_by_its_words_among_those_that_have_some() -> None:
+    seen = [Region("a", single=value) for value in (0.3, 0.5, 0.4)]
+    some = scene([*seen, Region("a", lexical=9.0, has_vectors=False), Region("a", has_vectors=False)])
+    ranked = order_regions(some.gathered, some.signals, np.ones(1, np.float32))
+    assert ranked.order.tolist() == [3, 1, 2, 0]
+
+
 def test_regions_that_no_ranker_found_are_left_out() -> None:
     nothing = Region("a", lexical_body=1.0, single_chunk=1.0)
     some = scene([nothing, Region("a", single=-0.1), nothing, Region("b", lexical=1.0), nothing])

@@ -16,7 +16,9 @@ MANIFEST = Manifest("1", 1, "other-model", "0" * 64, 512, 256, 32, "rows")
     "settings",
     [
         BuildSettings("other-model", 512),
-        BuildSettings("other-model", 512, WalkSettings(7, True, True, False, True), vectors="faiss"),
+        BuildSettings(
+            "other-model", 512, WalkSettings(7, True, True, False, True), vectors="faiss", data_file_tokens=9
+        ),
     ],
 )
 def test_settings_come_back_as_they_were(settings):
