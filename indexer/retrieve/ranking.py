@@ -203,10 +203,12 @@ def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSi
     columns["symbol"] = best(g.symbol)
     scaled = {name: over_largest(values) for name, values in columns.items()}
     if not g.has_vectors.all():
-        encoded = np.zeros(n_files, bool)
-        encoded[file_of[g.has_vectors]] = True
+        # Vectors speak for a file unless its words are best where it has none.
+        known = np.zeros(n_files, bool)
+        known[file_of[g.has_vectors]] = True
+        known &= best(g.lexical * ~seen) <= best(g.lexical * seen)
         for name in scaled.keys() - _OF_WORDS:
-            scaled[name] = expected(scaled[name], scaled["lexical_top"], encoded)
+            scaled[name] = expected(scaled[name], scaled["lexical_top"], known)
     scaled["definition"] = best(g.definition)
     scaled["lone_definition"] = scaled["definition"] * paths.is_lone
     scaled |= {field.name: getattr(paths, field.name) for field in fields(PathSignals)}

@@ -26,7 +26,9 @@ def tree(tmp_path):
     root = tmp_path / "tree"
     root.mkdir()
     words = ",".join(["temperature measurement station", "northern harbour weather", "information"] * 4)
-    (root / "weather.csv").write_text(f"{words}\n" * 7_200 + "zugspitze,-12.5,blizzard\n")
+    (root / "weather.csv").write_text(
+        "".join(f"{n},{words}\n" for n in range(7_500)) + "zugspitze,-12.5,blizzard\n"
+    )
     assert (root / "weather.csv").stat().st_size > 2_000_000
     (root / "lamp.py").write_text(CODE)
     return root
