@@ -429,8 +429,8 @@ class Searcher:
 
     @property
     def n_encoded(self) -> int:
-        """Chunks that have vectors."""
-        return int(self._tables.has_vectors.sum())
+        """Chunks that have the vectors they are to have."""
+        return int((~self._tables.lacks_vectors).sum())
 
     @property
     def is_encoded(self) -> bool:

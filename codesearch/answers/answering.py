@@ -97,7 +97,8 @@ class Question:
         result = self.ask(n_hits) if self.ask else self.searcher.search(replace(self.request, k=n_hits))
         self.truncated, self.has_words, self.used = result.truncated, result.has_words, result.used
         self.missing = result.missing
-        self.state = replace(self.state, n_encoded=self.searcher.n_encoded)
+        n_missing = result.missing.n_chunks if result.missing is not None else 0
+        self.state = replace(self.state, n_encoded=self.state.n_chunks - n_missing)
         skip = self.seen.covers if self.seen is not None else None
         explain = cache(partial(self.searcher.explain, result))
         literals = literals_of(self.request)

@@ -35,7 +35,7 @@ class IndexState:
     n_files: int
     n_chunks: int
     n_encoded: int
-    """Chunks that have vectors; words alone find the others."""
+    """Chunks that have the vectors they are to have; words alone find the others so far."""
     changed: tuple[str, ...] = ()
     """Indexed files whose content differs on disk now."""
     added: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """The state of an index as text or JSON, for `codesearch status`.
 
 JSON, schema 1, all keys always present: schema, root, model, commit, branch, built_at (UTC), files, chunks,
-encoded (chunks with vectors), words_only (chunks of data files that are to have none), spans, tokens, rows,
-bytes_on_disk, languages {name: files}, settings {..},
+encoded (chunks that need no more vectors), words_only (those of data files that are to have none), spans,
+tokens, rows, bytes_on_disk, languages {name: files}, settings {..},
 stale {changed [..], added [..], deleted [..], complete}, skipped [{path, reason, detail}],
 problems [{path, reason, detail}], redacted (credentials that are covered in the indexed text).
 """
@@ -99,9 +99,9 @@ def size_words(n_bytes: int) -> str:
 
 
 def _vectors(status: IndexStatus) -> str:
-    n_encoded, n_wanted = status.n_encoded, status.n_chunks - status.n_words_only
-    if n_encoded < n_wanted:
-        return f"{n_encoded:,} of {n_wanted:,} chunks; `codesearch index` encodes the rest"
+    n_encoded, n_chunks = status.n_encoded, status.n_chunks
+    if n_encoded < n_chunks:
+        return f"{n_encoded:,} of {n_chunks:,} chunks; `codesearch index` encodes the rest"
     if not status.n_words_only:
         return "all chunks"
     n_files = sum(file.reason == "words-only" for file in status.problems)

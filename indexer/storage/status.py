@@ -25,9 +25,9 @@ class IndexStatus:
     n_files: int
     n_chunks: int
     n_encoded: int
-    """Chunks that have vectors; words alone find the others."""
+    """Chunks that have the vectors they are to have; words alone find the others so far."""
     n_words_only: int
-    """Chunks that are to have none: of data files, what lies behind their first tokens."""
+    """Those of them that are to have none: of data files, what lies behind their first tokens."""
     n_spans: int
     n_tokens: int
     n_rows: int
