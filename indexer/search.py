@@ -432,11 +432,6 @@ class Searcher:
         """Chunks that have the vectors they are to have."""
         return int((~self._tables.lacks_vectors).sum())
 
-    @property
-    def is_encoded(self) -> bool:
-        """Whether everything has vectors that is to have some."""
-        return not self._tables.lacks_vectors.any()
-
     @cached_property
     def n_skipped(self) -> int:
         """Files that are not indexed."""

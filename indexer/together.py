@@ -202,7 +202,7 @@ def _answer(
     vectors = encoder.encode(query.text) if encoder else None
     if vectors is not None:
         for index in indexes:
-            if not index.searcher.is_encoded:
+            if index.searcher._tables.lacks_vectors.any():
                 left = max(0.0, until - time.monotonic())
                 index.searcher._encode_named(whole.looked_up[index.name], index.masks, left)
     to_title = encoder.encode(heading) if encoder and title is not None else None
