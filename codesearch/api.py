@@ -166,13 +166,19 @@ class CodeIndex(Asking):
         """Whether a background build of this index is running."""
         return self._background is not None and self._background.is_running
 
-    def close(self) -> None:
-        """Let go of the index's files. Further calls raise InputError."""
+    def stop_encoding(self) -> bool:
+        """End a background build of this index, so that another may write; whether there was one."""
         with self._lock:
-            searcher, self._searcher = self._searcher, None
-            background, self._background = self._background, None
+            was_encoding, background, self._background = self.is_encoding, self._background, None
         if background is not None:
             background.stop()
+        return was_encoding
+
+    def close(self) -> None:
+        """Let go of the index's files. Further calls raise InputError."""
+        self.stop_encoding()
+        with self._lock:
+            searcher, self._searcher = self._searcher, None
         if searcher is not None:
             searcher.close()
 

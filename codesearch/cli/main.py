@@ -28,7 +28,7 @@ from codesearch.cli.mcp import mcp_command
 from codesearch.cli.models import models_command
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.searching import files_command, search_command, similar_command
-from codesearch.cli.serving import serve_command
+from codesearch.cli.serving import serve_command, watch_command
 from codesearch.cli.status import status_command
 from indexer.errors import BuildInterruptedError, CodesearchError
 
@@ -155,6 +155,7 @@ for command in (
     models_command,
     mcp_command,
     serve_command,
+    watch_command,
     init_agent_command,
 ):
     cli.add_command(command)

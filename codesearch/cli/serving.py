@@ -25,6 +25,7 @@ from codesearch.config import load_config
 @click.option(
     "--access-log/--no-access-log", default=False, help="A line of JSON on stderr for each request."
 )
+@click.option("--watch/--no-watch", default=True, help="Follow saved files; by default yes.")
 @tokenizer_option
 @state_option
 def serve_command(
@@ -37,6 +38,7 @@ def serve_command(
     socket_only: bool,
     idle_exit: float | None,
     access_log: bool,
+    watch: bool,
     tokenizer: str | None,
 ) -> None:
     """Serve the indexes of the FOLDERs (here, by default): a page, JSON at /v1, agents at /mcp.
@@ -49,6 +51,7 @@ def serve_command(
     from codesearch.service.guard import LOOPBACK_HOSTS, Access
     from codesearch.service.operations import Operations
     from codesearch.service.server import Listening, check_exposure, read_token, serve
+    from codesearch.service.watcher import Watcher
     from codesearch.workspace import Workspace
     from indexer.disk.user_folders import expand_user
 
@@ -62,7 +65,25 @@ def serve_command(
         Operations(workspace, config["tokenizer"]),
         ServiceSettings(access, log=say if access_log else None),
         agents=agents_app(workspace, tokenizer=config["tokenizer"], read_only=host not in LOOPBACK_HOSTS),
+        watcher=Watcher(workspace, say) if watch else None,
     )
     address = own_address(expand_user(socket_path) if socket_path else None)
     listening = Listening(address, host, None if socket_only else port, idle_exit)
     serve(service, listening, started=lambda url: say(f"Serving {', '.join(workspace.names)} at {url}"))
+
+
+@click.command("watch", short_help="Keep indexes up to date while files are saved.")
+@click.argument("paths", nargs=-1, metavar="[FOLDER]...")
+def watch_command(paths: tuple[str, ...]) -> None:
+    """Follow the FOLDERs (here, by default) until interrupted: what is saved can be found 2 s later.
+
+    Vectors follow in the background, at low priority.
+    """
+    import asyncio
+
+    from codesearch.service.watcher import Watcher
+    from codesearch.workspace import Workspace
+
+    with Workspace([require_folder(path) for path in paths or (".",)], build=True) as workspace:
+        say(f"Watching {', '.join(workspace.names)}; Ctrl-C ends it.")
+        asyncio.run(Watcher(workspace, say).run())

@@ -6,8 +6,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.resources import files
@@ -18,6 +18,7 @@ from codesearch.service.metrics import Metrics
 from codesearch.service.openapi import openapi_document, openapi_page
 from codesearch.service.operations import OPERATIONS, Answer, Operation, Operations
 from codesearch.service.turns import QueueFullError, Turns
+from codesearch.service.watcher import Watcher
 from indexer.errors import CodesearchError, IndexMissingError, InputError, MissingExtraError
 
 try:
@@ -61,9 +62,9 @@ class Service:
         settings: ServiceSettings | None = None,
         *,
         agents: Starlette | None = None,
-        internal: Mapping[str, Callable[[bytes], bytes]] | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
-        """`agents` answers /mcp; `internal` answers own clients, over the Unix socket alone."""
+        """`agents` answers /mcp; `watcher` runs as long as the application does."""
         self.settings = settings or ServiceSettings()
         self.metrics = Metrics()
         self.workspace = operations.workspace
@@ -71,6 +72,7 @@ class Service:
         self.last_request_at = time.monotonic()
         self._operations = operations
         self._agents = agents
+        self._watcher = watcher
         self._turns = Turns(self.settings.n_workers, self.settings.n_waiting)
         self._n_agent_requests = 0
         routes = [
@@ -113,6 +115,7 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         warming = asyncio.create_task(asyncio.to_thread(self._warm_up))
+        watching = asyncio.create_task(self._watch(warming))
         try:
             if self._agents is None:
                 yield
@@ -120,10 +123,15 @@ class Service:
                 async with self._agents.router.lifespan_context(self._agents):
                     yield
         finally:
-            with suppress(Exception):
-                await warming
+            watching.cancel()
+            await asyncio.gather(watching, warming, return_exceptions=True)
             self._turns.close()
             self.workspace.close()
+
+    async def _watch(self, warming: asyncio.Task[None]) -> None:
+        await asyncio.shield(warming)
+        if self._watcher is not None:
+            await self._watcher.run()
 
     def _warm_up(self) -> None:
         """Open every index and load its model, so that the first question waits for neither."""
@@ -177,7 +185,10 @@ class Service:
         return Response("opening indexes\n", 503, {"Retry-After": "1"}, "text/plain")
 
     async def _metrics(self, request: Request) -> Response:
-        gauges = {"codesearch_requests_pending": self._turns.n_pending + self._n_agent_requests}
+        gauges = {
+            "codesearch_requests_pending": self._turns.n_pending + self._n_agent_requests,
+            "codesearch_updates": self._watcher.n_updates if self._watcher is not None else 0,
+        }
         return Response(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")
 
     async def _openapi(self, request: Request) -> Response:
