@@ -51,13 +51,15 @@ class Workspace(Asking):
         max_open: int = MAX_OPEN,
         build: bool = False,
         state: Path | None = None,
+        follow: bool = True,
     ) -> None:
         """`max_open` bounds the indexes that stay open; one that is being asked is never closed.
 
         `build`: a folder without an index gets one of words when it is first asked, and what any of them
         lacks is encoded in the background for as long as it is open; not so a home folder or above it.
         `state` is the folder that keeps the indexes outside their trees.
-        Raises InputError where a folder does not exist or none is given.
+        Without `follow` an index stays as it was when it was opened. Raises InputError where a folder does
+        not exist or none is given.
         """
         if not folders:
             raise InputError("Name at least one folder.")
@@ -73,6 +75,7 @@ class Workspace(Asking):
         self._max_open = max_open
         self._builds = build
         self.state = state
+        self._follows = follow
         self._open: OrderedDict[str, _Open] = OrderedDict()
         """Least recently asked first."""
         self._sessions: OrderedDict[tuple[str, str], Seen] = OrderedDict()
@@ -110,7 +113,8 @@ class Workspace(Asking):
             held.n_users += 1
             self._open.move_to_end(name)
         try:
-            held.index.follow()
+            if self._follows:
+                held.index.follow()
             if self._builds:
                 held.index.encode_in_background()
             yield held.index

@@ -21,6 +21,7 @@ from codesearch.cli.options import (
 )
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.searching import folder_of, read_query, split_place
+from codesearch.cli.targets import folder_arguments, target
 
 if TYPE_CHECKING:
     from codesearch.context import Context
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     "context", cls=QuestionCommand, short_help="Write cited passages for a prompt, within a token budget."
 )
 @click.argument("query")
-@click.argument("path", required=False)
+@folder_arguments
 @filter_options
 @budget_options
 @click.option("--format", "form", type=click.Choice(CONTEXT_FORMATS), default="text", show_default=True)
@@ -44,7 +45,8 @@ def context_command(
     context: click.Context,
     /,
     query: str,
-    path: str | None,
+    folders: tuple[str, ...],
+    every: bool,
     mode: str | None,
     budget: int | None,
     tokenizer: str | None,
@@ -64,12 +66,14 @@ def context_command(
     typed = make_request(read_query(query), **filters)
     check_budget(budget)
     flags = {"mode": mode, "budget": budget, "tokenizer": tokenizer, "encode_seconds": encode_seconds}
-    opened = open_index(path, flags, refresh=refresh, build=build)
-    with opened.index as index, remembering(seen_file) as seen:
-        block = index.context(
-            opened.request(typed),
-            opened.config["budget"],
-            tokenizer=opened.config["tokenizer"],
+    with (
+        target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked,
+        remembering(seen_file) as seen,
+    ):
+        block = asked.index.context(
+            asked.request,
+            asked.config["budget"],
+            tokenizer=asked.config["tokenizer"],
             format=form,
             seen=seen,
         )

@@ -74,11 +74,13 @@ def index_command(
     for warning in config.warnings:
         say(f"codesearch: {warning}")
     _limit_threads(config["threads"])
+    from codesearch.known_repositories import remember_if_possible
     from codesearch.locate import build_index, recorded_settings
 
     settings = config.build_settings(None if rebuild else recorded_settings(folder, state))
     with ProgressBar(quiet=quiet or as_json) as progress:
         report = build_index(folder, progress=progress, settings=settings, rebuild=rebuild, state=state)
+    remember_if_possible(folder)
     if as_json:
         from codesearch.render.sanitize import json_text
 

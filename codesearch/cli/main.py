@@ -27,6 +27,7 @@ from codesearch.cli.indexing import index_command
 from codesearch.cli.mcp import mcp_command
 from codesearch.cli.models import models_command
 from codesearch.cli.questions import QuestionCommand
+from codesearch.cli.repositories import repositories_command
 from codesearch.cli.searching import files_command, search_command, similar_command
 from codesearch.cli.serving import serve_command, watch_command
 from codesearch.cli.status import status_command
@@ -153,6 +154,7 @@ for command in (
     status_command,
     doctor_command,
     models_command,
+    repositories_command,
     mcp_command,
     serve_command,
     watch_command,

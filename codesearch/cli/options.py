@@ -172,13 +172,13 @@ class Opened:
 
         config = self.config
         paths = within_folder(
-            self.folder, own_globs(map(_from_here, typed.paths), self.index.root / self.folder)
+            self.folder, own_globs(map(from_here, typed.paths), self.index.root / self.folder)
         )
         mode, seconds = Mode(config["mode"]), config["encode_seconds"]
         return replace(typed, k=config["k"], mode=mode, paths=paths, encode_seconds=seconds)
 
 
-def _from_here(glob: str) -> str:
+def from_here(glob: str) -> str:
     """A pattern that begins with `./` means the folder that the person is in."""
     sign = "!" if glob.startswith("!") else ""
     body = glob[len(sign) :]
@@ -206,7 +206,7 @@ def open_index(
         config = load_config(folder, flags)
         if not config["build"] or is_too_wide(folder):
             raise
-        root = _build_words(folder, config, state)
+        root = build_words(folder, config, state)
     config = load_config(root, flags)
     for warning in config.warnings:
         say(f"codesearch: {warning}")
@@ -253,7 +253,7 @@ def show(findings: Findings, form: str) -> int:
     return 0 if findings.passages else 1
 
 
-def _build_words(folder: Path, config: Config, state: Path | None) -> Path:
+def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     """Make an index that can be asked by words; its root."""
     from codesearch.cli.console import ProgressBar
     from codesearch.locate import build_index

@@ -24,6 +24,7 @@ from codesearch.cli.options import (
     state_option,
 )
 from codesearch.cli.questions import QuestionCommand
+from codesearch.cli.targets import folder_arguments, target
 from indexer.settings import DEFAULT_K
 
 _k_option = click.option(
@@ -44,7 +45,7 @@ def read_query(query: str) -> str:
 
 @click.command("search", cls=QuestionCommand, short_help="Find the passages that answer a question.")
 @click.argument("query")
-@click.argument("path", required=False)
+@folder_arguments
 @_k_option
 @offset_option
 @filter_options
@@ -60,7 +61,8 @@ def search_command(
     context: click.Context,
     /,
     query: str,
-    path: str | None,
+    folders: tuple[str, ...],
+    every: bool,
     k: int | None,
     offset: int,
     mode: str | None,
@@ -75,19 +77,22 @@ def search_command(
 ) -> None:
     """Find the passages that answer QUERY in the index of PATH, or of the nearest folder above.
 
-    Without PATH the whole index answers; a PATH inside it narrows the answer to that folder. QUERY is a
-    question, an identifier, an error message, or - to read it from standard input.
+    Without PATH the whole index answers; a PATH inside it narrows the answer to that folder. The indexes of
+    several PATHs answer as one. QUERY is a question, an identifier, an error message, or - to read it from
+    standard input.
     """
     from codesearch.request import make_request
 
     typed = make_request(read_query(query), k, **filters)
     flags = {"k": k, "mode": mode, "tokenizer": tokenizer, "encode_seconds": encode_seconds}
-    opened = open_index(path, flags, refresh=refresh, build=build)
-    with opened.index as index, remembering(seen_file) as seen:
-        findings = index.find(
-            opened.request(typed),
+    with (
+        target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked,
+        remembering(seen_file) as seen,
+    ):
+        findings = asked.index.find(
+            asked.request,
             budget_tokens=budget,
-            tokenizer=opened.config["tokenizer"],
+            tokenizer=asked.config["tokenizer"],
             seen=seen,
             offset=offset,
         )
@@ -145,7 +150,7 @@ def similar_command(
 
 @click.command("files", cls=QuestionCommand, short_help="List the files that answer a question.")
 @click.argument("query")
-@click.argument("path", required=False)
+@folder_arguments
 @_k_option
 @filter_options
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
@@ -158,7 +163,8 @@ def files_command(
     context: click.Context,
     /,
     query: str,
-    path: str | None,
+    folders: tuple[str, ...],
+    every: bool,
     k: int | None,
     mode: str | None,
     form: str,
@@ -173,9 +179,8 @@ def files_command(
 
     typed = make_request(read_query(query), k, **filters)
     flags = {"k": k, "mode": mode, "encode_seconds": encode_seconds}
-    opened = open_index(path, flags, refresh=refresh, build=build)
-    with opened.index as index:
-        ranked = index.files(opened.request(typed))
+    with target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked:
+        ranked = asked.index.files(asked.request)
     put(files_json(ranked) if form == "json" else files_text(ranked))
     for note in ranked.notes:
         say(note)

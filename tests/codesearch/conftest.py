@@ -371,3 +371,17 @@ def one_sentence() -> Callable[..., str]:
         return line.removeprefix("codesearch: ")
 
     return read
+
+
+@pytest.fixture(scope="session")
+def checkouts(task_queue, tmp_path_factory):
+    """Two folders of one name with an index each: one has the code, one the documents and one module."""
+    base = tmp_path_factory.mktemp("checkouts")
+    roots = [base / place / "queue" for place in ("work", "old")]
+    for root, suffix in zip(roots, (".md", ".py"), strict=True):
+        shutil.copytree(task_queue, root)
+        for path in root.rglob(f"*{suffix}"):
+            if ".codesearch" not in path.parts and path.name != "worker.py":
+                path.unlink()
+        CodeIndex.build(root).close()
+    return roots

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -73,20 +72,6 @@ def test_a_folder_that_is_named_twice_is_one_and_an_unknown_name_is_refused(fold
     assert workspace.names == ("one",)
     with pytest.raises(InputError, match="known are one"):
         workspace.name_of("four")
-
-
-@pytest.fixture(scope="module")
-def checkouts(task_queue, tmp_path_factory):
-    """Two folders of one name with an index each: one has the code, one the documents and one module."""
-    base = tmp_path_factory.mktemp("checkouts")
-    roots = [base / place / "queue" for place in ("work", "old")]
-    for root, suffix in zip(roots, (".md", ".py"), strict=True):
-        shutil.copytree(task_queue, root)
-        for path in root.rglob(f"*{suffix}"):
-            if ".codesearch" not in path.parts and path.name != "worker.py":
-                path.unlink()
-        CodeIndex.build(root).close()
-    return roots
 
 
 def test_several_indexes_answer_as_one(checkouts):

@@ -9,7 +9,7 @@ from codesearch import __version__
 
 
 def test_a_query_without_quotes(run, one_sentence):
-    assert one_sentence(run("search", "how", "are", "routes")).endswith("Quote queries of several words.")
+    assert "put the whole query in quotes" in one_sentence(run("search", "how", "are", "routes"))
 
 
 def test_an_unknown_command(run, one_sentence):

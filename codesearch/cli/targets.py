@@ -1,0 +1,114 @@
+"""What a question is put to: the index of a folder, of several folders, or all that this user has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from codesearch.cli.console import say
+from codesearch.cli.options import (
+    Command,
+    build_words,
+    from_here,
+    open_index,
+    require_folder,
+    state_in_force,
+)
+from codesearch.config import Config, load_config
+
+if TYPE_CHECKING:
+    from codesearch.asking import Asking
+    from indexer.records import SearchRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked, what it is asked, and the settings in force."""
+
+    index: Asking
+    request: SearchRequest
+    config: Config
+
+
+def folder_arguments(command: Command) -> Command:
+    """PATH, any number of them, and --all."""
+    command = click.option(
+        "--all", "every", is_flag=True, help="Ask every index that `codesearch repos` lists, as one."
+    )(command)
+    return click.argument("folders", nargs=-1, metavar="[PATH]...")(command)
+
+
+@contextmanager
+def target(
+    typed: SearchRequest,
+    folders: Sequence[str],
+    flags: dict[str, Any],
+    *,
+    every: bool,
+    refresh: bool | None,
+    build: bool | None,
+) -> Iterator[Target]:
+    """The index of one folder, as it is asked alone; several, or all known, as one."""
+    from indexer.errors import InputError
+
+    if every and folders:
+        raise InputError("Give folders or --all, not both.")
+    if not every and len(folders) <= 1:
+        opened = open_index(folders[0] if folders else None, flags, refresh=refresh, build=build)
+        with opened.index as index:
+            yield Target(index, opened.request(typed), opened.config)
+        return
+    from codesearch.workspace import Workspace
+    from indexer.records import Mode
+
+    config = load_config(None, {**flags, "refresh": refresh, "build": build})
+    for warning in config.warnings:
+        say(f"codesearch: {warning}")
+    state = state_in_force()
+    named = _known(state) if every else _indexed(folders, config, state)
+    paths = tuple(map(from_here, typed.paths))
+    request = replace(
+        typed, k=config["k"], mode=Mode(config["mode"]), paths=paths, encode_seconds=config["encode_seconds"]
+    )
+    with Workspace(named, follow=bool(config["refresh"]), state=state) as workspace:
+        if refresh:
+            for name in workspace.names:
+                workspace.build(name)
+        yield Target(workspace.among(below=True), request, config)
+
+
+def _indexed(folders: Sequence[str], config: Config, state: Path | None) -> list[Path]:
+    """The folders, words indexed where there was nothing and that is wanted."""
+    from codesearch.locate import find_root, is_too_wide
+    from indexer.errors import IndexMissingError
+
+    found = [require_folder(folder, asks=True) for folder in folders]
+    for folder in found:
+        try:
+            find_root(folder, state)
+        except IndexMissingError:
+            if not config["build"] or is_too_wide(folder):
+                raise
+            build_words(folder, config, state)
+    return found
+
+
+def _known(state: Path | None) -> list[Path]:
+    """What `codesearch repos` lists, without what is gone, which is said."""
+    from codesearch.known_repositories import known_roots
+    from codesearch.locate import has_index
+    from indexer.errors import InputError
+
+    known = known_roots()
+    there = [root for root in known if has_index(root, state)]
+    if not there:
+        raise InputError("No index is known; `codesearch index` and `codesearch repos add` make one known.")
+    for root in known:
+        if root not in there:
+            say(f"{root} has no index any more; `codesearch repos forget {root}` leaves it out.")
+    return there

@@ -1,0 +1,94 @@
+"""One question to several folders, or to all that are known."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from codesearch.known_repositories import known_roots, list_file, remember
+
+QUERY = "how long between attempts"
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    """A list that knows nothing, and a place without settings; the key of the indexes stays."""
+    monkeypatch.setattr("codesearch.known_repositories.state_folder", lambda: tmp_path / "state")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_several_folders_answer_as_one(run, checkouts):
+    done = run("search", QUERY, *checkouts, "--format", "json", "-k", 40)
+    assert done.exit_code == 0, done.stderr
+    passages = json.loads(done.stdout)["passages"]
+    assert {passage["repository"] for passage in passages} == {"work/queue", "old/queue"}
+    scores = [passage["score"] for passage in passages]
+    assert scores == sorted(scores, reverse=True)
+    text = run("search", QUERY, *checkouts, "-k", 1).stdout
+    first = passages[0]
+    assert text.startswith(f"{first['repository']}/{first['path']}:")
+    assert "] work/queue/" in run("context", QUERY, *checkouts, "--budget", 600).stdout
+    files = json.loads(run("files", QUERY, *checkouts, "--format", "json").stdout)["files"]
+    assert {file["repository"] for file in files} == {"work/queue", "old/queue"}
+
+
+def test_a_folder_below_narrows_its_own_repository(run, checkouts):
+    done = run("search", QUERY, checkouts[0] / "millrace", checkouts[1], "--format", "json", "-k", 60)
+    passages = json.loads(done.stdout)["passages"]
+    own = [passage["path"] for passage in passages if passage["repository"] == "work/queue"]
+    assert own
+    assert all(path.startswith("millrace/") for path in own)
+
+
+def test_one_folder_is_written_as_ever(run, checkouts):
+    done = run("search", QUERY, checkouts[0], "--format", "json")
+    assert '"repository"' not in done.stdout
+    assert run("search", QUERY, checkouts[0], checkouts[0], "--format", "json").stdout == done.stdout
+
+
+def test_what_was_seen_of_several_is_left_out(run, checkouts, tmp_path):
+    def shown():
+        done = run("search", QUERY, *checkouts, "--seen", tmp_path / "seen.json", "-k", 3, "--format", "json")
+        return {(p["repository"], p["path"], p["start_line"]) for p in json.loads(done.stdout)["passages"]}
+
+    first = shown()
+    assert first
+    assert not first & shown()
+
+
+def test_all_asks_what_is_known(run, checkouts, one_sentence, tmp_path):
+    assert "No index is known" in one_sentence(run("search", QUERY, "--all"))
+    assert run("repos").exit_code == 1
+    assert run("repos", "add", *checkouts).exit_code == 0
+    assert known_roots() == tuple(checkouts)
+    assert list_file().stat().st_mode & 0o077 == 0
+    assert run("repos").stdout.splitlines() == [
+        f"work/queue\t{checkouts[0]}",
+        f"old/queue\t{checkouts[1]}",
+    ]
+    found = json.loads(run("search", QUERY, "--all", "--format", "json", "-k", 40).stdout)
+    assert {passage["repository"] for passage in found["passages"]} == {"work/queue", "old/queue"}
+    remember([tmp_path / "gone"])
+    again = run("search", QUERY, "--all", "-k", 1)
+    assert again.exit_code == 0
+    assert "has no index any more" in again.stderr
+    assert run("repos", "forget", tmp_path / "gone", checkouts[1]).exit_code == 0
+    assert known_roots() == (checkouts[0],)
+    assert "is not known" in one_sentence(run("repos", "forget", tmp_path))
+    assert "not both" in one_sentence(run("search", QUERY, checkouts[0], "--all"))
+
+
+def test_index_makes_itself_known(run, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "a.py").write_text("def routes():\n    return 1\n")
+    assert run("index", tmp_path / "new").exit_code == 0
+    assert known_roots() == (tmp_path / "new",)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 2}', '{"schema": 1, "roots": 3}', "[" * 100_000])
+def test_a_broken_list_is_one_sentence(run, one_sentence, content):
+    list_file().parent.mkdir(parents=True)
+    list_file().write_text(content)
+    assert "is no list of repositories" in one_sentence(run("repos"))
+    assert "is no list of repositories" in one_sentence(run("search", QUERY, "--all"))
