@@ -25,6 +25,7 @@ from codesearch.answers.explain import stale_note
 from codesearch.answers.findings import Found, RepositoryStatus
 from codesearch.api import CodeIndex
 from codesearch.locate import build_index, has_index, manifest_mark
+from codesearch.pace import Limiter
 from codesearch.unindexed import PlainText
 from indexer.errors import (
     BuildInterruptedError,
@@ -67,7 +68,6 @@ from tui.messages import (
     StateChanged,
     StatusRequested,
 )
-from tui.pace import Limiter
 from tui.screens.building import IndexScreen, outcome_of
 from tui.screens.help import HelpScreen
 from tui.screens.search import N_RESULTS, SearchScreen

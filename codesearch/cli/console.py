@@ -8,19 +8,20 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
+from codesearch.pace import Limiter, Pace, figures
 from codesearch.render.sanitize import visible
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
     from rich.text import Text
 
     from codesearch.answers.findings import Findings
     from indexer.records import BuildProgress, Passage
 
-_REDRAW_SECONDS = 0.1
 _HIGHLIGHT_FROM = 0.5
 """Similarity from which a matched word is worth a colour."""
 
@@ -93,30 +94,31 @@ def _coloured(passage: Passage) -> Text:
 
 
 class ProgressBar:
-    """A build's progress on stderr: stage, files, tokens a second, time left; silent off a terminal."""
+    """A build's progress on stderr: stage, bar, what is done, speed, time left; silent off a terminal."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._progress: Any = None
-        self._task: Any = None
-        self._drawn_at = 0.0
-        self._quiet = quiet or not sys.stderr.isatty()
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        """`console`: where it is drawn; None for stderr."""
+        self._progress: Progress | None = None
+        self._pace: Pace | None = None
+        self._task: TaskID | None = None
+        self._console = console
+        self._quiet = quiet or (console is None and not sys.stderr.isatty())
+        self._limiter = Limiter()
 
     def __enter__(self) -> Self:
         if self._quiet:
             return self
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
         self._progress = Progress(
-            TextColumn("{task.fields[stage]:<7}"),
+            TextColumn("{task.description:<6}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[figures]}"),
+            console=self._console or Console(stderr=True),
             transient=True,
         )
-        self._task = self._progress.add_task("", total=None, stage="walk", speed="")
+        self._task = self._progress.add_task("walk", total=None, figures="")
         self._progress.start()
         return self
 
@@ -128,17 +130,14 @@ class ProgressBar:
 
     def __call__(self, event: BuildProgress) -> None:
         """Take one event of a build; drawn at most ten times a second."""
-        if self._progress is None:
+        if self._progress is None or self._task is None:
             return
-        now = time.monotonic()
-        if now - self._drawn_at < _REDRAW_SECONDS and event.done < event.total:
-            return
-        self._drawn_at = now
-        speed = event.n_tokens / event.elapsed_seconds if event.elapsed_seconds > 0 else 0.0
-        self._progress.update(
-            self._task,
-            stage=event.stage,
-            completed=event.done,
-            total=event.total or None,
-            speed=f"files  {speed:,.0f} tokens/s" if event.n_tokens and event.stage == "encode" else "",
-        )
+        self._pace = self._pace.then(event) if self._pace else Pace(event)
+        if self._limiter.lets_pass(event):
+            self._progress.update(
+                self._task,
+                description=event.stage,
+                completed=event.done,
+                total=event.total or None,
+                figures=figures(self._pace),
+            )

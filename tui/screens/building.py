@@ -18,6 +18,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from codesearch.answers.findings import RepositoryStatus
+from codesearch.pace import duration
 from indexer.records import BuildReport
 from tui.keys import bindings
 from tui.messages import (
@@ -29,7 +30,6 @@ from tui.messages import (
     RepositoriesOpened,
     StatusRequested,
 )
-from tui.pace import duration
 from tui.session import RepositoryState
 from tui.text.document import safe_line
 from tui.widgets.build_progress import BuildProgressView

@@ -7,8 +7,8 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from codesearch.pace import Pace, figures
 from indexer.records import BuildProgress
-from tui.pace import Pace, figures
 from tui.text.document import safe_line
 from tui.widgets.drawing import bar, fitted_start, styles_of
 

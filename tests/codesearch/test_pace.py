@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from codesearch.pace import Limiter, Pace, duration, figures
 from indexer.records import BuildProgress
-from tui.pace import Limiter, Pace, duration, figures
 
 
 def event(stage, done, total, seconds, n_tokens=0):
@@ -13,9 +13,9 @@ def event(stage, done, total, seconds, n_tokens=0):
 
 
 def test_the_running_stage_alone_decides():
-    pace = Pace(event("walk", 100, 100, 50.0)).then(event("encode", 0, 10, 60.0, 0))
+    pace = Pace(event("walk", 100, 100, 50.0)).then(event("encode", 0, 20_000, 60.0))
     assert pace.seconds_left is None
-    pace = pace.then(event("encode", 4, 10, 80.0, 8000))
+    pace = pace.then(event("encode", 8_000, 20_000, 80.0))
     assert pace.tokens_per_second == pytest.approx(400.0)
     assert pace.seconds_left == pytest.approx(30.0)
     assert pace.fraction == pytest.approx(0.4)
@@ -24,14 +24,26 @@ def test_the_running_stage_alone_decides():
 def test_an_unknown_total_has_no_fraction_and_no_time():
     pace = Pace(event("walk", 0, 0, 0.0)).then(event("walk", 500, 0, 3.0))
     assert (pace.fraction, pace.seconds_left) == (0.0, None)
-    assert figures(pace) == "500 · 3 s so far"
+    assert figures(pace) == "500 files · 3 s so far"
 
 
 def test_figures():
-    pace = Pace(event("encode", 0, 10, 0.0)).then(event("encode", 5, 10, 60.0, 120_000))
+    pace = Pace(event("encode", 0, 240_000, 0.0)).then(event("encode", 120_000, 240_000, 60.0))
     assert (
-        figures(pace) == "5 of 10 · 120,000 tokens · 2,000 tokens/s · 1 min 0 s so far · about 1 min 0 s left"
+        figures(pace)
+        == "120,000 of 240,000 tokens · 2,000 tokens/s · 1 min 0 s so far · about 1 min 0 s left"
     )
+    assert figures(Pace(event("read", 3, 40, 2.0))) == "3 of 40 files · 2 s so far"
+    assert figures(Pace(event("write", 0, 1, 2.0))) == "2 s so far"
+
+
+def test_a_stage_that_another_interrupts_goes_on_counting():
+    pace = Pace(event("encode", 0, 1000, 10.0)).then(event("encode", 400, 1000, 30.0))
+    pace = pace.then(event("write", 0, 1, 30.0)).then(event("encode", 400, 1000, 90.0))
+    assert pace.seconds_left == pytest.approx(30.0)
+    pace = pace.then(event("encode", 500, 1000, 95.0))
+    assert pace.tokens_per_second == pytest.approx(20.0)
+    assert pace.seconds_left == pytest.approx(25.0)
 
 
 @pytest.mark.parametrize(

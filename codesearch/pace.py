@@ -1,28 +1,57 @@
-"""Progress events → speed, time left, and how many of the events the screens hear of. No drawing."""
+"""Progress events → speed, time left, and how many of the events a screen hears of. No drawing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from indexer.records import BuildProgress
 
 PROGRESS_EVENTS_A_SECOND = 10
+_UNITS = {"walk": "files", "read": "files", "encode": "tokens"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a stage has taken so far, in all its stretches."""
+
+    elapsed_seconds: float = 0.0
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What the progress events so far say about speed. Counts from the start of the running stage."""
+    """What the progress events so far say about speed.
+
+    Each stage counts from its own start; one that others interrupt, as encoding is by writing, goes on
+    counting where it left off.
+    """
 
     progress: BuildProgress
-    stage_began_seconds: float = 0.0
-    stage_began_done: int = 0
-    stage_began_tokens: int = 0
+    began: BuildProgress | None = None
+    """First event of the running stretch; None: `progress`."""
+    earlier: Mapping[str, Spent] = field(default_factory=dict)
+    """Of stretches that ended, by stage."""
 
     def then(self, progress: BuildProgress) -> Pace:
         """The pace after another event."""
         if progress.stage == self.progress.stage:
-            return Pace(progress, self.stage_began_seconds, self.stage_began_done, self.stage_began_tokens)
-        return Pace(progress, progress.elapsed_seconds, progress.done, progress.n_tokens)
+            return Pace(progress, self.began or self.progress, self.earlier)
+        return Pace(progress, progress, {**self.earlier, self.progress.stage: self._spent})
+
+    @property
+    def _spent(self) -> Spent:
+        before = self.earlier.get(self.progress.stage, Spent())
+        began = self.began or self.progress
+        return Spent(
+            before.elapsed_seconds + self.progress.elapsed_seconds - began.elapsed_seconds,
+            before.done + self.progress.done - began.done,
+        )
+
+    @property
+    def unit(self) -> str:
+        """What `done` and `total` count."""
+        return _UNITS.get(self.progress.stage, "")
 
     @property
     def fraction(self) -> float:
@@ -32,31 +61,36 @@ class Pace:
     @property
     def tokens_per_second(self) -> float:
         """0 while no tokens were encoded."""
-        seconds = self.progress.elapsed_seconds - self.stage_began_seconds
-        return (self.progress.n_tokens - self.stage_began_tokens) / seconds if seconds > 0 else 0.0
+        spent = self._spent
+        encodes = self.unit == "tokens" and spent.elapsed_seconds > 0
+        return spent.done / spent.elapsed_seconds if encodes else 0.0
 
     @property
     def seconds_left(self) -> float | None:
         """Of the running stage; None while there is nothing to go by."""
-        seconds = self.progress.elapsed_seconds - self.stage_began_seconds
-        done = self.progress.done - self.stage_began_done
-        if not self.progress.total or done <= 0 or seconds <= 0:
+        spent = self._spent
+        if not self.progress.total or spent.done <= 0 or spent.elapsed_seconds <= 0:
             return None
-        return seconds / done * (self.progress.total - self.progress.done)
+        return spent.elapsed_seconds / spent.done * (self.progress.total - self.progress.done)
 
 
 def figures(pace: Pace) -> str:
     """Counts, speed and time in one line."""
     progress = pace.progress
-    parts = [f"{progress.done:,} of {progress.total:,}" if progress.total else f"{progress.done:,}"]
-    if progress.n_tokens:
-        parts.append(f"{progress.n_tokens:,} tokens")
+    parts = [count(pace)] if pace.unit else []
     if pace.tokens_per_second >= 1:
         parts.append(f"{pace.tokens_per_second:,.0f} tokens/s")
     parts.append(f"{duration(progress.elapsed_seconds)} so far")
     if pace.seconds_left is not None:
         parts.append(f"about {duration(pace.seconds_left)} left")
     return " · ".join(parts)
+
+
+def count(pace: Pace) -> str:
+    """`12 of 40 files`; `500 files` while nobody knows how many there are."""
+    progress = pace.progress
+    of = f" of {progress.total:,}" if progress.total else ""
+    return f"{progress.done:,}{of} {pace.unit}"
 
 
 def duration(seconds: float) -> str:
