@@ -78,7 +78,7 @@ class Workspace(Asking):
         self._follows = follow
         self._open: OrderedDict[str, _Open] = OrderedDict()
         """Least recently asked first."""
-        self._sessions: OrderedDict[tuple[str, str], Seen] = OrderedDict()
+        self._sessions: OrderedDict[tuple[tuple[str, ...], str], Seen] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -149,14 +149,11 @@ class Workspace(Asking):
             f" {report.n_encoded_chunks:,} chunks encoded in {report.elapsed_seconds:.1f} s."
         )
 
-    def seen(self, name: str | None, session: str | None) -> Seen | None:
-        """The memory of a session in one repository, or in several together by their names joined by `|`.
-
-        None without a session.
-        """
+    def seen(self, names: Sequence[str | None], session: str | None) -> Seen | None:
+        """The memory of a session in one repository, or in several together; None without a session."""
         if not session:
             return None
-        key = "|".join(map(self.name_of, name.split("|"))) if name else self.names[0], session
+        key = tuple(map(self.name_of, names)), session
         with self._lock:
             seen = self._sessions.setdefault(key, Seen())
             self._sessions.move_to_end(key)

@@ -60,6 +60,7 @@ Budget = Annotated[int, Field(description="At most this many tokens of text; 0: 
 BlockBudget = Annotated[int, Field(description="Tokens of the whole block.", ge=1, le=200_000)]
 Session = Annotated[str, Field(description="Leave out what this session was shown.", max_length=200)]
 Repo = Annotated[str, Field(description="Repository name; the first by default.")]
+Repositories = Annotated[list[str], Field(description="Answer from these as one; * for all.")]
 File = Annotated[str, Field(description="Path of an indexed file.")]
 Line = Annotated[int, Field(description="A line of the symbol; 0: the whole file.", ge=0)]
 FirstLine = Annotated[int, Field(ge=1)]
@@ -218,22 +219,23 @@ class _Tools:
         offset: Offset = 0,
         session: Session = "",
         repo: Repo = "",
+        repositories: Repositories = [],  # noqa: B006
     ) -> str:
         """Find code or documentation by meaning: a question, a concept, an identifier or an error message."""
-        with self._workspace.opened(repo) as index:
-            findings = index.find(
-                query,
-                k,
-                mode=mode,
-                languages=languages,
-                paths=paths,
-                regex=regex or None,
-                kinds=kinds,
-                budget_tokens=budget_tokens or None,
-                tokenizer=self._tokenizer,
-                seen=self._workspace.seen(repo, session),
-                offset=offset,
-            )
+        names = self._names(repo, repositories)
+        findings = self._workspace.among(names).find(
+            query,
+            k,
+            mode=mode,
+            languages=languages,
+            paths=paths,
+            regex=regex or None,
+            kinds=kinds,
+            budget_tokens=budget_tokens or None,
+            tokenizer=self._tokenizer,
+            seen=self._workspace.seen(names, session),
+            offset=offset,
+        )
         return _answer(findings, format, k, offset)
 
     def context(
@@ -248,21 +250,22 @@ class _Tools:
         kinds: Kinds = [],  # noqa: B006
         session: Session = "",
         repo: Repo = "",
+        repositories: Repositories = [],  # noqa: B006
     ) -> str:
         """One block of the best passages, cited as [n], that fits a token budget exactly."""
-        with self._workspace.opened(repo) as index:
-            block = index.context(
-                query,
-                budget_tokens,
-                tokenizer=self._tokenizer,
-                format=format,
-                mode=mode,
-                languages=languages,
-                paths=paths,
-                regex=regex or None,
-                kinds=kinds,
-                seen=self._workspace.seen(repo, session),
-            )
+        names = self._names(repo, repositories)
+        block = self._workspace.among(names).context(
+            query,
+            budget_tokens,
+            tokenizer=self._tokenizer,
+            format=format,
+            mode=mode,
+            languages=languages,
+            paths=paths,
+            regex=regex or None,
+            kinds=kinds,
+            seen=self._workspace.seen(names, session),
+        )
         if block.passages:
             return block.text
         return " ".join(block.notes) or f"No passage fits into {budget_tokens} tokens; raise budget_tokens."
@@ -279,6 +282,7 @@ class _Tools:
         repo: Repo = "",
     ) -> str:
         """Find code that resembles a file, or the symbol at one of its lines."""
+        path, repo = self._located(path, repo)
         with self._workspace.opened(repo) as index:
             findings = index.similar(
                 path,
@@ -286,13 +290,14 @@ class _Tools:
                 k,
                 budget_tokens or None,
                 tokenizer=self._tokenizer,
-                seen=self._workspace.seen(repo, session),
+                seen=self._workspace.seen([repo], session),
                 offset=offset,
             )
         return _answer(findings, format, k, offset)
 
     def outline(self, path: Place = "", offset: SymbolOffset = 0, repo: Repo = "") -> str:
         """List the symbols of a file or folder with their lines."""
+        path, repo = self._located(path, repo)
         with self._workspace.opened(repo) as index:
             entries = index.outline(path)
         if not entries:
@@ -316,6 +321,7 @@ class _Tools:
         repo: Repo = "",
     ) -> str:
         """Read lines or a symbol of an indexed file; a long answer says where to go on."""
+        path, repo = self._located(path, repo)
         with self._workspace.opened(repo) as index:
             named = index.place(path)
             path = named.path
@@ -341,6 +347,23 @@ class _Tools:
                 rest = f"more: start_line={page.next_line}{within}\n"
             stale = " (file changed since it was indexed)" if path in index.state().changed else ""
             return f"{label(path)}:{start_line}-{page.last_line}{stale}\n{fence}\n{text}{fence}\n{rest}"
+
+    def _names(self, repo: str, repositories: list[str]) -> tuple[str, ...]:
+        """The repositories that are asked: those listed, else the one named, else the first."""
+        if "*" in repositories:
+            return self._workspace.names
+        return tuple(dict.fromkeys(map(self._workspace.name_of, repositories or [repo])))
+
+    def _located(self, path: str, repo: str) -> tuple[str, str]:
+        """A path, and the repository that it begins with where none is named and several are known."""
+        names = [name for name in self._workspace.names if path.startswith(f"{name}/")]
+        if repo or len(self._workspace.names) == 1 or not names:
+            return path, repo
+        with self._workspace.opened() as first:
+            if first.place(path).path in first.paths():
+                return path, repo
+        name = max(names, key=len)
+        return path.removeprefix(f"{name}/"), name
 
     def status(self, repo: Repo = "") -> str:
         """Say what the index holds, what it skipped and what changed since."""

@@ -151,7 +151,7 @@ class Operations:
                 asked.k,
                 budget_tokens=asked.budget_tokens or None,
                 tokenizer=self._tokenizer,
-                seen=self.workspace.seen(asked.repo, asked.session),
+                seen=self.workspace.seen([asked.repo], asked.session),
                 offset=asked.offset,
                 **asked.filtering(),
             )
@@ -171,7 +171,7 @@ class Operations:
                 asked.k,
                 asked.budget_tokens or None,
                 tokenizer=self._tokenizer,
-                seen=self.workspace.seen(asked.repo, asked.session),
+                seen=self.workspace.seen([asked.repo], asked.session),
                 offset=asked.offset,
             )
         return Answer(render(findings, "json"))
@@ -184,7 +184,7 @@ class Operations:
                 asked.budget_tokens,
                 tokenizer=self._tokenizer,
                 format=asked.format,
-                seen=self.workspace.seen(asked.repo, asked.session),
+                seen=self.workspace.seen([asked.repo], asked.session),
                 **asked.filtering(),
             )
         kind = JSON if asked.format in ("json", "messages") else TEXT

@@ -108,7 +108,7 @@ def test_the_same_file_of_two_checkouts_is_shown_once_and_seen_once(checkouts):
         dropped = [omitted for omitted in found.omitted if omitted.reason == "duplicate"]
         assert {each.repository for each in (*found.passages, *dropped)} == set(workspace.names)
         assert len({passage.text for passage in found.passages}) == len(found.passages)
-        seen = workspace.seen("|".join(workspace.names), "talk")
+        seen = workspace.seen(workspace.names, "talk")
         first = workspace.find("retry", k=3, seen=seen)
         second = workspace.find("retry", k=3, seen=seen)
         assert first.passages

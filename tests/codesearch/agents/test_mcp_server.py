@@ -97,6 +97,25 @@ async def test_schemas_are_the_recorded_ones(server):
     assert counter_for("codesearch-edge").count(recorded) < 2500
 
 
+async def test_several_repositories_answer_as_one_and_their_citations_can_be_read(checkouts):
+    server = make_server(checkouts)
+    asked = {"query": "how long between attempts", "k": 40, "format": "json"}
+    value = json.loads(await call(server, "search", repositories=["*"], **asked))
+    assert {passage["repository"] for passage in value["passages"]} == {"work/queue", "old/queue"}
+    named = json.loads(await call(server, "search", repositories=["old/queue"], **asked))
+    alone = json.loads(await call(server, "search", repo="old/queue", **asked))
+    assert named == alone
+    text = await call(server, "search", repositories=["*"], query="how long between attempts", k=40)
+    places = [line.split(" ")[0] for line in text.splitlines() if line.startswith(("work/", "old/"))]
+    assert {place.split("/")[0] for place in places} == {"work", "old"}
+    for place in places[:6]:
+        shown = await call(server, "read", path=place)
+        assert shown.startswith(place.split("/", 2)[2].split(":")[0])
+    block = await call(server, "context", repositories=["*"], query="back off", session="s")
+    assert "] work/queue/" in block
+    assert "Unknown repository 'x'" in await refused(server, "search", query="a", repositories=["x"])
+
+
 async def test_search_is_compact_first(server):
     text = await call(server, "search", query="how is a handler registered", k=1)
     assert text == "app/router.py:4-9 Router | class Router:\nmore: offset=1\n"
@@ -292,8 +311,9 @@ async def test_an_unknown_parameter_is_refused(server):
 
 
 PARAMETERS = {
-    "search": "query k mode languages paths regex kinds budget_tokens format offset session repo",
-    "context": "query budget_tokens format mode languages paths regex kinds session repo",
+    "search": "query k mode languages paths regex kinds budget_tokens format offset session repo"
+    " repositories",
+    "context": "query budget_tokens format mode languages paths regex kinds session repo repositories",
     "similar": "path line k budget_tokens format offset session repo",
     "outline": "path offset repo",
     "read": "path start_line end_line symbol start_char repo",
