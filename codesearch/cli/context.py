@@ -17,6 +17,7 @@ from codesearch.cli.options import (
     refresh_option,
     remembering,
     seen_option,
+    server_option,
     state_option,
 )
 from codesearch.cli.questions import QuestionCommand
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(CONTEXT_FORMATS), default="text", show_default=True)
 @seen_option
 @encode_option
+@server_option
 @build_option
 @refresh_option
 @state_option

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -76,6 +76,21 @@ def refresh_option(command: Command) -> Command:
     )(command)
 
 
+def server_option(command: Command) -> Command:
+    """--no-server; `open_index` asks the context of the command."""
+
+    def note(context: click.Context, _: click.Parameter, no_server: bool) -> None:
+        context.meta[_MAY_ASK_SERVER] = not no_server
+
+    return click.option(
+        "--no-server",
+        is_flag=True,
+        expose_value=False,
+        callback=note,
+        help="Open the index here, also where `codesearch serve` holds it open.",
+    )(command)
+
+
 def build_option(command: Command) -> Command:
     """--build/--no-build."""
     return click.option(
@@ -128,6 +143,9 @@ def seen_option(command: Command) -> Command:
         metavar="FILE",
         help="Leave out what earlier commands with this file showed, and remember this answer.",
     )(command)
+
+
+_MAY_ASK_SERVER = "codesearch.may_ask_server"
 
 
 @contextmanager
@@ -193,7 +211,6 @@ def open_index(
     Where there is none, one of words is made first, unless that is not wanted. A path below the index's
     root narrows the answer to that folder; no path means all of it.
     """
-    from codesearch.api import CodeIndex
     from codesearch.locate import find_root, is_too_wide
     from indexer.errors import IndexMissingError
 
@@ -210,11 +227,28 @@ def open_index(
     config = load_config(root, flags)
     for warning in config.warnings:
         say(f"codesearch: {warning}")
-    index = CodeIndex.open(root, state=state)
-    if config["refresh"]:
+    served = _served(root) if refresh is None and state is None else None
+    index = served or _opened(root, state)
+    if config["refresh"] and served is None:
         _refresh(index, wanted=bool(refresh))
     below = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
     return Opened(index, config, "" if below == "." else below)
+
+
+def _served(root: Path) -> CodeIndex | None:
+    """The index as a running server answers for it, where the command may ask one and one runs."""
+    context = click.get_current_context(silent=True)
+    if context is None or not context.meta.get(_MAY_ASK_SERVER):
+        return None
+    from codesearch.service.client import find_server
+
+    return cast("CodeIndex | None", find_server(root))
+
+
+def _opened(root: Path, state: Path | None) -> CodeIndex:
+    from codesearch.api import CodeIndex
+
+    return CodeIndex.open(root, state=state)
 
 
 def require_folder(path: str, *, asks: bool = False) -> Path:

@@ -20,6 +20,7 @@ from codesearch.cli.options import (
     refresh_option,
     remembering,
     seen_option,
+    server_option,
     show,
     state_option,
 )
@@ -53,6 +54,7 @@ def read_query(query: str) -> str:
 @_format_option
 @seen_option
 @encode_option
+@server_option
 @build_option
 @refresh_option
 @state_option
@@ -106,6 +108,7 @@ def search_command(
 @budget_options
 @_format_option
 @seen_option
+@server_option
 @build_option
 @refresh_option
 @state_option
@@ -155,6 +158,7 @@ def similar_command(
 @filter_options
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @encode_option
+@server_option
 @build_option
 @refresh_option
 @state_option

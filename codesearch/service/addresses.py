@@ -25,7 +25,7 @@ class Address:
 
     @property
     def note(self) -> Path:
-        """JSON of the running server: pid, version, url or null."""
+        """JSON of the running server: pid, version, url or null, roots."""
         return self.socket.with_suffix(".json")
 
 

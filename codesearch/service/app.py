@@ -13,7 +13,7 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
-from codesearch.service.guard import Access, Guard, problem
+from codesearch.service.guard import Access, Guard, is_own_socket, problem
 from codesearch.service.metrics import Metrics
 from codesearch.service.openapi import openapi_document, openapi_page
 from codesearch.service.operations import OPERATIONS, Answer, Operation, Operations
@@ -33,6 +33,7 @@ except ImportError as error:
     raise MissingExtraError("The server needs a package: pip install 'codesearch[serve]'.") from error
 
 RETRY_SECONDS = 2
+_NOTHING_HERE = "There is nothing here; /docs lists what can be asked."
 _PAGE_FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page/app.js": ("app.js", "text/javascript; charset=utf-8"),
@@ -79,6 +80,7 @@ class Service:
             Route(f"/v1/{operation.name}", partial(self._operation, operation), methods=["GET", "POST"])
             for operation in OPERATIONS
         ]
+        routes.append(Route("/own", self._own, methods=["POST"]))
         routes += [Route(path, _page) for path in _PAGE_FILES]
         routes += [
             Route("/healthz", self._health),
@@ -150,9 +152,22 @@ class Service:
             return problem(400, _first_problem(error))
         except ValueError:
             return problem(400, "The body must be a JSON object.")
-        call = partial(operation.call(self._operations), asked)
+        return await self._answered(partial(operation.call(self._operations), asked))
+
+    async def _own(self, request: Request) -> Response:
+        """The same user's command line asks, over the Unix socket alone; see `client.py`."""
+        if not is_own_socket(request.scope):
+            return problem(404, _NOTHING_HERE)
         try:
-            answer: Answer = await self._turns.run(call, self.settings.answer_seconds)
+            asked = json.loads(await request.body())
+            call = partial(self._operations.own, asked["root"], asked["verb"], asked)
+        except (ValueError, TypeError, KeyError):
+            return problem(422, "Another version of codesearch asks.")
+        return await self._answered(call)
+
+    async def _answered(self, call: Callable[[], Answer]) -> Response:
+        try:
+            answer = await self._turns.run(call, self.settings.answer_seconds)
         except QueueFullError:
             return busy()
         except TimeoutError:
@@ -273,7 +288,7 @@ def _first_problem(error: ValidationError) -> str:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentence = {404: "There is nothing here; /docs lists what can be asked."}.get(error.status_code)
+    sentence = {404: _NOTHING_HERE}.get(error.status_code)
     return problem(error.status_code, sentence or f"{error.detail}.")
 
 

@@ -82,7 +82,7 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        refusal = None if _is_own_socket(scope) else self._refusal(scope["path"], headers)
+        refusal = None if is_own_socket(scope) else self._refusal(scope["path"], headers)
         if refusal is None:
             body = await _body(headers, receive)
             if isinstance(body, bytes):
@@ -115,7 +115,7 @@ class Guard:
         return None
 
 
-def _is_own_socket(scope: Scope) -> bool:
+def is_own_socket(scope: Scope) -> bool:
     """Whether a request came over a Unix socket, whose address has no port."""
     server = scope.get("server")
     return server is not None and server[1] is None

@@ -6,6 +6,7 @@ the disk.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,8 +18,10 @@ from codesearch.render.passages import render
 from codesearch.render.sanitize import json_text
 from codesearch.render.status import status_json
 from codesearch.request import Filtering
+from codesearch.service.client import typed
+from codesearch.service.wire import to_plain
 from codesearch.workspace import Workspace
-from indexer.errors import MissingExtraError
+from indexer.errors import IndexMissingError, MissingExtraError
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFAULT_K
 
 try:
@@ -221,6 +224,20 @@ class Operations:
         """Say how an index stands to its files."""
         with self.workspace.opened(asked.repo) as index:
             return Answer(status_json(index.status()))
+
+    def own(self, root: str, verb: str, asked: Mapping[str, Any]) -> Answer:
+        """What `CodeIndex` answers, whole, for the command line of the same user.
+
+        Raises InputError, IndexMissingError where the folder is not served, ValueError for no question.
+        """
+        name = next((name for name, folder in self.workspace.roots.items() if str(folder) == root), None)
+        if name is None:
+            raise IndexMissingError(f"{root} is not served.")
+        if verb not in ("find", "files", "context", "similar"):
+            raise ValueError(verb)
+        with self.workspace.opened(name) as index:
+            answer = getattr(index, verb)(*typed(verb, asked["arguments"]), **asked["options"])
+        return Answer(json.dumps(to_plain(answer)))
 
     def repositories(self, asked: AllRepositories) -> Answer:
         """Name the repositories."""

@@ -115,7 +115,7 @@ def serve(
             if listening.port is not None:
                 sockets.append(_tcp_socket(listening.host, listening.port))
                 url = _url(sockets[1])
-            _write_note(address, url)
+            _write_note(address, url, service)
             started(url or str(address.socket))
             _run(service, sockets, listening.idle_exit_minutes)
         finally:
@@ -189,9 +189,12 @@ def _url(made: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def _write_note(address: Address, url: str | None) -> None:
+def _write_note(address: Address, url: str | None, service: Service) -> None:
     address.note.unlink(missing_ok=True)
-    text = json.dumps({"pid": os.getpid(), "version": __version__, "url": url})
+    # Another folder of state is another index of the same tree: nobody is sent here for it.
+    folders = [] if service.workspace.state else service.workspace.roots.values()
+    roots = [str(root) for root in folders]
+    text = json.dumps({"pid": os.getpid(), "version": __version__, "url": url, "roots": roots})
     with os.fdopen(os.open(address.note, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(text)
 

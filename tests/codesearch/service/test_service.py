@@ -89,6 +89,11 @@ def test_read_and_repositories(tree, client):
     assert repository == {"name": "shop", "root": str(tree), "indexed": True}
 
 
+def test_what_is_for_the_command_line_is_not_answered_over_tcp(tree, client):
+    asked = {"root": str(tree), "verb": "files", "arguments": [{"query": "x"}], "options": {}}
+    assert client.post("/own", json=asked).status_code == 404
+
+
 def test_a_context_block_tells_its_tokens(client):
     answer = client.get("/v1/context", params={"query": "retry", "format": "markdown"})
     assert 0 < int(answer.headers["codesearch-tokens"]) <= 4000
