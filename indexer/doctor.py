@@ -45,7 +45,7 @@ from indexer.storage.generations import (
     is_pinned,
     remove_others,
 )
-from indexer.storage.manifest import Manifest, read_manifest, write_manifest
+from indexer.storage.manifest import ForeignIndexError, Manifest, read_manifest, write_manifest
 from indexer.storage.mapped_tables import load_tables
 from indexer.storage.seals import find_broken, find_broken_segment
 
@@ -109,6 +109,10 @@ class _Examination:
     def manifest(self) -> Manifest | None:
         try:
             return read_manifest(self.state)
+        except ForeignIndexError as error:
+            trusted = f"`codesearch doctor --trust {self.root}` takes it over"
+            self.note(DAMAGE, f"{error.problem}; if you know where it comes from, {trusted}")
+            return None
         except (IndexMissingError, IndexCorruptError, IndexMismatchError) as error:
             self.note(DAMAGE, error.problem)
             return None

@@ -57,6 +57,8 @@ class SourceFile:
     sha256: str
     """Hex digest of the bytes on disk."""
     n_bytes: int
+    problem: str = ""
+    """Empty, or one sentence: why the text may not be what was written."""
 
 
 @dataclass(frozen=True, slots=True)

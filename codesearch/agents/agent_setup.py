@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from codesearch.agents.json_edit import with_member, without_member
+from indexer.disk.contained import NotRegularError, read_regular
 from indexer.disk.state_files import write_file
 from indexer.errors import InputError, StorageError
 
@@ -162,13 +163,14 @@ def _json(path: Path, text: str | None) -> dict[str, Any]:
 def _read(path: Path) -> str | None:
     """A file's text, line ends kept; None where there is none. Links are not followed."""
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise InputError(f"{path} is a link or not a regular file; name another with --file.")
-        if path.exists() and path.stat().st_size > _MAX_FILE_BYTES:
+        content = read_regular(path.parent, path.name, _MAX_FILE_BYTES)
+        if len(content) > _MAX_FILE_BYTES:
             raise InputError(f"{path} is too large to be a configuration file; name another with --file.")
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except FileNotFoundError:
         return None
+    except NotRegularError:
+        raise InputError(f"{path} is a link or not a regular file; name another with --file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}).") from None
 

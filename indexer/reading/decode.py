@@ -10,6 +10,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 _BOMS = (
     # UTF-32 LE begins with UTF-16 LE's mark, so that it is asked first.
@@ -30,6 +31,10 @@ _CONTROLS = bytes(set(range(32)) - set(_TEXT_CONTROLS)) + b"\x7f"
 _HIGH = bytes(range(128, 256))
 _MAX_HIGH_SHARE = 0.25
 """Western text has accents in at most every eighth character or so; what has far more is no text."""
+GUESSED = "its encoding is a guess"
+"""How the doubt of a detected encoding begins."""
+_SURE_BYTES = 8
+"""Four characters of two bytes: what is detected from fewer is said to be a guess."""
 _MAX_BROKEN_SHARE = 0.02
 """UTF-8 with fewer broken places (a share of its non-ASCII bytes) than this is UTF-8 all the same."""
 
@@ -63,7 +68,21 @@ class UndecodableError(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A file's text."""
+
+    text: str
+    doubt: str = ""
+    """Empty, or one sentence: why the text may not be what was written."""
+
+
 def decode(content: bytes, stated: Callable[[], Iterable[str]] = tuple) -> str:
+    """The text alone of `decode_file`."""
+    return decode_file(content, stated).text
+
+
+def decode_file(content: bytes, stated: Callable[[], Iterable[str]] = tuple) -> Decoded:
     """Decode a whole file; a byte order mark is left out, line ends stay. Raises UndecodableError.
 
     `stated` gives the encodings that the file is said to be in, the most trusted first; it is asked only
@@ -76,22 +95,22 @@ def decode(content: bytes, stated: Callable[[], Iterable[str]] = tuple) -> str:
             except UnicodeDecodeError as error:
                 detail = f"begins like {encoding} but is not: {error.reason}"
                 raise UndecodableError("encoding", detail) from error
-            return _without_nul(text)
+            return Decoded(_without_nul(text))
     has_nul = b"\0" in content
     if not has_nul and b"\x1b" not in content:
         try:
-            return content.decode("utf-8")
+            return Decoded(content.decode("utf-8"))
         except UnicodeDecodeError:
             pass
     declared = _DECLARED.search(content, 0, _DECLARED_WITHIN_BYTES)
     for encoding in ([declared[1].decode("ascii")] if declared else []) + list(stated()):
         by_name = _decoded(content, encoding)
         if by_name is not None and "\0" not in by_name:
-            return by_name
+            return Decoded(by_name)
     if has_nul:
         raise UndecodableError("binary", "holds NUL bytes")
     try:
-        return content.decode("utf-8")
+        return Decoded(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         return _detected(content, error)
 
@@ -106,14 +125,14 @@ def _decoded(content: bytes, encoding: str) -> str | None:
         return None
 
 
-def _detected(content: bytes, utf8_error: UnicodeDecodeError) -> str:
+def _detected(content: bytes, utf8_error: UnicodeDecodeError) -> Decoded:
     n_high = len(content) - len(content.translate(None, _HIGH))
     n_controls = len(content) - len(content.translate(None, _CONTROLS))
     if n_controls > max(1, len(content) // 2000):
         raise UndecodableError("binary", "not UTF-8, and holds control characters")
     replaced = content.decode("utf-8", "replace")
     if replaced.count("\ufffd") <= max(1, int(n_high * _MAX_BROKEN_SHARE)) and n_high > 50:
-        return replaced
+        return Decoded(replaced)
     from chardetng_py import EncodingDetector
 
     detector = EncodingDetector()
@@ -121,7 +140,7 @@ def _detected(content: bytes, utf8_error: UnicodeDecodeError) -> str:
     encoding = detector.guess(tld=None, allow_utf8=False)
     text = _decoded(content, encoding)
     if text is not None and encoding != "windows-1252" and _is_likely(text):
-        return text
+        return Decoded(text, _doubt(n_high, encoding))
     if n_high > len(content) * _MAX_HIGH_SHARE:
         raise UndecodableError(
             "encoding",
@@ -129,9 +148,19 @@ def _detected(content: bytes, utf8_error: UnicodeDecodeError) -> str:
             " name it with --encoding or in .editorconfig",
         )
     try:
-        return content.decode("cp1252")
+        return Decoded(content.decode("cp1252"), _doubt(n_high, "windows-1252"))
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        return Decoded(content.decode("latin-1"), _doubt(n_high, "latin-1"))
+
+
+def _doubt(n_high: int, encoding: str) -> str:
+    if n_high >= _SURE_BYTES:
+        return ""
+    what = "one byte that is" if n_high == 1 else f"{n_high} bytes that are"
+    return (
+        f"{GUESSED} ({encoding}, from {what} not ASCII): where you know better, name it with --encoding or in"
+        " .editorconfig"
+    )
 
 
 _LETTERS_IN_A_ROW = re.compile(r"[^\W\d_\x00-\x7f]{2}")

@@ -58,9 +58,15 @@ def _read(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | S
     if isinstance(source, SkippedFile):
         return source
     if settings.walk.include_secrets:
-        return ReadFile(source, parse(source, settings.parse_seconds))
+        return ReadFile(source, _parsed(source, settings))
     redacted = redact(source)
-    return ReadFile(redacted.source, parse(redacted.source, settings.parse_seconds), len(redacted.secrets))
+    return ReadFile(redacted.source, _parsed(redacted.source, settings), len(redacted.secrets))
+
+
+def _parsed(source: SourceFile, settings: BuildSettings) -> ParsedFile:
+    """The file's spans, and all that is wrong with its text and its spans."""
+    parsed = parse(source, settings.parse_seconds)
+    return replace(parsed, problem="; ".join(filter(None, (source.problem, parsed.problem))))
 
 
 def _with_cells(document: ReadFile, settings: BuildSettings) -> ReadFile:

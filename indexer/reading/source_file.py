@@ -13,7 +13,7 @@ from pathlib import Path
 from indexer import path_roles
 from indexer.disk.contained import NotRegularError, read_regular
 from indexer.languages import language_of
-from indexer.reading.decode import UndecodableError, decode
+from indexer.reading.decode import UndecodableError, decode_file
 from indexer.reading.generated import generated_sign
 from indexer.reading.stated_encoding import stated_encoding
 from indexer.records import FoundFile, SkippedFile, SourceFile
@@ -38,9 +38,10 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
     if pointer is not None:
         return pointer
     try:
-        text = decode(content, lambda: encodings_of(root, path, settings))
+        decoded = decode_file(content, lambda: encodings_of(root, path, settings))
     except UndecodableError as problem:
         return SkippedFile(path, problem.reason, str(problem))
+    text = decoded.text
     if not text or text.isspace():
         return SkippedFile(path, "empty", "nothing but white space")
     language = language_of(path, text)
@@ -48,7 +49,7 @@ def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceF
         sign = generated_sign(text, language)
         if sign is not None:
             return SkippedFile(path, sign.reason, sign.detail)
-    return SourceFile(path, text, language, sha256(content).hexdigest(), len(content))
+    return SourceFile(path, text, language, sha256(content).hexdigest(), len(content), decoded.doubt)
 
 
 _POINTERS = (

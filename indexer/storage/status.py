@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from indexer.reading.decode import GUESSED
 from indexer.records import SkippedFile, StaleFiles
 from indexer.storage.database import StoreReader, WordsOnly
 from indexer.storage.facts import build_facts, recorded_settings
@@ -95,7 +96,7 @@ def read_status(
         built_at=facts.built_at_ns / 1e9,
         skipped=tuple(row.file for row in store.skipped().values()),
         problems=(
-            *(SkippedFile(path, "no-spans", problem) for path, problem in problems),
+            *(SkippedFile(path, _reason(problem), problem) for path, problem in problems),
             *(SkippedFile(file.path, "words-only", _words_only_detail(file)) for file in words_only),
         ),
         stale=stale,
@@ -119,3 +120,7 @@ def n_bytes_below(state: Path) -> int:
             with suppress(FileNotFoundError):
                 n_bytes += Path(folder, name).lstat().st_size
     return n_bytes
+
+
+def _reason(problem: str) -> str:
+    return "encoding" if problem.startswith(GUESSED) else "no-spans"

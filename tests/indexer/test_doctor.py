@@ -40,7 +40,10 @@ def test_a_finding_is_the_problem_alone_whatever_a_folder_is_named(indexed, tmp_
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
     (finding,) = doctor.examine(indexed).findings
     key = tmp_path / "another" / "codesearch" / "key"
-    assert finding.sentence == f"The index in {indexed} is not signed with your key ({key})."
+    assert finding.sentence == (
+        f"The index in {indexed} is not signed with your key ({key}); if you know where it comes from,"
+        f" `codesearch doctor --trust {indexed}` takes it over."
+    )
 
 
 def test_without_a_key_an_index_is_not_called_damaged(indexed, tmp_path, monkeypatch):

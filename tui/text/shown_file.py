@@ -6,22 +6,15 @@ says what changed since indexing.
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesearch.tree_files import read_tree_file
+from codesearch.tree_files import read_tree_text
 from indexer.errors import InputError
 from indexer.records import Passage
 
 CHANGED = "changed since it was indexed"
 MAX_SHOWN_BYTES = 4_000_000
-_SNIFFED_BYTES = 8192
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +50,14 @@ def read_file(root: Path, passage: Passage) -> ShownFile:
         InputError: it is gone, outside the tree, a link, not a regular file, unreadable or binary.
     """
     path = passage.path
-    raw = _read_bytes(root, path)
-    cut = len(raw) > MAX_SHOWN_BYTES
-    raw = raw[:MAX_SHOWN_BYTES]
-    text = _decode(raw, path, cut)
-    if cut:
-        text = text[: text.rfind("\n") + 1] or text
-    return ShownFile(text, passage.stale or not _still_says(text, passage), cut)
-
-
-def _read_bytes(root: Path, path: str) -> bytes:
     try:
-        return read_tree_file(root, path, MAX_SHOWN_BYTES)
+        file = read_tree_text(root, path, MAX_SHOWN_BYTES)
     except FileNotFoundError:
         raise InputError(
             f"{path} was deleted after it was indexed; what you see is the indexed text."
             " F9 refreshes the index."
         ) from None
-
-
-def _decode(raw: bytes, path: str, is_cut: bool) -> str:
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            return raw.decode(encoding, errors="replace")
-    if b"\0" in raw[:_SNIFFED_BYTES]:
-        raise InputError(f"{path} is a binary file now, so it is not shown.")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # A cut in the middle of a character is the cut's doing, not the encoding's.
-        if is_cut and error.start >= len(raw) - 4:
-            return raw[: error.start].decode("utf-8")
-        return raw.decode("latin-1")
+    return ShownFile(file.text, passage.stale or not _still_says(file.text, passage), file.is_cut)
 
 
 def _still_says(text: str, passage: Passage) -> bool:

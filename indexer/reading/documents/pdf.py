@@ -170,7 +170,12 @@ def _worker_lines(data: bytes, meter: Meter) -> Iterator[dict[str, Any]]:
         str(meter.limits.seconds),
     ]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,  # Ctrl-C is the parent's to handle
     )
     stdin, stdout = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
     timer = threading.Timer(max(0.0, meter.seconds_left), process.kill)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -93,6 +94,16 @@ def test_nothing_is_written_through_a_link(tmp_path):
     with pytest.raises(InputError, match="is a link"):
         plan(root)
     assert outside.read_text() == "mine\n"
+
+
+def test_a_link_that_comes_after_the_look_is_not_followed(tmp_path, monkeypatch):
+    (tmp_path / "outside.md").write_text("theirs\n")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "AGENTS.md").symlink_to(tmp_path / "outside.md")
+    monkeypatch.setattr(Path, "is_symlink", lambda path: False)
+    with pytest.raises(InputError, match="is a link"):
+        plan(root, instructions="AGENTS.md")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"mcpServers": []}', "[" * 100_000])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.reading.decode import UndecodableError, decode
+from indexer.reading.decode import GUESSED, UndecodableError, decode, decode_file
 
 seeded = settings(derandomize=True, database=None, deadline=None)
 
@@ -125,3 +125,15 @@ def test_what_is_refused_says_why(content: bytes, reason: str) -> None:
     with pytest.raises(UndecodableError) as caught:
         decode(content)
     assert caught.value.reason == reason
+
+
+def test_an_encoding_that_few_bytes_decide_is_said_to_be_a_guess():
+    few = decode_file("// Größe\n".encode("latin-1"))
+    assert few.text == "// Größe\n"
+    assert few.doubt.startswith(f"{GUESSED} (windows-1252, from 2 bytes that are not ASCII): ")
+    assert "from one byte that is not" in decode_file(b"// \xa9 somebody\n").doubt
+    assert decode_file("// 端口\n".encode("gbk")).doubt.startswith(GUESSED)
+    many = decode_file("// 端口被占用时报错，请检查配置文件\n".encode("gbk"))
+    assert (many.text, many.doubt) == ("// 端口被占用时报错，请检查配置文件\n", "")
+    assert not decode_file("// Größe\n".encode("latin-1"), lambda: ["iso8859-15"]).doubt
+    assert not decode_file("// Größe\n".encode()).doubt

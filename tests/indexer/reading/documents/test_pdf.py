@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,21 @@ def test_the_time_limit_stops_the_other_process():
     with pytest.raises(DocumentError) as error:
         read_document(MANUAL, "pump.pdf", limits)
     assert error.value.reason == "too-slow"
+
+
+def test_an_interrupt_of_the_terminal_does_not_reach_the_other_process(monkeypatch):
+    sessions = []
+    popen = pdf.subprocess.Popen
+
+    def noting(*args, **options):
+        process = popen(*args, **options)
+        sessions.append(os.getsid(process.pid))
+        return process
+
+    monkeypatch.setattr(pdf.subprocess, "Popen", noting)
+    read_document(MANUAL, "pump.pdf")
+    assert len(sessions) == 1
+    assert os.getsid(0) not in sessions
 
 
 def test_what_progress_raises_comes_out():

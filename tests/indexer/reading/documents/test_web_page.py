@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from indexer.reading.documents import DocumentError, read_document
@@ -104,6 +106,34 @@ def test_entities_that_a_page_declares_are_not_expanded():
     text = read_document(page.encode(), "a.html").text
     assert "BOOM" not in text
     assert "root:" not in text
+
+
+@pytest.mark.parametrize(
+    ("head", "unit"),
+    [
+        ("", "<!--"),
+        ("", "<!--- "),
+        ("", "<pre>"),
+        ("", "<code "),
+        ("", "<script"),
+        ("<script>", " "),
+        ("", "<style>"),
+    ],
+)
+def test_a_page_of_openers_is_read_in_a_moment(head, unit):
+    started = time.process_time()
+    with pytest.raises(DocumentError):
+        read_document((head + unit * (200_000 // len(unit))).encode(), "page.html")
+    assert time.process_time() - started < 3  # a search for the end of each took a minute
+
+
+def test_what_code_elements_hold_does_not_make_a_template():
+    code = "<PRE>{% if a %}</pre ><!-- {% b %} --><code>{{ c }}</code><script>${d}</script>"
+    text = "<p>" + "A page of prose about templates. " * 9
+    assert "A page of prose" in read_document((text + code).encode(), "page.html").text
+    for unclosed in ("<pre>{% if a %}", "<!-- {{ b }}", code + "<code>{% if c %}"):
+        with pytest.raises(DocumentError, match="a template"):
+            read_document((text + unclosed).encode(), "page.html")
 
 
 def test_ten_thousand_open_elements_are_read_to_the_end():
