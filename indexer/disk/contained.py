@@ -12,8 +12,20 @@ import os
 import stat
 from pathlib import Path
 
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+from indexer.system import (
+    AS_BYTES,
+    CLOSE_ON_EXEC,
+    FOLDER_FLAGS,
+    FOLLOW_NO_LINK,
+    NEVER_WAIT,
+    OPENS_BELOW_FOLDERS,
+)
+
+_FILE_FLAGS = os.O_RDONLY | FOLLOW_NO_LINK | NEVER_WAIT | CLOSE_ON_EXEC | AS_BYTES
+
+
+_JUNCTION = 0xA0000003
+"""What Windows calls the other kind of link, IO_REPARSE_TAG_MOUNT_POINT."""
 
 
 class NotRegularError(OSError):
@@ -29,21 +41,46 @@ def open_regular(root: Path, path: str) -> int:
     parts = path.split("/")
     if not all(parts) or "." in parts or ".." in parts or "\0" in path:
         raise ValueError(f"not a path inside a folder: {path!r}")
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    file = _open_below(root, parts) if OPENS_BELOW_FOLDERS else _open_by_name(root, parts)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise NotRegularError(f"not a regular file: {path!r}")
+    return file
+
+
+def _open_below(root: Path, parts: list[str]) -> int:
+    folder = os.open(root, FOLDER_FLAGS & ~FOLLOW_NO_LINK)
     try:
         for part in parts[:-1]:
-            inner = os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+            inner = os.open(part, FOLDER_FLAGS, dir_fd=folder)
             os.close(folder)
             folder = inner
         # A device may act on open alone, so that its kind is asked for first and again after.
         if not stat.S_ISREG(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode):
-            raise NotRegularError(f"not a regular file: {path!r}")
-        file = os.open(parts[-1], _FILE_FLAGS, dir_fd=folder)
+            raise NotRegularError(f"not a regular file: {'/'.join(parts)!r}")
+        return os.open(parts[-1], _FILE_FLAGS, dir_fd=folder)
     finally:
         os.close(folder)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
+
+
+def _open_by_name(root: Path, parts: list[str]) -> int:
+    """As `_open_below` where the system walks no handles: each part is looked at, then the whole is opened.
+
+    What is opened must be what was looked at last; a folder above it that is exchanged between the two
+    can still lead elsewhere.
+    """
+    where = root
+    for part in parts:
+        where = where / part
+        found = where.lstat()
+        if stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
+            raise OSError(f"a link: {'/'.join(parts)!r}")
+    if not stat.S_ISREG(found.st_mode):
+        raise NotRegularError(f"not a regular file: {'/'.join(parts)!r}")
+    file = os.open(where, _FILE_FLAGS)
+    if not os.path.samestat(os.fstat(file), found):
         os.close(file)
-        raise NotRegularError(f"not a regular file: {path!r}")
+        raise OSError(f"exchanged while it was opened: {'/'.join(parts)!r}")
     return file
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from indexer.errors import StorageError
+from indexer.system import OPENS_FOLDERS, open_plain, set_mode
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -51,7 +52,7 @@ def create_file(path: Path) -> int:
     """Open a new, empty file for writing in place of whatever has the name; the caller closes it."""
     with suppress(FileNotFoundError):
         path.unlink()
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    return open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
 
 
 def write_file(path: Path, content: bytes, *, durable: bool = True, mode: int = FILE_MODE) -> None:
@@ -63,7 +64,7 @@ def write_file(path: Path, content: bytes, *, durable: bool = True, mode: int = 
     try:
         with os.fdopen(create_file(temporary), "wb") as file:
             file.write(content)
-            os.fchmod(file.fileno(), mode)
+            set_mode(file.fileno(), temporary, mode)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -77,7 +78,9 @@ def write_file(path: Path, content: bytes, *, durable: bool = True, mode: int = 
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder durable."""
+    """Make a rename in a folder durable, where the system opens folders."""
+    if not OPENS_FOLDERS:
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -96,4 +99,4 @@ def open_in_place(path: Path) -> int:
             with path.open("rb") as old, os.fdopen(create_file(copy), "wb") as new:
                 shutil.copyfileobj(old, new, 1 << 20)
             copy.replace(path)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    return open_plain(path, os.O_RDWR | os.O_CREAT, FILE_MODE)

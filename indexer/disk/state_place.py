@@ -14,6 +14,7 @@ from pathlib import Path
 from indexer.disk.state_files import create_file
 from indexer.errors import IndexCorruptError, IndexMissingError, StorageError
 from indexer.settings import STATE_FOLDER
+from indexer.system import NEVER_WAIT, open_plain
 
 ROOT_FILE = "root"
 """Of a state folder outside its tree: the tree's absolute path, nothing else."""
@@ -44,7 +45,7 @@ def root_of(state: Path) -> Path:
     if state.name == STATE_FOLDER:
         return state.parent
     try:
-        handle = os.open(state / ROOT_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_plain(state / ROOT_FILE, os.O_RDONLY | NEVER_WAIT)
         with os.fdopen(handle, "rb") as file:
             path = file.read(_MAX_PATH_BYTES)
     except (FileNotFoundError, NotADirectoryError):

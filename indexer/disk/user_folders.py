@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from indexer.errors import InputError
+from indexer.system import user_id
 
 STATE_VARIABLE = "XDG_STATE_HOME"
 
@@ -20,7 +21,7 @@ def home_folder() -> Path:
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises RuntimeError
     if home == "~":
         raise InputError(
-            f"There is no home folder: HOME is not set, and user {os.getuid()} is not in the password"
+            f"There is no home folder: HOME is not set, and user {user_id()} is not in the password"
             " database; set HOME to a folder of yours."
         )
     if not os.path.isabs(home):  # noqa: PTH117

@@ -12,15 +12,17 @@ import contextlib
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
+
+from indexer.system import TIME_IS_UP, after_fork
 
 _WORKER = Path(__file__).with_name("grammar_worker.py")
 _PACKAGES = ("tree_sitter", "tree_sitter_language_pack")
@@ -82,7 +84,7 @@ def _answer_to(request: bytes, seconds: float) -> dict[str, Any]:
         if answer is not None and answer.get("stopped") != "memory":
             _processes.put_back(process)
             return answer
-        if process.end() in (-signal.SIGXCPU, _HANGS):
+        if process.end() in (TIME_IS_UP, _HANGS):
             return {"stopped": "time"}
         if is_fresh:
             return {"stopped": "crash"}
@@ -94,6 +96,8 @@ def end_processes() -> None:
     _processes.end()
 
 
+_WAITS_FOR_PIPES = hasattr(select, "poll")
+"""Elsewhere pipes block, and a timer ends a process that does not answer."""
 _HANGS = 256
 """Exit status, as no process has one, of a process that did not answer in time."""
 
@@ -116,8 +120,9 @@ class _Process:
         )
         self._stdin = cast(IO[bytes], self._process.stdin)
         self._stdout = cast(IO[bytes], self._process.stdout)
-        for pipe in (self._stdin, self._stdout):
-            os.set_blocking(pipe.fileno(), False)
+        if _WAITS_FOR_PIPES:
+            for pipe in (self._stdin, self._stdout):
+                os.set_blocking(pipe.fileno(), False)
 
     @property
     def is_running(self) -> bool:
@@ -129,8 +134,9 @@ class _Process:
         until = time.monotonic() + max(_MIN_WALL_SECONDS, _WALL_FACTOR * seconds)
         self.n_asked += 1
         try:
-            self._send(request, until)
-            return cast("dict[str, Any]", json.loads(self._receive(until)))
+            with self._killed_at(until):
+                self._send(request, until)
+                return cast("dict[str, Any]", json.loads(self._receive(until)))
         except TimeoutError:
             self._is_hanging = True
         except (OSError, EOFError, ValueError):
@@ -153,22 +159,44 @@ class _Process:
     def _send(self, request: bytes, until: float) -> None:
         rest = memoryview(request)
         while rest:
-            self._wait(self._stdin, select.POLLOUT, until)
+            self._wait(self._stdin, True, until)
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(self._stdin.fileno(), rest) :]
 
     def _receive(self, until: float) -> bytes:
         answer = bytearray()
         while not answer.endswith(b"\n"):
-            self._wait(self._stdout, select.POLLIN, until)
+            self._wait(self._stdout, False, until)
             part = os.read(self._stdout.fileno(), _READ_BYTES)
             if not part or len(answer) > _MAX_ANSWER_BYTES:
                 raise EOFError
             answer += part
         return bytes(answer)
 
+    @contextlib.contextmanager
+    def _killed_at(self, until: float) -> Iterator[None]:
+        """Where pipes cannot be waited for, a read ends when the process does, which ends at `until`."""
+        if _WAITS_FOR_PIPES:
+            yield
+            return
+
+        def kill() -> None:
+            self._is_hanging = True
+            self._process.kill()
+
+        timer = threading.Timer(max(0.0, until - time.monotonic()), kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     @staticmethod
-    def _wait(pipe: IO[bytes], event: int, until: float) -> None:
+    def _wait(pipe: IO[bytes], wants_room: bool, until: float) -> None:
+        if not _WAITS_FOR_PIPES:
+            return
+        event = select.POLLOUT if wants_room else select.POLLIN
         poll = select.poll()  # takes any number of open files, which `select` does not
         poll.register(pipe.fileno(), event)
         if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
@@ -215,7 +243,7 @@ def _forget() -> None:
 
 
 _parents = _processes
-os.register_at_fork(after_in_child=_forget)
+after_fork(_forget)
 
 
 @cache

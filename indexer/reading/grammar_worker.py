@@ -76,7 +76,9 @@ def main() -> None:
     """Run with the folders that the tree-sitter packages lie in as arguments."""
     sys.path += sys.argv[1:]
     parent, requests = os.getppid(), sys.stdin.buffer
-    while select.select([requests], [], [], _IDLE_SECONDS)[0]:
+    while (
+        os.name == "nt" or select.select([requests], [], [], _IDLE_SECONDS)[0]
+    ):  # pipes cannot be asked there
         line = requests.readline()
         if not line:
             return

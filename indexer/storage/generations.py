@@ -6,7 +6,6 @@ reader: what is pinned is not removed, and no reader ever waits. A later build r
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -23,12 +22,13 @@ from indexer.disk.state_place import note_root, state_folder
 from indexer.errors import CodesearchError, IndexCorruptError, StorageError
 from indexer.storage.manifest import Manifest, read_manifest, write_manifest
 from indexer.storage.seals import Seal, check_seals, seal_file
+from indexer.system import FOLDER_FLAGS, LOCKS_FOLDERS, lock
 
 DATABASE = "index.db"
 EMBEDDINGS = "embeddings"
+_REMOVED = ".removed"
 _OPEN_ATTEMPTS = 20
 """A build may swap and remove a generation between reading the manifest and pinning what it names."""
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def generation_folder(state: Path, generation: str) -> Path:
@@ -136,22 +136,29 @@ def remove_others(state: Path, live: str) -> None:
 
 
 def _remove(folder: Path) -> None:
-    handle = os.open(folder, _FOLDER_FLAGS)
+    if not LOCKS_FOLDERS:
+        # Where folders have no locks, one with an open file in it cannot be renamed.
+        gone = folder.rename(folder.with_name(folder.name.removesuffix(_REMOVED) + _REMOVED))
+        shutil.rmtree(gone)
+        return
+    handle = os.open(folder, FOLDER_FLAGS)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: a reader has it open
+        lock(handle, exclusive=True)  # BlockingIOError: a reader has it open
         shutil.rmtree(folder)
     finally:
         os.close(handle)
 
 
 def is_pinned(folder: Path) -> bool:
-    """Whether some reader has a generation open."""
+    """Whether some reader has a generation open; not known, and told as no, without locks."""
+    if not LOCKS_FOLDERS:
+        return False
     try:
-        handle = os.open(folder, _FOLDER_FLAGS)
+        handle = os.open(folder, FOLDER_FLAGS)
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(handle, exclusive=True)
     except OSError:
         return True
     finally:
@@ -173,7 +180,8 @@ class Pin:
                 f"The index in {root} names no generation; `codesearch doctor --repair {root}` makes it anew."
             )
         try:
-            self._handle = os.open(self.folder, _FOLDER_FLAGS)
+            self.folder.stat()
+            self._handle = os.open(self.folder, FOLDER_FLAGS) if LOCKS_FOLDERS else -1
         except OSError as error:
             raise IndexCorruptError(
                 f"The index in {root} lacks its files ({error.strerror}); `codesearch doctor --repair {root}`"
@@ -182,7 +190,8 @@ class Pin:
         try:
             # Refused only while a build removes it; a file system without locks goes without a pin.
             with suppress(OSError):
-                fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                if LOCKS_FOLDERS:
+                    lock(self._handle, exclusive=False)
             check_seals(root, self.folder, manifest.files, state / EMBEDDINGS, manifest.segments)
         except BaseException:
             self.close()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from indexer.disk.user_folders import STATE_VARIABLE, key_file
 from indexer.errors import StorageError
+from indexer.system import NEVER_WAIT, is_private, open_plain
 
 _KEY_BYTES = 32
 
@@ -54,13 +55,13 @@ def _key() -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    handle = open_plain(path, os.O_RDONLY | NEVER_WAIT)
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
-        is_private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
-        key = file.read(_KEY_BYTES + 1) if stat.S_ISREG(found.st_mode) and is_private else b""
+        is_closed = is_private(found)
+        key = file.read(_KEY_BYTES + 1) if stat.S_ISREG(found.st_mode) and is_closed else b""
     if len(key) != _KEY_BYTES:
-        what = "is damaged" if is_private else "can be read or written by others"
+        what = "is damaged" if is_closed else "can be read or written by others"
         raise StorageError(
             f"{path}, the key that signs your indexes, {what}; remove it, then build the index anew with"
             f" --rebuild, or set {STATE_VARIABLE} to a folder that you alone can write to."
@@ -71,7 +72,7 @@ def _read(path: Path) -> bytes:
 def _make(path: Path) -> None:
     draft = path.with_name(f"key.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        handle = open_plain(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
             file.flush()

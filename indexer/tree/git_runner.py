@@ -16,6 +16,7 @@ from pathlib import Path
 
 from indexer.disk.programs import find_program
 from indexer.disk.user_folders import git_ignore_file
+from indexer.system import user_id
 
 GIT_SECONDS = 60.0
 """git is stopped after this: a FIFO in place of an ignore file would hold it for ever."""
@@ -54,7 +55,7 @@ def find_repository(folder: Path) -> Repository | None:
     what is in it, as git itself would not.
     """
     folder = folder.resolve()
-    trusted = {os.geteuid(), folder.stat().st_uid}
+    trusted = {user_id(), folder.stat().st_uid}
     for top in (folder, *folder.parents):
         git_dir = top / ".git"
         try:

@@ -10,7 +10,6 @@ import contextlib
 import importlib.util
 import json
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from indexer.reading.documents.builder import TextBuilder, clean
 from indexer.reading.documents.document import Document, DocumentError, Meter
 from indexer.reading.documents.plain_headings import Part
 from indexer.reading.markup_headings import Heading
+from indexer.system import TIME_IS_UP
 
 _WORKER = Path(__file__).with_name("pdf_worker.py")
 _HYPHENATED = re.compile("(?<=\\w)[\x02\ufffe](?:\r?\n)?(?=\\w)")
@@ -205,7 +205,7 @@ def _worker_lines(data: bytes, meter: Meter) -> Iterator[dict[str, Any]]:
 
 
 def _why_stopped(process: subprocess.Popen[bytes], meter: Meter) -> _Stop:
-    if meter.seconds_left <= 0 or process.returncode == -signal.SIGXCPU:
+    if meter.seconds_left <= 0 or process.returncode == TIME_IS_UP:
         return _Stop("too-slow", f"reading took longer than the time limit of {meter.limits.seconds:g} s")
     return _Stop("broken", f"the PDF library gave up on it (exit status {process.returncode})")
 
