@@ -376,6 +376,8 @@ class OutlineEntry:
 
     path: str
     span: Span
+    language: str = ""
+    """Of the file, as `SourceFile.language`."""
 
 
 # --- progress --------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from codesearch.render.lists import outline_text
 from codesearch.render.passages import place, render
 from codesearch.render.sanitize import fence_for, label, visible
 from codesearch.render.status import status_text
+from codesearch.render.symbol_names import is_named
 from codesearch.workspace import Workspace
 from indexer.errors import CodesearchError, InputError, MissingExtraError
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K
@@ -328,7 +329,7 @@ class _Tools:
             if named.start_line and (start_line, end_line) == (1, 0):
                 start_line, end_line = named.start_line, named.end_line or 0
             if symbol:
-                spans = [entry.span for entry in index.outline(path) if entry.span.name == symbol]
+                spans = [entry.span for entry in index.outline(path) if is_named(entry.span.name, symbol)]
                 if not spans:
                     raise InputError(f"{path} has no symbol {symbol!r}; `outline` lists what it has.")
                 start_line, end_line = spans[0].start_line, spans[0].end_line

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from codesearch.answers.findings import RankedFiles
 from codesearch.render.passages import figure, repository_key
 from codesearch.render.sanitize import json_text, label
+from codesearch.render.symbol_names import spelled
 
 if TYPE_CHECKING:
     from indexer.records import OutlineEntry
@@ -54,7 +55,8 @@ def outline_text(entries: Sequence[OutlineEntry]) -> str:
             lines.append(f"{label(path)}\n")
         span = entry.span
         indent = "  " * (1 + span.name.count(" > " if span.kind == "section" else "."))
-        lines.append(f"{indent}{span.start_line}-{span.end_line} {span.kind} {label(span.name)}\n")
+        name = label(spelled(span.name, entry.language))
+        lines.append(f"{indent}{span.start_line}-{span.end_line} {span.kind} {name}\n")
     return "".join(lines)
 
 

@@ -454,12 +454,12 @@ class StoreReader:
         # What lies below a folder sorts from "folder/" to before "folder0", and the index on path finds it.
         where, values = ("path = ? OR (path > ? AND path < ?)", (prefix, prefix + "/", prefix + "0"))
         rows = self.query(
-            "SELECT path, kind, name, spans.start_char, spans.end_char, spans.start_line, spans.end_line"
-            " FROM files JOIN chunks USING (file_id) JOIN spans USING (chunk_id)"
+            "SELECT path, language, kind, name, spans.start_char, spans.end_char, spans.start_line,"
+            " spans.end_line FROM files JOIN chunks USING (file_id) JOIN spans USING (chunk_id)"
             f" WHERE {where if prefix else 'true'} ORDER BY path, spans.start_char, span_id",
             values if prefix else (),
         )
-        return tuple(OutlineEntry(path, Span(*span)) for path, *span in rows)
+        return tuple(OutlineEntry(path, Span(*span), language) for path, language, *span in rows)
 
     def skipped(self) -> dict[str, SkippedRow]:
         """Files that are not indexed, by path, with the stat figures they had."""

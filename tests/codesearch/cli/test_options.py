@@ -67,3 +67,15 @@ def test_an_index_of_another_schema(run, one_sentence, copied):
     assert "model_fingerprint" in one_sentence(run("search", "x", copied))
     manifest.write_text("{")
     assert "manifest.json cannot be read" in one_sentence(run("search", "x", copied))
+
+
+@pytest.mark.parametrize("name", ["status", "doctor", "outline"])
+def test_a_command_that_only_looks_builds_nothing(run, one_sentence, tmp_path, name):
+    (tmp_path / "a.py").write_text("def harbour(): pass\n")
+    shown = run(name, tmp_path)
+    assert shown.exit_code == 2
+    assert one_sentence(shown).startswith(f"There is no index in {tmp_path} or above it; build one with")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.py"]
+    state = tmp_path.parent / "kept"
+    assert run(name, tmp_path, "--state", state).exit_code == 2
+    assert not state.exists()
