@@ -42,7 +42,7 @@ from indexer.records import (
 )
 from indexer.retrieve.around_line import around_line
 from indexer.retrieve.boilerplate import without_boilerplate
-from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered, LookedUp
+from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered
 from indexer.retrieve.evidence import EvidenceFinder
 from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
@@ -205,8 +205,8 @@ class Searcher:
         part = self._digest(request.query, mode is not Mode.LEXICAL)
         shape = query_shape(request.query, self.root.name, part.words if part.used else None)
         whole = self._ask(part.text, shape, mode, filters)
-        if whole.vectors is not None and self._tables.lacks_vectors.any():
-            self._encode_named(whole.looked_up, filters, request.encode_seconds)
+        if whole.vectors is not None and request.encode_seconds and self._tables.lacks_vectors.any():
+            self._encode_named(whole, filters, request.encode_seconds)
         heading, near, vectors = title_of(request.query), whole.near, whole.vectors
         title = first_line = None
         if heading is not None:
@@ -247,19 +247,19 @@ class Searcher:
         rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
         return Asked(shape, vectors, looked_up, near, rarities)
 
-    def _encode_named(self, looked_up: LookedUp, masks: Masks, seconds: float) -> None:
-        """Have the vectors of the chunks that words name, as many as there are or `seconds` allow."""
+    def _encode_named(self, asked: Asked, masks: Masks, seconds: float) -> None:
+        """Have the vectors of the chunks that words rank highest, as many as there are or `seconds` allow."""
         with self._encoding:
             tables = self._tables
-            named = self._gatherer.named(looked_up, masks)[:MAX_CHUNKS]
+            named = np.sort(self._gatherer.named(asked.looked_up, masks)[:MAX_CHUNKS])
+            by_words = self._gatherer.gather(asked.looked_up, None, None, Mode.LEXICAL, masks, named)
+            file_of, signals = self._file_signals(asked, by_words)
+            ordered = by_words.chunk[rank(by_words, file_of, signals, Mode.LEXICAL).order]
+            named = ordered[np.sort(np.unique(ordered, return_index=True)[1])]
             named = named[tables.lacks_vectors[named]]
-            if not len(named) or seconds <= 0:
-                return
             others = np.setdiff1d(np.flatnonzero(tables.lacks_vectors), named)[:_LOOKED_UP_CHUNKS]
             ids = tables.chunk_id
             stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), seconds)
-            if not stored:
-                return
             at = tables.position(np.fromiter(stored, np.int64)).tolist()
             self._tables = with_vectors(tables, dict(zip(at, stored.values(), strict=True)))
             self._gatherer = self._gatherer_over(self._tables)

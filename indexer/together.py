@@ -204,7 +204,9 @@ def _answer(
         for index in indexes:
             if index.searcher._tables.lacks_vectors.any():
                 left = max(0.0, until - time.monotonic())
-                index.searcher._encode_named(whole.looked_up[index.name], index.masks, left)
+                looked_up = whole.looked_up[index.name]
+                asked_here = Asked(whole.shape, vectors, looked_up, None, whole.rarities)
+                index.searcher._encode_named(asked_here, index.masks, left)
     to_title = encoder.encode(heading) if encoder and title is not None else None
     texts = [(whole, vectors)] + ([(title, to_title)] if title is not None else [])
     chunks = _chosen(indexes, texts, mode)

@@ -85,8 +85,6 @@ cannot speak, are set by hand."""
 
 _REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
 """What a ranker's largest value adds to a region's place within its file."""
-_OF_WORDS = frozenset({"lexical_top", "lexical_body", "symbol"})
-"""Signals of files that need no vectors."""
 _OF_VECTORS = frozenset({"colbert", "single"})
 """What places a region by its vectors."""
 _NEXT_REGION = 0.85
@@ -144,12 +142,19 @@ def rank(
     if not len(gathered.region):
         return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
     signals = file_signals(gathered, file_of, paths)
-    weights = WEIGHTS[Mode.LEXICAL if mode is Mode.HYBRID and not gathered.has_vectors.any() else mode]
-    of_file, to_title = file_scores(signals, weights), None
-    if title is not None:
-        titled = file_signals(title.gathered, file_of, title.paths)
-        of_file = of_file + file_scores(titled, weights)
-        to_title = _region_scores(title.gathered, titled)
+    titled = None if title is None else file_signals(title.gathered, file_of, title.paths)
+
+    def scores_of(weights: Weights) -> Float32Array:
+        own = file_scores(signals, weights)
+        return own if titled is None else own + file_scores(titled, weights)
+
+    weights = WEIGHTS[mode]
+    of_file = scores_of(weights)
+    if mode is Mode.HYBRID and not gathered.has_vectors.all():
+        known = _known_files(gathered, file_of, len(of_file))
+        weights = WEIGHTS[mode if known.any() else Mode.LEXICAL]
+        of_file = in_known_places(scores_of(WEIGHTS[Mode.LEXICAL]), of_file, known)
+    to_title = None if title is None or titled is None else _region_scores(title.gathered, titled)
     ranked = order_regions(gathered, signals, of_file, to_title)
     return order_sections(ranked, gathered, file_of, paths, weights, row_rarities)
 
@@ -202,13 +207,6 @@ def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSi
     columns["lexical_body"] = best(g.lexical_body)
     columns["symbol"] = best(g.symbol)
     scaled = {name: over_largest(values) for name, values in columns.items()}
-    if not g.has_vectors.all():
-        # Vectors speak for a file unless its words are best where it has none.
-        known = np.zeros(n_files, bool)
-        known[file_of[g.has_vectors]] = True
-        known &= best(g.lexical * ~seen) <= best(g.lexical * seen)
-        for name in scaled.keys() - _OF_WORDS:
-            scaled[name] = expected(scaled[name], scaled["lexical_top"], known)
     scaled["definition"] = best(g.definition)
     scaled["lone_definition"] = scaled["definition"] * paths.is_lone
     scaled |= {field.name: getattr(paths, field.name) for field in fields(PathSignals)}
@@ -216,7 +214,7 @@ def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSi
 
 
 def expected(values: Float32Array, words: Float32Array, known: NDArray[np.bool_]) -> Float32Array:
-    """(F,) a signal of files, or of regions, with what is not `known` as their words let expect.
+    """(N,) a signal of regions, with what is not `known` as their words let expect.
 
     A least-squares line through the known ones' `words`, rising or level and within what is known:
     what has no vectors competes with the others as the average of its kind. Zeros where nothing is
@@ -229,6 +227,28 @@ def expected(values: Float32Array, words: Float32Array, known: NDArray[np.bool_]
     slope = max(float(((x - x.mean()) * (y - y.mean())).sum()) / spread, 0.0) if spread > 0 else 0.0
     guess = np.clip(y.mean() + slope * (words - x.mean()), y.min(), y.max())
     return np.where(known, values, guess).astype(np.float32)
+
+
+def _known_files(g: Gathered, file_of: Int64Array, n_files: int) -> NDArray[np.bool_]:
+    """(F,) whether vectors speak for a file: it has some, and its words are not best where it has none."""
+    known = np.zeros(n_files, bool)
+    known[file_of[g.has_vectors]] = True
+    lacking, having = (
+        _largest(g.lexical * part, file_of, n_files) for part in (~g.has_vectors, g.has_vectors)
+    )
+    return known & (lacking <= having)
+
+
+def in_known_places(by_words: Float32Array, by_all: Float32Array, known: NDArray[np.bool_]) -> Float32Array:
+    """(F,) scores by words, where the `known` files share out theirs in the order of `by_all`.
+
+    A file that was not encoded yet keeps the place that its words give it: what is known of others by their
+    vectors orders these among themselves, and says nothing of it.
+    """
+    at = np.flatnonzero(known)
+    scores = by_words.copy()
+    scores[at[np.argsort(-by_all[at], kind="stable")]] = np.sort(by_words[at])[::-1]
+    return scores
 
 
 def file_scores(signals: FileSignals, weights: Weights) -> Float32Array:

@@ -25,6 +25,7 @@ from indexer.retrieve.ranking import (
     Weights,
     file_scores,
     file_signals,
+    in_known_places,
     order_regions,
     order_sections,
     rank,
@@ -429,3 +430,18 @@ def test_a_title_chooses_among_the_regions_of_a_file() -> None:
     title = Title(to_title.gathered, to_title.paths)
     both = rank(below.gathered, below.file_of, below.paths, Mode.LEXICAL, title=title)
     assert both.order.tolist() == [1, 0]
+
+
+# --- what is not encoded yet -----------------------------------------------------------------------
+
+
+def test_files_without_vectors_keep_the_place_that_their_words_give_them():
+    by_words = np.array([5, 4, 3, 2, 1], np.float32)
+    by_all = np.array([0, 9, 1, 9, 7], np.float32)  # of the second and fourth nothing is known
+    known = np.array([True, False, True, False, True])
+    assert in_known_places(by_words, by_all, known).tolist() == [1, 4, 3, 2, 5]
+
+
+def test_nothing_known_leaves_the_order_of_words():
+    by_words = np.array([5, 4, 3], np.float32)
+    assert in_known_places(by_words, by_words[::-1], np.zeros(3, bool)).tolist() == [5, 4, 3]
