@@ -250,12 +250,9 @@ def test_a_region_without_vectors_is_placed_by_its_words_among_those_that_have_s
 
 def test_vectors_of_a_files_beginning_do_not_speak_for_what_its_words_find_further_on() -> None:
     beginning = Region("a", single=0.1)
-    signals = scene([beginning, Region("a", lexical=9.0, has_vectors=False), Region("b", single=0.5)]).signals
-    assert signals.columns["single_region"].tolist() == [1.0, 1.0]
-    signals = scene(
-        [Region("a", single=0.1, lexical=9.0), Region("a", has_vectors=False), Region("b", single=0.5)]
-    ).signals
-    assert signals.columns["single_region"].tolist() == pytest.approx([0.2, 1.0])
+    made = scene([beginning, Region("a", lexical=9.0, has_vectors=False), Region("b", single=0.5)])
+    ranked = rank(made.gathered, made.file_of, made.paths, Mode.HYBRID)
+    assert [made.names[file] for file in made.file_of[ranked.order]][0] == "a"
 
 
 def test_regions_that_no_ranker_found_are_left_out() -> None:
