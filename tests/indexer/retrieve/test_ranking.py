@@ -252,7 +252,7 @@ def test_vectors_of_a_files_beginning_do_not_speak_for_what_its_words_find_furth
     beginning = Region("a", single=0.1)
     made = scene([beginning, Region("a", lexical=9.0, has_vectors=False), Region("b", single=0.5)])
     ranked = rank(made.gathered, made.file_of, made.paths, Mode.HYBRID)
-    assert [made.names[file] for file in made.file_of[ranked.order]][0] == "a"
+    assert made.names[made.file_of[ranked.order[0]]] == "a"
 
 
 def test_regions_that_no_ranker_found_are_left_out() -> None:
