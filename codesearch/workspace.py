@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from codesearch.answers.answering import Question
 from codesearch.answers.findings import IndexState
@@ -24,9 +23,6 @@ from codesearch.request import own_globs, within_folder
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
 from indexer.records import SearchRequest, full_path
-
-if TYPE_CHECKING:
-    from indexer.search import Searcher
 
 _MAX_SESSIONS = 200
 MAX_OPEN = 16
@@ -214,34 +210,10 @@ class Selection(Asking):
                 own = self._narrowed(name, indexes[name], request)
                 yield held.enter_context(indexes[name]._question(own, seen))
                 return
-            # In one order for all, so that two questions never wait for each other.
-            engines = {name: held.enter_context(indexes[name].asked()) for name in sorted(indexes)}
-            yield self._together(request, seen, indexes, engines, problems)
-
-    def _together(
-        self,
-        request: SearchRequest,
-        seen: Seen | None,
-        indexes: Mapping[str, CodeIndex],
-        engines: Mapping[str, Searcher],
-        problems: list[str],
-    ) -> Question:
-        from indexer.together import Together
-
-        def narrow(name: str, asked: SearchRequest) -> SearchRequest:
-            narrowed = self._narrowed(name, indexes[name], asked)
-            return replace(narrowed, paths=own_globs(narrowed.paths, indexes[name].root))
-
-        together = Together({name: engines[name] for name in indexes}, narrow)
-        if together.n_models > 1:
-            problems.append(
-                f"The indexes were built with {together.n_models} models, whose vectors cannot be compared:"
-                " they are ranked together by words and by rank."
+            several = Several(
+                indexes, lambda name, asked: self._narrowed(name, indexes[name], asked), tuple(problems)
             )
-        state = _state_of({name: index.state() for name, index in indexes.items()})
-        return Question(
-            request, together, state, seen=seen, sources=together.searchers, remarks=tuple(problems)
-        )
+            yield held.enter_context(several._question(request, seen))
 
     def _narrowed(self, name: str, index: CodeIndex, request: SearchRequest) -> SearchRequest:
         folders = [folder for folder in self._below.get(name, ()) if folder]
@@ -249,6 +221,45 @@ class Selection(Asking):
             return request
         globs = own_globs(request.paths, index.root)
         return replace(request, paths=tuple(each for f in folders for each in within_folder(f, globs)))
+
+
+class Several(Asking):
+    """Open indexes by name, asked as one; they stay the caller's to close."""
+
+    def __init__(
+        self,
+        indexes: Mapping[str, CodeIndex],
+        narrow: Callable[[str, SearchRequest], SearchRequest] = lambda name, request: request,
+        remarks: tuple[str, ...] = (),
+    ) -> None:
+        """`narrow` makes the request for one index of that for all; `remarks` are said with answers."""
+        self._indexes = dict(indexes)
+        self._narrow = narrow
+        self._remarks = remarks
+
+    @contextmanager
+    def _question(self, request: SearchRequest, seen: Seen | None = None) -> Iterator[Question]:
+        from indexer.together import Together
+
+        def narrow(name: str, asked: SearchRequest) -> SearchRequest:
+            own = self._narrow(name, asked)
+            return replace(own, paths=own_globs(own.paths, self._indexes[name].root))
+
+        with ExitStack() as held:
+            # In one order for all, so that two questions never wait for each other.
+            engines = {
+                name: held.enter_context(index.asked())
+                for name, index in sorted(self._indexes.items(), key=lambda item: str(item[1].root))
+            }
+            together = Together({name: engines[name] for name in self._indexes}, narrow)
+            remarks = self._remarks
+            if together.n_models > 1:
+                remarks += (
+                    f"The indexes were built with {together.n_models} models, whose vectors cannot be"
+                    " compared: they are ranked together by words and by rank.",
+                )
+            state = _state_of({name: index.state() for name, index in self._indexes.items()})
+            yield Question(request, together, state, seen=seen, sources=together.searchers, remarks=remarks)
 
 
 def _state_of(states: Mapping[str, IndexState]) -> IndexState:

@@ -22,11 +22,12 @@ from textual.worker import get_current_worker
 
 from codesearch.answers.counting import counter_for
 from codesearch.answers.explain import stale_note
-from codesearch.answers.findings import Found, RepositoryStatus
+from codesearch.answers.findings import Findings, Found, RepositoryStatus
 from codesearch.api import CodeIndex
 from codesearch.locate import build_index, has_index, manifest_mark
 from codesearch.pace import Limiter
 from codesearch.unindexed import PlainText
+from codesearch.workspace import Several
 from indexer.errors import (
     BuildInterruptedError,
     IndexCorruptError,
@@ -94,10 +95,12 @@ class IndexedRepository:
 
     def search(self, request: SearchRequest) -> Found:
         """The best passages for a question."""
+        return _without_stale_note(self.followed().find(request))
+
+    def followed(self) -> CodeIndex:
+        """The index, the newest build of it. Raises IndexMissingError where it was deleted."""
         self._follow()
-        found = self._index.find(request)
-        known = stale_note(found.index) if found.passages else ()  # the title says it beside the results
-        return Found(found.passages, tuple(note for note in found.notes if note not in known))
+        return self._index
 
     def similar(self, passage: Passage, k: int) -> Found:
         """Passages like this one."""
@@ -174,6 +177,12 @@ class IndexedRepository:
         )
 
 
+def _without_stale_note(found: Findings) -> Found:
+    """The title says it beside the results."""
+    known = stale_note(found.index) if found.passages else ()
+    return Found(found.passages, tuple(note for note in found.notes if note not in known))
+
+
 class CodeIndexEngine:
     """The library as an `Engine`."""
 
@@ -190,6 +199,15 @@ class CodeIndexEngine:
     def open_unindexed(self, root: Path) -> Repository:
         """The files themselves."""
         return PlainText(root)
+
+    def search_together(self, repositories: Mapping[str, Repository], request: SearchRequest) -> Found:
+        """The best passages of several indexes, ranked as those of one."""
+        indexes = {
+            name: each.followed()
+            for name, each in repositories.items()
+            if isinstance(each, IndexedRepository)
+        }
+        return _without_stale_note(Several(indexes).find(request))
 
     def build(self, root: Path, progress: ProgressCallback) -> BuildReport:
         """Build or refresh with the settings the index has; one that cannot be used is made anew."""

@@ -8,8 +8,9 @@ to that with one lock, so a search that has been overtaken never runs at all.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, zip_longest
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -83,6 +84,10 @@ class Engine(Protocol):
         """The folder's files themselves, for as long as there is no index."""
         ...
 
+    def search_together(self, repositories: Mapping[str, Repository], request: SearchRequest) -> Found:
+        """The best passages of several open indexes, ranked as those of one; each names its repository."""
+        ...
+
     def build(self, root: Path, progress: ProgressCallback) -> BuildReport:
         """Build or refresh the index; what `progress` raises ends it and comes out here."""
         ...
@@ -153,7 +158,13 @@ class Workspace:
         self, request: SearchRequest, scope: Sequence[str], is_cancelled: Callable[[], bool]
     ) -> Answer | None:
         """The k best of the repositories in scope; None if cancelled before it was this search's turn."""
-        return self._ask(lambda repository: repository.search(request), scope, request.k, is_cancelled)
+        return self._ask(
+            lambda repository: repository.search(request),
+            scope,
+            request.k,
+            is_cancelled,
+            lambda repositories: self.engine.search_together(repositories, request),
+        )
 
     def definitions(
         self, word: str, k: int, scope: Sequence[str], is_cancelled: Callable[[], bool]
@@ -181,8 +192,10 @@ class Workspace:
         scope: Sequence[str],
         k: int,
         is_cancelled: Callable[[], bool],
+        together: Callable[[Mapping[str, Repository]], Found] | None = None,
     ) -> Answer | None:
-        results: list[Result] = []
+        """Several indexes are asked `together`; what cannot be compared comes in turns."""
+        lists: list[list[Result]] = []
         notes: list[str] = []
         n_failed = 0
         with self._lock:
@@ -190,6 +203,25 @@ class Workspace:
             if not asked:
                 problems = " ".join(slot.problem for slot in self._slots if slot.problem)
                 raise InputError(problems or "There is nothing to search here.")
+            indexed = {s.name: s for s in asked if s.repository is not None and s.status is not None}
+            if together is not None and len(indexed) > 1:
+                if is_cancelled():
+                    return None
+                try:
+                    found = together({name: s.repository for name, s in indexed.items() if s.repository})
+                except InputError:
+                    raise
+                except (CodesearchError, OSError):
+                    pass  # each is asked by itself, which tells which one it is
+                else:
+                    lists.append(
+                        [
+                            Result(p.repository, indexed[p.repository].root, replace(p, repository=""))
+                            for p in found.passages
+                        ]
+                    )
+                    notes.extend(found.notes)
+                    asked = [slot for slot in asked if slot.name not in indexed]
             for slot in asked:
                 if is_cancelled():
                     return None
@@ -208,11 +240,12 @@ class Workspace:
                     notes.append(f"{slot.name}: {error}" if len(self._slots) > 1 else str(error))
                     n_failed += 1
                     continue
-                results.extend(Result(slot.name, slot.root, passage) for passage in found.passages)
+                lists.append([Result(slot.name, slot.root, passage) for passage in found.passages])
                 notes.extend(note for note in found.notes if note not in notes)
-        if n_failed == len(asked):
+        if n_failed and not lists:
             raise CodesearchError(" ".join(notes))
-        results.sort(key=lambda result: -result.passage.score)
+        in_turns = chain.from_iterable(zip_longest(*lists))
+        results = [result for result in in_turns if result is not None]
         return Answer(tuple(results[:k]), tuple(notes))
 
     def _open(self, slot: _Slot) -> None:

@@ -179,6 +179,14 @@ class FakeEngine:
             raise InputError("There is nothing here.")
         return FakeRepository(self, root)
 
+    def search_together(self, repositories, request) -> Found:
+        found = [
+            replace(passage, repository=name)
+            for name, repository in repositories.items()
+            for passage in repository.search(request).passages
+        ]
+        return Found(sorted(found, key=lambda passage: -passage.score)[: request.k])
+
     def build(self, root: Path, progress: Callable[[BuildProgress], None]) -> BuildReport:
         self.builds.append(root)
         progress(BuildProgress("walk", 0, 0, 0.1))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
+from codesearch.answers.findings import Found
 from indexer.errors import CodesearchError, IndexCorruptError, InputError, StorageError
 from indexer.records import SearchRequest
+from tui.app import CodeIndexEngine
 from tui.session import Workspace
 
 NEVER = lambda: False  # noqa: E731
@@ -142,3 +145,30 @@ def test_closing_closes_all_and_reopening_closes_the_old_one(workspace, engine):
 
 def test_a_place_is_what_editors_understand(workspace):
     assert workspace.search(SearchRequest("oil"), (), NEVER).results[0].place == "keeper.py:26"
+
+
+def test_several_indexes_are_ranked_by_the_engine_and_never_by_their_scores(workspace, engine, monkeypatch):
+    workspace.open()
+    low = engine.open(Path("lighthouse")).search(SearchRequest("oil")).passages[0]
+    asked = []
+
+    def together(repositories, request):
+        asked.append(sorted(repositories))
+        return Found([replace(low, repository=name, score=n) for n, name in enumerate(repositories)])
+
+    monkeypatch.setattr(engine, "search_together", together, raising=False)
+    answer = workspace.search(SearchRequest("oil"), (), NEVER)
+    names = [state.name for state in workspace.states()]
+    assert asked == [sorted(names)]
+    assert [result.repository for result in answer.results] == names
+    assert [result.passage.repository for result in answer.results] == [""] * len(names)
+
+
+def test_the_library_s_engine_asks_indexes_together(task_queue):
+    engine = CodeIndexEngine()
+    opened = {name: engine.open(task_queue) for name in ("one", "two")}
+    found = engine.search_together(opened, SearchRequest("how long between attempts"))
+    for repository in opened.values():
+        repository.close()
+    assert found.passages
+    assert {passage.repository for passage in found.passages} <= {"one", "two"}
