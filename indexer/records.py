@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from indexer.settings import DEFAULT_K, DEFAULT_MODE
 
-Int32Array = NDArray[np.int32]
-Int64Array = NDArray[np.int64]
-Float32Array = NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Int32Array = NDArray[np.int32]
+    Int64Array = NDArray[np.int64]
+    Float32Array = NDArray[np.float32]
+else:  # help, and a search that a server answers, do not wait for NumPy
+    Int32Array = Int64Array = Float32Array = Any
 
 
 # --- files -----------------------------------------------------------------------------------

@@ -10,15 +10,17 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from codesearch import __version__
 from codesearch.answers.findings import Findings, RankedFiles
-from codesearch.context import Context
 from codesearch.service.addresses import Address, own_address
 from codesearch.service.wire import from_plain, to_plain
 from indexer.errors import CodesearchError, InputError
 from indexer.records import SearchRequest
+
+if TYPE_CHECKING:
+    from codesearch.context import Context
 
 ANSWER_SECONDS = 40.0
 _Answer = TypeVar("_Answer")
@@ -55,6 +57,8 @@ class Served:
 
     def context(self, query: SearchRequest, budget_tokens: int, **options: Any) -> Context:
         """As `CodeIndex.context`."""
+        from codesearch.context import Context
+
         return self._ask(Context, "context", [to_plain(query), budget_tokens], options)
 
     def similar(

@@ -104,3 +104,12 @@ def test_values_travel_exactly(tree):
             assert from_plain(kind, there) == value
             with pytest.raises((TypeError, ValueError)):
                 from_plain(kind, {**there, "notes": "not a list"})
+
+
+def test_asking_a_server_loads_no_engine():
+    program = (
+        "import sys, codesearch.cli.searching, codesearch.service.client, codesearch.render.passages;"
+        "print({'numpy', 'faiss', 'pydantic', 'rich', 'indexer.search', 'codesearch.api'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -1,0 +1,196 @@
+"""Many clients at one server, on loopback and for a bounded time: errors, wrong answers, latency, memory.
+
+    python tests/benchmarks/serve_load.py INDEXED_FOLDER [--clients 50] [--seconds 60] [--updates 20]
+
+Starts its own server over a Unix socket. Every answer is compared with the one that a lone client got for the
+same question; with updates, what is compared is that there is an answer. Prints a JSON object; exit code 1
+where an answer was wrong, a request failed, or memory grew by 10 % from the tenth to the last second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+QUESTIONS = (
+    "how long to wait before another attempt",
+    "where are errors logged",
+    "parse the configuration file",
+    "open a connection",
+    "what happens when a job fails",
+    "read command line arguments",
+)
+WARM_SECONDS = 10.0
+BUSY = 503
+
+
+@dataclass
+class Tally:
+    """What the clients saw."""
+
+    seconds: list[float] = field(default_factory=list)
+    n_busy: int = 0
+    failures: list[str] = field(default_factory=list)
+    n_wrong: int = 0
+
+
+def client_of(path: Path) -> httpx.AsyncClient:
+    """A client over the server's socket."""
+    return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://codesearch", timeout=60
+    )
+
+
+async def ready(path: Path) -> None:
+    """Wait until the server answers, a minute at most."""
+    for _ in range(600):
+        if path.exists():
+            try:
+                async with client_of(path) as client:
+                    if (await client.get("/readyz")).status_code == 200:
+                        return
+            except httpx.TransportError:
+                pass
+        await asyncio.sleep(0.1)
+    raise SystemExit("The server did not get ready.")
+
+
+async def places(client: httpx.AsyncClient, question: str) -> tuple[int, Any]:
+    """Status and ranked places of an answer."""
+    asked = {"query": question, "k": 10, "encode_seconds": 0}
+    response = await client.post("/v1/search", json=asked)
+    if response.status_code != 200:
+        return response.status_code, None
+    return 200, [(p["path"], p["start_line"], p["end_line"]) for p in response.json()["passages"]]
+
+
+async def ask_on(
+    path: Path, number: int, until: float, expected: dict[str, Any] | None, tally: Tally
+) -> None:
+    """One client, which asks until the time is over and comes back when it is told to."""
+    async with client_of(path) as client:
+        while time.monotonic() < until:
+            question = QUESTIONS[(number + len(tally.seconds)) % len(QUESTIONS)]
+            started_at = time.monotonic()
+            try:
+                status, found = await places(client, question)
+            except httpx.HTTPError as error:
+                tally.failures.append(type(error).__name__)
+                continue
+            if status == BUSY:
+                tally.n_busy += 1
+                await asyncio.sleep(2)
+            elif status != 200:
+                tally.failures.append(str(status))
+            else:
+                tally.seconds.append(time.monotonic() - started_at)
+                tally.n_wrong += expected is not None and found != expected[question]
+
+
+async def misbehave(path: Path, until: float) -> None:
+    """Clients that leave, send half a request, or read slowly."""
+    request = b"GET /v1/search?query=open+a+connection HTTP/1.1\r\nHost: x\r\n\r\n"
+    while time.monotonic() < until:
+        slow_reader, slow = await asyncio.open_unix_connection(str(path))
+        _, gone = await asyncio.open_unix_connection(str(path))
+        _, half = await asyncio.open_unix_connection(str(path))
+        gone.write(request)
+        half.write(request[:20])
+        slow.write(request)
+        gone.transport.abort()
+        await asyncio.sleep(1)
+        await slow_reader.read(10)
+        half.close()
+        slow.close()
+
+
+async def update(root: Path, n_updates: int, seconds: float) -> None:
+    """Save a file again and again."""
+    path = root / "serve_load_changes.py"
+    try:
+        for number in range(n_updates):
+            path.write_text(f"def changed_{number}():\n    return {number}\n", encoding="utf-8")
+            await asyncio.sleep(seconds / n_updates)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def resident_bytes(client: httpx.AsyncClient) -> int:
+    """Memory of the server, as its metrics tell."""
+    text = (await client.get("/metrics")).text
+    found = re.search(r"^process_resident_memory_bytes (\d+)", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+async def load(root: Path, path: Path, n_clients: int, seconds: float, n_updates: int) -> dict[str, Any]:
+    """The figures of one run."""
+    await ready(path)
+    tally = Tally()
+    async with client_of(path) as client:
+        expected = {question: (await places(client, question))[1] for question in QUESTIONS}
+        started_at = time.monotonic()
+        until = started_at + seconds
+        tasks = [
+            asyncio.create_task(ask_on(path, number, until, None if n_updates else expected, tally))
+            for number in range(n_clients)
+        ]
+        tasks.append(asyncio.create_task(misbehave(path, until)))
+        if n_updates:
+            tasks.append(asyncio.create_task(update(root, n_updates, seconds)))
+        await asyncio.sleep(min(WARM_SECONDS, seconds / 2))
+        n_bytes_warm = await resident_bytes(client)
+        await asyncio.gather(*tasks)
+        elapsed = time.monotonic() - started_at
+        n_bytes = await resident_bytes(client)
+    ranked = sorted(tally.seconds)
+    return {
+        "clients": n_clients,
+        "seconds": round(elapsed, 1),
+        "answers": len(ranked),
+        "answers_per_second": round(len(ranked) / elapsed, 1),
+        "p50_ms": round(1000 * ranked[len(ranked) // 2], 1),
+        "p95_ms": round(1000 * ranked[int(len(ranked) * 0.95)], 1),
+        "told_to_wait": tally.n_busy,
+        "failures": tally.failures[:20],
+        "wrong": tally.n_wrong,
+        "updates": n_updates,
+        "memory_mb": round(n_bytes / 1e6, 1),
+        "memory_growth": round(n_bytes / n_bytes_warm - 1, 3),
+    }
+
+
+def main() -> int:
+    """Start a server, load it, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--updates", type=int, default=0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "load.sock"
+        command = [sys.executable, "-m", "codesearch", "serve", str(given.folder), "--socket", str(path)]
+        server = subprocess.Popen([*command, "--socket-only"])
+        try:
+            figures = asyncio.run(load(given.folder, path, given.clients, given.seconds, given.updates))
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    print(json.dumps(figures, indent=2))
+    return int(bool(figures["failures"] or figures["wrong"] or figures["memory_growth"] >= 0.1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
