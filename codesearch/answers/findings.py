@@ -67,6 +67,14 @@ class Findings:
     query_used: QueryUsed | None = None
     """What counted of a query that is too long to count whole; None for all of it."""
     elapsed_seconds: float = 0.0
+    root: str = ""
+    """Folder of the only index, where paths are not relative to it but to the working directory."""
+
+    def __iter__(self) -> Iterator[Passage]:
+        return iter(self.passages)
+
+    def __len__(self) -> int:
+        return len(self.passages)
 
     @property
     def query(self) -> str:
@@ -104,6 +112,8 @@ class RankedFiles:
     files: tuple[RankedFile, ...]
     index: IndexState
     notes: tuple[str, ...] = ()
+    root: str = ""
+    """As of `Findings`."""
 
     def __iter__(self) -> Iterator[RankedFile]:
         return iter(self.files)

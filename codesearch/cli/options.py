@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from codesearch.answers.findings import Findings
     from codesearch.answers.seen import Seen
     from codesearch.api import CodeIndex
+    from codesearch.cli.places import Places
     from indexer.records import SearchRequest
 
 _STATE = "codesearch.state"
@@ -169,7 +171,7 @@ class Opened:
     index: CodeIndex
     config: Config
     folder: str
-    """Repo-relative folder that the person named below the index's root; empty for all of it."""
+    """Repo-relative folder or file that the person named below the index's root; empty for all of it."""
 
     def within(self, path: str) -> str:
         """A path of a person's, as the index knows it. Raises InputError for one outside."""
@@ -189,9 +191,16 @@ class Opened:
         from indexer.records import Mode
 
         config = self.config
-        paths = within_folder(
-            self.folder, own_globs(map(from_here, typed.paths), self.index.root / self.folder)
-        )
+        named = self.index.root / self.folder
+        is_file = bool(self.folder) and named.is_file()
+        paths = own_globs(map(from_here, typed.paths), named.parent if is_file else named)
+        if is_file:
+            folder, _, name = self.folder.rpartition("/")
+            own = re.sub(r"([\\*?\[\]!# ])", r"\\\1", name)
+            excluded = (glob for glob in paths if glob.startswith("!"))
+            paths = within_folder(folder, (f"/{own}", *excluded))
+        else:
+            paths = within_folder(self.folder, paths)
         mode, seconds = Mode(config["mode"]), config["encode_seconds"]
         return replace(typed, k=config["k"], mode=mode, paths=paths, encode_seconds=seconds)
 
@@ -209,12 +218,12 @@ def open_index(
     """Open the nearest index at or above `path`, and bring it up to date where that is wanted.
 
     Where there is none, one of words is made first, unless that is not wanted. A path below the index's
-    root narrows the answer to that folder; no path means all of it.
+    root narrows the answer to that folder or file; no path means all of it.
     """
     from codesearch.locate import find_root, is_too_wide
     from indexer.errors import IndexMissingError
 
-    folder = require_folder(path or ".", asks=True)
+    folder = folder_asked(path or ".")
     flags = {**flags, "refresh": refresh, "build": build}
     state = state_in_force()
     try:
@@ -251,6 +260,16 @@ def _opened(root: Path, state: Path | None) -> CodeIndex:
     return CodeIndex.open(root, state=state)
 
 
+def folder_asked(path: str) -> Path:
+    """The folder of a path that is asked about: itself, or the one that holds the file. Raises InputError."""
+    named = expand_user(path)
+    try:
+        is_file = named.is_file()
+    except (OSError, ValueError):
+        is_file = False
+    return named.parent if is_file else require_folder(path, asks=True)
+
+
 def require_folder(path: str, *, asks: bool = False) -> Path:
     """The path, if it is a folder; `asks` where a query stands before it. Raises InputError."""
     from indexer.errors import InputError
@@ -267,17 +286,15 @@ def require_folder(path: str, *, asks: bool = False) -> Path:
             else f"There is no such folder: {path}."
         )
     if not is_folder:
-        raise InputError(
-            f"{path} is a file; give the folder that holds it (`codesearch search --path` narrows an answer"
-            " to files)."
-        )
+        raise InputError(f"{path} is a file; give the folder that holds it.")
     return folder
 
 
-def show(findings: Findings, form: str) -> int:
-    """Write an answer and its notes; the exit code of it."""
+def show(findings: Findings, form: str, places: Places) -> int:
+    """Write an answer, its paths from where one stands, and its notes; the exit code of it."""
     from codesearch.render.passages import render
 
+    findings = places.findings(findings)
     if form == "text" and is_terminal(sys.stdout):
         put_colour(findings)
     else:

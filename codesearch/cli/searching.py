@@ -24,6 +24,7 @@ from codesearch.cli.options import (
     show,
     state_option,
 )
+from codesearch.cli.places import Places
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.targets import folder_arguments, target
 from indexer.settings import DEFAULT_K
@@ -98,7 +99,7 @@ def search_command(
             seen=seen,
             offset=offset,
         )
-    context.exit(show(findings, form))
+    context.exit(show(findings, form, asked.places))
 
 
 @click.command("similar", short_help="Find code like a symbol or a file.")
@@ -148,7 +149,7 @@ def similar_command(
             seen=seen,
             offset=offset,
         )
-    context.exit(show(findings, form))
+    context.exit(show(findings, form, Places.of({"": index.root}, (file,))))
 
 
 @click.command("files", cls=QuestionCommand, short_help="List the files that answer a question.")
@@ -184,7 +185,7 @@ def files_command(
     typed = make_request(read_query(query), k, **filters)
     flags = {"k": k, "mode": mode, "encode_seconds": encode_seconds}
     with target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked:
-        ranked = asked.index.files(asked.request)
+        ranked = asked.places.files(asked.index.files(asked.request))
     put(files_json(ranked) if form == "json" else files_text(ranked))
     for note in ranked.notes:
         say(note)

@@ -19,6 +19,7 @@ from codesearch.cli.options import (
     require_folder,
     state_in_force,
 )
+from codesearch.cli.places import Places
 from codesearch.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Target:
     index: Asking
     request: SearchRequest
     config: Config
+    places: Places
 
 
 def folder_arguments(command: Command) -> Command:
@@ -61,7 +63,7 @@ def target(
     if not every and len(folders) <= 1:
         opened = open_index(folders[0] if folders else None, flags, refresh=refresh, build=build)
         with opened.index as index:
-            yield Target(index, opened.request(typed), opened.config)
+            yield Target(index, opened.request(typed), opened.config, Places.of({"": index.root}, folders))
         return
     from codesearch.workspace import Workspace
     from indexer.records import Mode
@@ -79,7 +81,8 @@ def target(
         if refresh:
             for name in workspace.names:
                 workspace.build(name)
-        yield Target(workspace.among(below=True), request, config)
+        places = Places.of(workspace.roots, folders)
+        yield Target(workspace.among(below=True), request, config, places)
 
 
 def _indexed(folders: Sequence[str], config: Config, state: Path | None) -> list[Path]:

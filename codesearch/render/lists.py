@@ -1,7 +1,7 @@
 """Ranked files and outlines as text or JSON, for `codesearch files`, `codesearch outline` and the MCP server.
 
-JSON, schema 1: files {schema, query, mode, files [{path, score, language, symbol, start_line, end_line}],
-notes}; outline {schema, path, symbols [{path, kind, name, start_line, end_line}]}.
+JSON, schema 1: files {schema, root, query, mode, files [{path, score, language, symbol, start_line,
+end_line}], notes}; outline {schema, path, symbols [{path, kind, name, start_line, end_line}]}.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def files_json(ranked: RankedFiles) -> str:
         }
         for file in ranked.files
     ]
-    value: dict[str, Any] = {"schema": 1, "query": ranked.query, "mode": str(ranked.mode), "files": files}
-    return json_text({**value, "notes": list(ranked.notes)}, indent=2) + "\n"
+    value: dict[str, Any] = {"schema": 1, "root": ranked.root or None, "query": ranked.query}
+    value |= {"mode": str(ranked.mode), "files": files, "notes": list(ranked.notes)}
+    return json_text(value, indent=2) + "\n"
 
 
 def outline_text(entries: Sequence[OutlineEntry]) -> str:

@@ -4,6 +4,7 @@ JSON, schema 1 (`codesearch search --format json`), all keys always present, but
 passages and what was omitted have where several repositories were asked:
 
     schema          1
+    root            null, or of commands the index's folder: their paths are relative to the working directory
     query, mode     as asked
     query_used      null, or what counted of a query too long to count whole: text (what the model read; null
                     for all of it), words [..] (those looked up), n_words and n_tokens of the whole
@@ -60,6 +61,7 @@ def findings_dict(findings: Findings) -> dict[str, Any]:
     index, request = findings.index, findings.request
     return {
         "schema": SCHEMA_VERSION,
+        "root": findings.root or None,
         "query": findings.query,
         "query_used": _used_dict(findings.query_used),
         "mode": str(findings.mode),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import random
 import shutil
@@ -335,10 +336,12 @@ def no_user_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def run(no_user_settings: None) -> Callable[..., Result]:
-    """A command in this process."""
+    """A command in this process, begun in the first folder that it is given, so that paths are short."""
 
     def invoke(*arguments: object, **options: object) -> Result:
-        return CliRunner().invoke(cli, [str(argument) for argument in arguments], **options)
+        folder = next((each for each in arguments if isinstance(each, Path) and each.is_dir()), Path.cwd())
+        with contextlib.chdir(folder):
+            return CliRunner().invoke(cli, [str(argument) for argument in arguments], **options)
 
     return invoke
 

@@ -16,14 +16,12 @@ def test_no_such_path(run, one_sentence, tmp_path):
 
 
 def test_a_file_where_a_folder_is_meant(run, one_sentence, repository):
-    for command in (["index"], ["search", "x"], ["status"]):
-        assert "is a file; give the folder that holds it" in one_sentence(
-            run(*command, repository / "retry.py")
-        )
+    message = one_sentence(run("index", repository / "retry.py"))
+    assert "is a file; give the folder that holds it" in message
 
 
 def test_no_index_yet(run, one_sentence, tmp_path, monkeypatch):
-    message = one_sentence(run("search", "x", tmp_path, "--no-build"))
+    message = one_sentence(run("search", "x", str(tmp_path), "--no-build"))
     assert (
         message
         == f"There is no index in {tmp_path} or above it; build one with `codesearch index {tmp_path}`."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -45,13 +47,33 @@ def test_filters_narrow(run, repository):
 
 def test_a_folder_inside_the_index_narrows(run, repository):
     result = run("search", "server", repository / "docs", "--format", "json")
-    assert {p["path"] for p in json.loads(result.stdout)["passages"]} == {"docs/guide.md"}
+    found = json.loads(result.stdout)
+    assert {p["path"] for p in found["passages"]} == {"guide.md"}
+    assert found["root"] == str(repository)
+
+
+def test_a_file_narrows(run, repository):
+    result = run("search", "server", repository / "retry.py", "--format", "json", "--path", "!*.md")
+    assert {p["path"] for p in json.loads(result.stdout)["passages"]} == {str(repository / "retry.py")}
+    result = run("files", "server", repository / "docs" / "guide.md")
+    assert result.stdout.split(":")[0] == str(repository / "docs" / "guide.md")
+
+
+def test_what_files_prints_can_be_given_back(run, repository, monkeypatch):
+    for here in (repository, repository / "docs", repository.parent):
+        monkeypatch.chdir(here)
+        printed = run("files", "handler registered", os.path.relpath(repository), "-k", 1).stdout
+        path = printed.split(":")[0]
+        assert Path(path).resolve() == repository / "router.py"
+        assert not Path(path).is_absolute()
+        assert run("outline", path).exit_code == 0
+        assert run("search", "handler", path, "-k", 1).stdout.startswith(f"{path}:")
 
 
 def test_the_index_is_found_from_below(run, repository, monkeypatch):
     monkeypatch.chdir(repository / "docs")
     result = run("search", "handler registered", "-k", 1)
-    assert result.stdout.startswith("router.py:")
+    assert result.stdout.startswith("../router.py:")
 
 
 def test_a_query_from_standard_input(run, repository):

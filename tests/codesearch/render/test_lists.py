@@ -41,7 +41,7 @@ def test_golden_bytes(index, tools, name):
 
 def test_lists_have_these_keys_and_no_others(index):
     files = json.loads(files_json(index.files("plane", 3)))
-    assert " ".join(files) == "schema query mode files notes"
+    assert " ".join(files) == "schema root query mode files notes"
     assert " ".join(files["files"][0]) == "path score language symbol start_line end_line"
     outline = json.loads(outline_json("", index.outline()))
     assert " ".join(outline) == "schema path symbols"

@@ -81,7 +81,8 @@ def test_no_passages(form):
 def test_json_has_these_keys_and_no_others():
     value = json.loads(render(FINDINGS, "json"))
     assert " ".join(value) == (
-        "schema query query_used mode filters budget_tokens tokenizer n_tokens index passages omitted notes"
+        "schema root query query_used mode filters budget_tokens tokenizer n_tokens index passages omitted"
+        " notes"
     )
     assert set(value["index"]) == {"commit", "files", "chunks", "encoded", "stale", "skipped"}
     assert " ".join(value["passages"][0]) == (
