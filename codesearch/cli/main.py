@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -91,9 +92,13 @@ class Commands(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+_SUGGESTIONS = re.compile(r" \(Did you mean one of: (?P<first>'[^']*'), .*\?\)")
+
+
 def _usage_error(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx else "codesearch"
     message = error.format_message().removesuffix(".")
+    message = _SUGGESTIONS.sub(r". Did you mean \g<first>?", message.removesuffix("."))
     message += "" if message.endswith("?") else "."
     takes_query = error.ctx is not None and isinstance(error.ctx.command, QuestionCommand)
     advice = f"`{command} --help` lists the options"
