@@ -92,10 +92,13 @@ class Commands(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-_SUGGESTIONS = re.compile(r" \(Did you mean one of: (?P<first>'[^']*'), .*\?\)")
+_SUGGESTIONS = re.compile(r"\.? \(Did you mean one of: (?P<first>'[^']*'), .*\?\)")
 
 
 def _usage_error(error: click.UsageError) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        say(error.format_message())
+        return FAILED
     command = error.ctx.command_path if error.ctx else "codesearch"
     message = error.format_message().removesuffix(".")
     message = _SUGGESTIONS.sub(r". Did you mean \g<first>?", message.removesuffix("."))

@@ -17,6 +17,12 @@ def test_an_unknown_command(run, one_sentence):
     assert "Did you mean 'search'? `" in one_sentence(run("serch", "x"))
 
 
+def test_bare_is_the_help_and_no_sentence(run):
+    bare = run()
+    assert (bare.exit_code, bare.stdout) == (2, "")
+    assert bare.stderr == run("--help").stdout
+
+
 def test_output_on_a_full_device(python, repository):
     with Path("/dev/full").open("w") as full:
         done = python("search", "server", repository, stdout=full)
