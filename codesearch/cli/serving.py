@@ -74,6 +74,7 @@ def serve_command(
 
 @click.command("watch", short_help="Keep indexes up to date while files are saved.")
 @click.argument("paths", nargs=-1, metavar="[FOLDER]...")
+@state_option
 def watch_command(paths: tuple[str, ...]) -> None:
     """Follow the FOLDERs (here, by default) until interrupted: what is saved can be found 2 s later.
 
@@ -84,6 +85,7 @@ def watch_command(paths: tuple[str, ...]) -> None:
     from codesearch.service.watcher import Watcher
     from codesearch.workspace import Workspace
 
-    with Workspace([require_folder(path) for path in paths or (".",)], build=True) as workspace:
+    folders = [require_folder(path) for path in paths or (".",)]
+    with Workspace(folders, build=True, state=state_in_force()) as workspace:
         say(f"Watching {', '.join(workspace.names)}; Ctrl-C ends it.")
         asyncio.run(Watcher(workspace, say).run())

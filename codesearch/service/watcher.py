@@ -80,7 +80,7 @@ class Watcher:
 
     def _bring_up_to_date(self, name: str) -> None:
         root, started_at = self._workspace.roots[name], time.monotonic()
-        mark = manifest_mark(root)
+        mark = manifest_mark(root, self._workspace.state)
         try:
             with self._workspace.opened(name) as index:
                 n_files = read_changes(index)
@@ -88,7 +88,7 @@ class Watcher:
         except CodesearchError as error:
             self._say(f"{name} could not be brought up to date: {error}")
             return
-        if manifest_mark(root) != mark:
+        if manifest_mark(root, self._workspace.state) != mark:
             self.n_updates += 1
             self._say(f"{name}: {n_files:,} files, read in {time.monotonic() - started_at:.1f} s.")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,31 @@ def test_links_and_foreign_indexes_outside_are_refused_as_inside(tmp_path, monke
     with pytest.raises(CodesearchError, match="is a link"):
         CodeIndex.build(root, state=state)
     assert not doctor.examine(root, state).is_sound
+
+
+@pytest.mark.parametrize(
+    "name",
+    "index search context ask files similar outline status doctor mcp serve watch tui".split(),
+)
+def test_every_command_that_opens_an_index_knows_the_option(name):
+    assert "--state DIR" in command(name, "--help").stdout
+
+
+def test_a_background_build_writes_where_the_index_lies(tmp_path):
+    root, state = tree(tmp_path / "tree", "harbour"), tmp_path / "kept"
+    with CodeIndex.open(root, build="words", state=state) as index:
+        index.encode_in_background()
+        while index.is_encoding:
+            time.sleep(0.05)
+        index.follow()
+        assert index.status().n_encoded == 1
+    assert not has_index(root)
+
+
+def test_a_tab_of_the_browser_is_told_where_indexes_lie(tmp_path):
+    web = pytest.importorskip("tui.web")
+    program = web.application([tmp_path], tmp_path / "kept")
+    assert program[-3:] == ["--state", str(tmp_path / "kept"), str(tmp_path)]
 
 
 def test_doctor_mends_an_index_outside(tmp_path):
