@@ -15,6 +15,8 @@ from codesearch.config import load_config
 from codesearch.render.status import size_words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexer.records import BuildReport
 
 
@@ -74,6 +76,7 @@ def index_command(
     for warning in config.warnings:
         say(f"codesearch: {warning}")
     _limit_threads(config["threads"])
+    _say_if_inside(folder, state)
     from codesearch.known_repositories import remember_if_possible
     from codesearch.locate import build_index, recorded_settings
 
@@ -88,6 +91,23 @@ def index_command(
         put(json_text(value, indent=2) + "\n")
     elif not quiet:
         put(_summary(report))
+
+
+def _say_if_inside(folder: Path, state: Path | None) -> None:
+    """A first index of a folder that another index holds answers for it from then on; that is said."""
+    from codesearch.locate import find_root, has_index
+    from indexer.errors import IndexMissingError
+
+    if has_index(folder, state) or folder.parent == folder:
+        return
+    try:
+        above = find_root(folder.parent, state)
+    except IndexMissingError:
+        return
+    say(
+        f"codesearch: {folder} lies in the indexed folder {above}; from now on searches in it are answered by"
+        f" an index of its own. `codesearch index {above}` brings the whole up to date instead."
+    )
 
 
 def _limit_threads(threads: int | None) -> None:

@@ -158,6 +158,15 @@ def similar_command(
 @_k_option
 @filter_options
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option("--json", "form", flag_value="json", help="Short for --format json.")
+@click.option("-l", "--files-with-matches", "only_paths", is_flag=True, help="Paths alone, one a line.")
+@click.option(
+    "-0",
+    "--null",
+    "ends_with_null",
+    is_flag=True,
+    help="Paths alone, each ended by a null byte, for xargs -0.",
+)
 @encode_option
 @server_option
 @build_option
@@ -173,20 +182,25 @@ def files_command(
     k: int | None,
     mode: str | None,
     form: str,
+    only_paths: bool,
+    ends_with_null: bool,
     refresh: bool | None,
     build: bool | None,
     encode_seconds: float | None,
     **filters: Any,
 ) -> None:
     """List the files that answer QUERY, each once, best first, with the lines of its best passage."""
-    from codesearch.render.lists import files_json, files_text
+    from codesearch.render.lists import files_json, files_paths, files_text
     from codesearch.request import make_request
 
     typed = make_request(read_query(query), k, **filters)
     flags = {"k": k, "mode": mode, "encode_seconds": encode_seconds}
     with target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked:
         ranked = asked.places.files(asked.index.files(asked.request))
-    put(files_json(ranked) if form == "json" else files_text(ranked))
+    if ends_with_null or only_paths:
+        put(files_paths(ranked, end="\0" if ends_with_null else "\n"))
+    else:
+        put(files_json(ranked) if form == "json" else files_text(ranked))
     for note in ranked.notes:
         say(note)
     context.exit(0 if ranked.files else 1)

@@ -27,6 +27,12 @@ def files_text(ranked: RankedFiles) -> str:
     return "".join(lines)
 
 
+def files_paths(ranked: RankedFiles, end: str) -> str:
+    """Each file's path and an end; exact where that is a null byte, else made safe to show."""
+    paths = [file.best.full_path for file in ranked.files]
+    return "".join((path if end == "\0" else label(path)) + end for path in paths)
+
+
 def files_json(ranked: RankedFiles) -> str:
     """The JSON object, ended by a line feed."""
     files = [

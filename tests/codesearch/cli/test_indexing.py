@@ -77,3 +77,10 @@ def test_no_write_permission(run, one_sentence, tmp_path):
         one_sentence(run("index", tmp_path))
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_an_index_inside_an_indexed_tree_says_so_once(run, copied):
+    first = run("index", copied / "docs")
+    assert first.exit_code == 0
+    assert f"lies in the indexed folder {copied}" in first.stderr
+    assert "lies in" not in run("index", copied / "docs").stderr

@@ -213,3 +213,11 @@ def test_seen_files(run, repository, tmp_path):
     second = run("search", "server", repository, "-k", 1, "--seen", memory)
     assert first.exit_code == second.exit_code == 0
     assert first.stdout.split(":")[0] != second.stdout.split(":")[0]
+
+
+def test_paths_alone_for_pipes(run, repository):
+    args = ("files", "wait before trying again", repository, "-k", 2)
+    lines = run(*args, "-l").stdout
+    assert lines.splitlines()[0] == "retry.py"
+    assert run(*args, "-0").stdout == run(*args, "-l0").stdout == lines.replace("\n", "\0")
+    assert run(*args, "--json").stdout == run(*args, "--format", "json").stdout
