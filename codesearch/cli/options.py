@@ -36,7 +36,7 @@ def filter_options(command: Command) -> Command:
         click.option("--kind", "kinds", multiple=True, metavar="KIND",
                      help=f"Only this kind: {', '.join(KINDS)}; repeatable."),
         click.option("--regex", metavar="RE", help="Only places that match this regular expression."),
-        click.option("--path", "paths", multiple=True, metavar="GLOB",
+        click.option("-g", "--path", "paths", multiple=True, metavar="GLOB",
                      help="Only these files, in .gitignore syntax; a leading ! excludes; repeatable."),
         click.option("--lang", "languages", multiple=True, metavar="LANG",
                      help="Only this language, as python or markdown; repeatable."),

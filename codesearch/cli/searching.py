@@ -11,6 +11,7 @@ import click
 from codesearch.choices import SEARCH_FORMATS
 from codesearch.cli.console import put, say
 from codesearch.cli.options import (
+    Command,
     budget_options,
     build_option,
     encode_option,
@@ -35,9 +36,13 @@ _k_option = click.option(
     metavar="N",
     help=f"How many passages, {DEFAULT_K} by default; with fewer, each is longer.",
 )
-_format_option = click.option(
-    "--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True
-)
+
+
+def _format_option(command: Command) -> Command:
+    command = click.option("--json", "form", flag_value="json", help="Short for --format json.")(command)
+    return click.option(
+        "--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True
+    )(command)
 
 
 def read_query(query: str) -> str:

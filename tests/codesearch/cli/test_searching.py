@@ -221,3 +221,10 @@ def test_paths_alone_for_pipes(run, repository):
     assert lines.splitlines()[0] == "retry.py"
     assert run(*args, "-0").stdout == run(*args, "-l0").stdout == lines.replace("\n", "\0")
     assert run(*args, "--json").stdout == run(*args, "--format", "json").stdout
+
+
+def test_short_forms_of_options(run, repository):
+    short = run("search", "server", repository, "--json", "-g", "*.md")
+    assert short.stdout == run("search", "server", repository, "--format", "json", "--path", "*.md").stdout
+    assert json.loads(short.stdout)["filters"]["paths"] == ["*.md"]
+    assert run("search", "server", repository, "-k", 1).stdout[0] not in "{"
