@@ -145,7 +145,7 @@ def test_symbols_are_looked_up_by_their_last_part(name, leaf):
 
 def test_migrations_run_once_and_in_order(path, monkeypatch):
     def add_column(db):
-        db.execute("ALTER TABLE files ADD COLUMN colour TEXT")
+        db.table("files").add_column("colour", str)
 
     monkeypatch.setattr(store_module, "MIGRATIONS", (*store_module.MIGRATIONS, add_column))
     monkeypatch.setattr(store_module, "SCHEMA_VERSION", len(store_module.MIGRATIONS))
