@@ -1,7 +1,8 @@
 """One generation's SQLite database: files, chunks, spans, skipped files and facts.
 
-`StoreWriter` is used by `build.py`, `StoreReader` by `search.py`. The full-text tables of the same
-database are `full_text.py`'s.
+Writing goes through sqlite-utils (`StoreWriter`, used by `build.py`), reading through the standard
+library (`StoreReader`, used by `search.py`): sqlite-utils imports pandas where it is installed, which
+costs a cold search 0.6 s. The full-text tables of the same database are `full_text.py`'s.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from indexer.records import (
     Span,
 )
 from indexer.words import joined, last_name
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +67,66 @@ class ChunkKey:
     """(R, 2) characters from the start of the chunk."""
 
 
-def m001_create_tables(db: sqlite3.Connection) -> None:
+def m001_create_tables(db: Database) -> None:
     """The first schema."""
-    for statement in _FIRST_SCHEMA:
-        db.execute(statement)
+    db.table("files").create(
+        {
+            "file_id": int,
+            "path": str,
+            "language": str,
+            "sha256": str,
+            "n_bytes": int,
+            "mtime_ns": int,
+            "problem": str,
+            "text": str,
+        },
+        pk="file_id",
+        not_null={"path", "language", "sha256", "n_bytes", "mtime_ns", "problem", "text"},
+    )
+    db.table("files").create_index(["path"], unique=True)
+    db.table("chunks").create(
+        {
+            "chunk_id": int,
+            "file_id": int,
+            "header": str,
+            "start_char": int,
+            "end_char": int,
+            "start_line": int,
+            "end_line": int,
+            "n_tokens": int,
+            "embedding_key": str,
+        },
+        pk="chunk_id",
+    )
+    db.table("chunks").create_index(["file_id"])
+    db.table("spans").create(
+        {
+            "span_id": int,
+            "chunk_id": int,
+            "kind": str,
+            "name": str,
+            "leaf": str,
+            "start_char": int,
+            "end_char": int,
+            "start_line": int,
+            "end_line": int,
+        },
+        pk="span_id",
+    )
+    db.table("spans").create_index(["chunk_id"])
+    db.table("spans").create_index(["leaf"])
+    db.table("skipped").create(
+        {"path": str, "reason": str, "detail": str, "n_bytes": int, "mtime_ns": int}, pk="path"
+    )
+    db.table("facts").create({"key": str, "value": str}, pk="key")
 
 
-_FIRST_SCHEMA = (
-    "CREATE TABLE files (file_id INTEGER PRIMARY KEY, path TEXT NOT NULL, language TEXT NOT NULL,"
-    " sha256 TEXT NOT NULL, n_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, problem TEXT NOT NULL,"
-    " text TEXT NOT NULL)",
-    "CREATE UNIQUE INDEX idx_files_path ON files (path)",
-    "CREATE TABLE chunks (chunk_id INTEGER PRIMARY KEY, file_id INTEGER, header TEXT, start_char INTEGER,"
-    " end_char INTEGER, start_line INTEGER, end_line INTEGER, n_tokens INTEGER, embedding_key TEXT)",
-    "CREATE INDEX idx_chunks_file_id ON chunks (file_id)",
-    "CREATE TABLE spans (span_id INTEGER PRIMARY KEY, chunk_id INTEGER, kind TEXT, name TEXT, leaf TEXT,"
-    " start_char INTEGER, end_char INTEGER, start_line INTEGER, end_line INTEGER)",
-    "CREATE INDEX idx_spans_chunk_id ON spans (chunk_id)",
-    "CREATE INDEX idx_spans_leaf ON spans (leaf)",
-    "CREATE TABLE skipped (path TEXT PRIMARY KEY, reason TEXT, detail TEXT, n_bytes INTEGER,"
-    " mtime_ns INTEGER)",
-    "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT)",
-)
-
-
-def m002_count_credentials(db: sqlite3.Connection) -> None:
+def m002_count_credentials(db: Database) -> None:
     """How many credentials of a file are covered."""
     db.execute("ALTER TABLE files ADD COLUMN n_redacted INTEGER NOT NULL DEFAULT 0")
 
 
-def m003_note_regions(db: sqlite3.Connection) -> None:
+def m003_note_regions(db: Database) -> None:
     """The regions of each chunk, which full-text rows are made of, whether it has vectors or not."""
     db.execute("ALTER TABLE chunks ADD COLUMN regions BLOB NOT NULL DEFAULT x''")
 
@@ -113,15 +147,19 @@ class StoreWriter:
     """The database of a generation under construction; nobody reads it before the swap."""
 
     def __init__(self, path: Path) -> None:
+        from sqlite_utils import Database
+
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         # No reader sees this file before it is whole, and a crash discards it: durability comes
         # from the one sync in `close`, not from a journal.
         self.connection.execute("PRAGMA journal_mode = OFF")
         self.connection.execute("PRAGMA synchronous = OFF")
+        db = Database(self.connection)
         applied = self.connection.execute("PRAGMA user_version").fetchone()[0]
         for migration in MIGRATIONS[applied:]:
-            migration(self.connection)
+            migration(db)
         self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._skipped, self._facts = db.table("skipped"), db.table("facts")
         self.connection.execute("BEGIN")
         self.next_chunk_id = self._next("chunks", "chunk_id")
         self._next_file_id = self._next("files", "file_id")
@@ -189,11 +227,11 @@ class StoreWriter:
             self._next_span_id += 1
         self._insert("spans", rows)
 
-    def _insert(self, table: str, rows: list[dict[str, Any]], conflict: str = "") -> None:
+    def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
+        # Not by sqlite-utils, which asks the database what the table is with every call: 0.25 ms.
         if rows:
             marks = ", ".join(f":{column}" for column in rows[0])
-            columns = ", ".join(rows[0])
-            self.connection.executemany(f"INSERT {conflict} INTO {table} ({columns}) VALUES ({marks})", rows)
+            self.connection.executemany(f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES ({marks})", rows)
 
     def file_chunks(self, file_id: int) -> list[Chunk]:
         """A file's chunks as stored, in file order."""
@@ -244,11 +282,11 @@ class StoreWriter:
             }
             for row in skipped
         ]
-        self._insert("skipped", rows, "OR REPLACE")
+        self._skipped.insert_all(rows, replace=True)
 
     def set_facts(self, facts: dict[str, str]) -> None:
         """Record named facts about the build (commit, branch, time, totals)."""
-        self._insert("facts", [{"key": key, "value": value} for key, value in facts.items()], "OR REPLACE")
+        self._facts.upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")
 
     def close(self) -> None:
         """Commit and close."""
