@@ -1,8 +1,7 @@
 """One generation's SQLite database: files, chunks, spans, skipped files and facts.
 
-Writing goes through sqlite-utils (`StoreWriter`, used by `build.py`), reading through the standard
-library (`StoreReader`, used by `search.py`): sqlite-utils imports pandas where it is installed, which
-costs a cold search 0.6 s. The full-text tables of the same database are `full_text.py`'s.
+sqlite-utils makes and migrates the schema; rows are written and read in plain SQL, so that neither a search
+nor an update imports it. The full-text tables of the same database are `full_text.py`'s.
 """
 
 from __future__ import annotations
@@ -143,23 +142,28 @@ def leaf_of(name: str) -> str:
     return joined(last_name(name)).replace("$", "") or name
 
 
+def _migrate(connection: sqlite3.Connection, applied: int) -> None:
+    """Bring a database to this schema. Imported here: only a new generation's first database needs it."""
+    from sqlite_utils import Database
+
+    db = Database(connection)
+    for migration in MIGRATIONS[applied:]:
+        migration(db)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
 class StoreWriter:
     """The database of a generation under construction; nobody reads it before the swap."""
 
     def __init__(self, path: Path) -> None:
-        from sqlite_utils import Database
-
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         # No reader sees this file before it is whole, and a crash discards it: durability comes
         # from the one sync in `close`, not from a journal.
         self.connection.execute("PRAGMA journal_mode = OFF")
         self.connection.execute("PRAGMA synchronous = OFF")
-        db = Database(self.connection)
         applied = self.connection.execute("PRAGMA user_version").fetchone()[0]
-        for migration in MIGRATIONS[applied:]:
-            migration(db)
-        self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        self._skipped, self._facts = db.table("skipped"), db.table("facts")
+        if applied < SCHEMA_VERSION:
+            _migrate(self.connection, applied)
         self.connection.execute("BEGIN")
         self.next_chunk_id = self._next("chunks", "chunk_id")
         self._next_file_id = self._next("files", "file_id")
@@ -228,10 +232,11 @@ class StoreWriter:
         self._insert("spans", rows)
 
     def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Put rows in, in place of those of the same key."""
         # Not by sqlite-utils, which asks the database what the table is with every call: 0.25 ms.
         if rows:
-            marks = ", ".join(f":{column}" for column in rows[0])
-            self.connection.executemany(f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES ({marks})", rows)
+            columns, marks = ", ".join(rows[0]), ", ".join(f":{column}" for column in rows[0])
+            self.connection.executemany(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", rows)
 
     def file_chunks(self, file_id: int) -> list[Chunk]:
         """A file's chunks as stored, in file order."""
@@ -282,11 +287,11 @@ class StoreWriter:
             }
             for row in skipped
         ]
-        self._skipped.insert_all(rows, replace=True)
+        self._insert("skipped", rows)
 
     def set_facts(self, facts: dict[str, str]) -> None:
         """Record named facts about the build (commit, branch, time, totals)."""
-        self._facts.upsert_all([{"key": k, "value": v} for k, v in facts.items()], pk="key")
+        self._insert("facts", [{"key": k, "value": v} for k, v in facts.items()])
 
     def close(self) -> None:
         """Commit and close."""

@@ -9,8 +9,8 @@ def test_status(run, repository):
     assert "files      3 in 3 chunks" in run("status", repository).stdout
     value = json.loads(run("status", repository, "--json").stdout)
     assert " ".join(value) == (
-        "schema root model commit branch built_at files chunks encoded spans tokens rows bytes_on_disk"
-        " languages settings stale skipped problems redacted"
+        "schema root model commit branch built_at files chunks encoded words_only spans tokens rows"
+        " bytes_on_disk languages settings stale skipped problems redacted"
     )
     assert (value["files"], value["model"], value["commit"]) == (3, "codesearch-edge", None)
 

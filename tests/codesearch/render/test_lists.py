@@ -47,6 +47,6 @@ def test_lists_have_these_keys_and_no_others(index):
     assert " ".join(outline) == "schema path symbols"
     assert " ".join(outline["symbols"][0]) == "path kind name start_line end_line"
     assert " ".join(json.loads(status_json(index.status()))) == (
-        "schema root model commit branch built_at files chunks encoded spans tokens rows bytes_on_disk"
-        " languages settings stale skipped problems redacted"
+        "schema root model commit branch built_at files chunks encoded words_only spans tokens rows"
+        " bytes_on_disk languages settings stale skipped problems redacted"
     )
