@@ -29,9 +29,11 @@ $(VENV)/base: pyproject.toml
 	$(INSTALL) --no-compile -e .
 	@touch $@
 
-$(VENV)/test: $(VENV)/base
+# In one step: what the base alone would get leaves pip to search long for versions that suit PyLate too.
+$(VENV)/test: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e ".[test]"
-	@touch $@
+	@touch $@ $(VENV)/base
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
