@@ -29,10 +29,10 @@ $(VENV)/base: pyproject.toml
 	$(INSTALL) --no-compile -e .
 	@touch $@
 
-# In one step: what the base alone would get leaves pip to search long for versions that suit PyLate too.
+# Eager: versions that the base alone got leave pip to search long for those that suit PyLate too.
 $(VENV)/test: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e ".[test]"
+	$(INSTALL) --upgrade --upgrade-strategy eager -e ".[test]"
 	@touch $@ $(VENV)/base
 
 clean:
