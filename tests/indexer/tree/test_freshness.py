@@ -136,9 +136,12 @@ def test_thousands_of_unchanged_files_take_little(tmp_path):
         (tmp_path / path).write_text("x")
         os.utime(tmp_path / path, ns=(OLD, OLD))
         rows[path] = FileRow(number, path, "python", "0" * 64, 1, OLD, "")
-    started = time.process_time()
-    assert stale(tmp_path, rows) == StaleFiles()
-    assert time.process_time() - started < 0.5
+    seconds = []
+    for _ in range(3):  # what else this process does, collecting garbage say, is not measured
+        started = time.thread_time()
+        assert stale(tmp_path, rows) == StaleFiles()
+        seconds.append(time.thread_time() - started)
+    assert min(seconds) < 0.5
 
 
 def test_a_file_that_cannot_be_read_counts_as_changed(tree, monkeypatch):
