@@ -40,12 +40,20 @@ def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
             " remove it if it is a link, then run the same command again."
         ) from error
     try:
+        _remove_half_written(state)
         write_file(owner, json.dumps({"pid": os.getpid(), "since": time.time()}).encode(), durable=False)
         yield
     finally:
         with suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+def _remove_half_written(state: Path) -> None:
+    """Remove what killed writers were about to rename: beside the lock, only its holder writes."""
+    for half in state.glob("*.new"):
+        with suppress(OSError):
+            half.unlink()
 
 
 def _describe(owner: Path) -> str:

@@ -51,6 +51,13 @@ def test_a_killed_writer_leaves_no_lock(tmp_path):
         assert json.loads((tmp_path / "lock.owner").read_text())["pid"] == os.getpid()
 
 
+def test_what_killed_writers_left_half_written_is_gone(tmp_path):
+    for name in ("lock.owner.77.0a1b2c3d.new", "manifest.json.77.0a1b2c3d.new"):
+        (tmp_path / name).write_text("{")
+    with write_lock(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "lock.owner"]
+
+
 def test_the_note_is_not_written_through_a_link(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("untouched")
