@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesearch.answers.evidence import STOP_WORDS
 from codesearch.answers.findings import Found, RepositoryStatus
+from codesearch.answers.shown_matches import STOP_WORDS
 from codesearch.request import make_request, own_globs
 from indexer.errors import NothingToIndexError
 from indexer.reading.source_file import read_source

@@ -11,7 +11,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from codesearch.pace import Limiter, Pace, figures
+from codesearch.build_pace import Limiter, Pace, figures
 from codesearch.render.sanitize import visible
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def put_colour(findings: Findings) -> None:
 def _coloured(passage: Passage) -> Text:
     from rich.text import Text
 
-    from codesearch.answers.evidence import telling
+    from codesearch.answers.shown_matches import telling
     from codesearch.render.passages import gutter_lines, heading
 
     text = Text(no_wrap=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from codesearch import __version__
 from codesearch.answers.findings import Findings, RankedFiles
 from codesearch.service.addresses import Address, own_address
-from codesearch.service.wire import from_plain, to_plain
+from codesearch.service.dataclass_json import from_plain, to_plain
 from indexer.errors import CodesearchError, InputError
 from indexer.records import SearchRequest
 

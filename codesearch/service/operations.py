@@ -19,7 +19,7 @@ from codesearch.render.sanitize import json_text
 from codesearch.render.status import status_json
 from codesearch.request import Filtering
 from codesearch.service.client import typed
-from codesearch.service.wire import to_plain
+from codesearch.service.dataclass_json import to_plain
 from codesearch.workspace import Workspace
 from indexer.errors import IndexMissingError, MissingExtraError
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFAULT_K

@@ -18,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from indexer.disk.remembered import private_folder
-from indexer.encoders.attention import Borders, VarlenAttention
+from indexer.encoders.gpu_attention import Borders, VarlenAttention
 from indexer.models.architecture import Architecture
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.weights import TensorFiles

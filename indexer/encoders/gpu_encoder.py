@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from indexer.encoders.attention import Borders, make_attention
 from indexer.encoders.dense import LoadedDense, load_dense
+from indexer.encoders.gpu_attention import Borders, make_attention
 from indexer.encoders.gpu_backbone import GpuBackbone
 from indexer.errors import InputError
 from indexer.models.architecture import Architecture

@@ -15,9 +15,9 @@ import numpy as np
 
 from indexer.chunking.pack import pack
 from indexer.disk.remembered import recall, remember
+from indexer.encoders.chunk_vectors import finish_single
 from indexer.encoders.cpu_backbone import CpuBackbone, library_and_cpu
 from indexer.encoders.dense import load_dense
-from indexer.encoders.pool import finish_single
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer

@@ -12,8 +12,8 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.encoders.chunk_vectors import finish_single, normalize_rows
 from indexer.encoders.dense import activate, apply_dense, load_dense
-from indexer.encoders.pool import finish_single, normalize_rows
 from indexer.errors import CheckpointError
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer

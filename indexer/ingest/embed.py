@@ -15,7 +15,7 @@ import numpy as np
 from indexer.chunking.pack import pack, split_vectors
 from indexer.chunking.windows import cut_section_windows, cut_windows, join_windows
 from indexer.embeddings.embedding_store import NOWHERE, NewEmbedding, stored_rows
-from indexer.encoders.pool import PoolRecipe, pool_chunk, pool_recipe
+from indexer.encoders.chunk_vectors import PoolRecipe, pool_chunk, pool_recipe
 from indexer.ingest.prepare import PreparedChunk, sections_of
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer

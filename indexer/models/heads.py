@@ -1,6 +1,6 @@
 """What lies behind a backbone, as PyLate and sentence-transformers list it in `modules.json`.
 
-Facts only: `dense.py` loads the weights; `pool.py`, the encoder and the query encoder apply them.
+Facts only: `dense.py` loads the weights; `chunk_vectors.py`, the encoder and the query encoder apply them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Path patterns as in .gitignore, given by whoever asks: a path passes or does not.
 
-Not ignore files of a tree, which nest and are read on a walk (`ignore_rules.py`).
+Not ignore files of a tree, which nest and are read on a walk (`ignore_files.py`).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from indexer.embeddings.embedding_store import SegmentReader
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.mapped_tables import Tables, load_tables
 from indexer.vectors.base import SingleIndex
-from indexer.vectors.choice import VectorKind, choose
+from indexer.vectors.index_choice import VectorKind, choose
 from indexer.vectors.ragged import run_places
 from indexer.vectors.single_index import build_single, open_single, update_single
 

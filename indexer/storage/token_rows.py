@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from indexer.embeddings.embedding_store import SegmentReader
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.mapped_tables import Tables, load_tables
-from indexer.vectors.choice import VectorKind, choose
 from indexer.vectors.codec import RowCodec
+from indexer.vectors.index_choice import VectorKind, choose
 from indexer.vectors.plaid_index import PlaidIndex, build_plaid, update_plaid
 
 _FOLDER = "multi"

@@ -23,7 +23,7 @@ from indexer.records import FoundFile, SkippedFile
 from indexer.settings import STATE_FOLDER, WalkSettings
 from indexer.tree.git import GitFile, checkout_beside, is_ignored, list_files, worktree_owner
 from indexer.tree.git_runner import GitError, find_repository
-from indexer.tree.ignore_rules import GIT_FILE, OWN_FILE, IgnoreRules
+from indexer.tree.ignore_files import GIT_FILE, OWN_FILE, IgnoreRules
 from indexer.tree.skips import max_bytes, too_large
 
 _MAX_NESTED = 20

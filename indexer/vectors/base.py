@@ -1,4 +1,4 @@
-"""What every search structure over vectors offers; `choice.py` chooses one.
+"""What every search structure over vectors offers; `index_choice.py` chooses one.
 
 Values and protocols: `exact.py`, `faiss_index.py` and
 `plaid_index.py` implement the protocols; `build.py` and `search.py` hold to them.

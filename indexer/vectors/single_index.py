@@ -1,7 +1,8 @@
 """A generation's single vectors, in whichever structure was chosen for them: written, changed, opened.
 
 The one place that knows both kinds, so that `build.py` and `search.py` need not: exact rows in a .npy
-file, or FAISS. It decides nothing; `choice.choose` does, by the number of rows or as a person forces it.
+file, or FAISS. It decides nothing; `index_choice.choose` does, by the number of rows or as a person
+forces it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from indexer.disk.mapped_arrays import map_array
 from indexer.errors import InputError
 from indexer.records import Int64Array
 from indexer.vectors.base import SingleIndex
-from indexer.vectors.choice import VectorKind
 from indexer.vectors.exact import ExactIndex
 from indexer.vectors.faiss_index import FaissIndex, Pieces, build_faiss, update_faiss
+from indexer.vectors.index_choice import VectorKind
 from indexer.vectors.index_files import (
     IndexFacts,
     checked_ids,

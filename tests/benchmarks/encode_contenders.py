@@ -156,8 +156,8 @@ def _ours(folder: Path, dtype: str, threads: int, *, forward_only: bool) -> Run:
 
     from indexer.chunking.pack import pack, split_vectors
     from indexer.chunking.windows import cut_windows, join_windows
+    from indexer.encoders.chunk_vectors import pool_chunk, pool_recipe
     from indexer.encoders.encoder import Encoder
-    from indexer.encoders.pool import pool_chunk, pool_recipe
     from indexer.models.checkpoint import open_checkpoint
     from indexer.models.tokens import ChunkTokenizer
     from indexer.records import Chunk, SequenceVectors

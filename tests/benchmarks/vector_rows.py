@@ -136,8 +136,8 @@ def sample(out: Path, folders: list[Path], max_chunks: int) -> None:
     """Encode Python files, 100 lines a chunk, and one doc comment a file as a query for its code."""
     from indexer.chunking.pack import pack, split_vectors
     from indexer.chunking.windows import cut_windows, join_windows
+    from indexer.encoders.chunk_vectors import pool_chunk, pool_recipe
     from indexer.encoders.encoder import Encoder
-    from indexer.encoders.pool import pool_chunk, pool_recipe
     from indexer.encoders.query_encoder import QueryEncoder
     from indexer.models.checkpoint import open_checkpoint
     from indexer.models.tokens import ChunkTokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from indexer.languages import LANGUAGES, TEXT, canonical, is_code, knows, language_of
-from indexer.reading.documents.registry import READERS
+from indexer.reading.documents.readers import READERS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from indexer import path_roles
 from indexer.languages import LANGUAGES
-from indexer.reading.documents.registry import reader_for
+from indexer.reading.documents.readers import reader_for
 
 
 @pytest.mark.parametrize(

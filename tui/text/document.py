@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from codesearch.answers.evidence import telling
+from codesearch.answers.shown_matches import telling
 from codesearch.render.sanitize import UNSAFE
 from indexer.path_roles import DOCUMENT_LANGUAGES
 from indexer.records import Passage, WordMatch

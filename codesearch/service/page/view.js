@@ -20,7 +20,7 @@ export function element(name, { text, children = [], ...properties } = {}) {
   return made;
 }
 
-// As codesearch/answers/evidence.py: the matches that tell a person something.
+// As codesearch/answers/shown_matches.py: the matches that tell a person something.
 export function telling(matches) {
   const tells = ({ query_word, code_word }) => {
     const [asked, found] = [query_word.toLowerCase(), code_word.toLowerCase()];

@@ -5,7 +5,7 @@ imported when the first file of their format is read.
 """
 
 from indexer.reading.documents.document import Document, DocumentError, DocumentProgress
-from indexer.reading.documents.registry import Reader, read_document, reader_for
+from indexer.reading.documents.readers import Reader, read_document, reader_for
 
 __all__ = [
     "Document",

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from codesearch.answers.evidence import telling
 from codesearch.answers.lines import numbered_lines
 from codesearch.answers.literals import literal_matches, literals_of
 from codesearch.answers.passage_limits import PassageLimits, search_limits
 from codesearch.answers.passages import draft_passages
+from codesearch.answers.shown_matches import telling
 from codesearch.render.passages import gutter_lines, passage_dict
 from indexer.records import SearchRequest
 

@@ -18,7 +18,7 @@ from codesearch.cli.main import cli
 from codesearch.context import Context
 from codesearch.service import client
 from codesearch.service.addresses import own_address
-from codesearch.service.wire import from_plain, to_plain
+from codesearch.service.dataclass_json import from_plain, to_plain
 
 ASKED = (
     ["search", "how long to wait before a retry", "--format", "json", "--mode", "lexical"],

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from indexer.chunking.pack import pack
-from indexer.encoders.attention import Borders, SdpaAttention
 from indexer.encoders.cpu_backbone import CpuBackbone
+from indexer.encoders.gpu_attention import Borders, SdpaAttention
 from indexer.encoders.gpu_backbone import GpuBackbone
 from indexer.models.checkpoint import open_checkpoint
 from indexer.records import PackedBatch, Window

@@ -30,8 +30,8 @@ def test_the_torch_path_gives_the_same(checkpoint: Checkpoint, queries: QueryEnc
     import torch
 
     from indexer.chunking.pack import pack
+    from indexer.encoders.chunk_vectors import normalize_rows
     from indexer.encoders.encoder import Encoder
-    from indexer.encoders.pool import normalize_rows
     from indexer.models.tokens import ChunkTokenizer
     from indexer.records import Window
 

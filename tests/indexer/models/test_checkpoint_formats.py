@@ -13,8 +13,8 @@ import torch
 
 from indexer.chunking.pack import pack, split_vectors
 from indexer.chunking.windows import cut_windows, join_windows
+from indexer.encoders.chunk_vectors import PooledChunk, pool_chunk, pool_recipe
 from indexer.encoders.encoder import Encoder
-from indexer.encoders.pool import PooledChunk, pool_chunk, pool_recipe
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import IndexCorruptError, InputError
-from indexer.vectors.choice import VectorKind
+from indexer.vectors.index_choice import VectorKind
 from indexer.vectors.single_index import build_single, open_single, update_single
 
 EXACT, FAISS, PLAID = VectorKind.EXACT, VectorKind.FAISS, VectorKind.PLAID

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from indexer.errors import InputError
-from indexer.vectors.choice import (
+from indexer.vectors.index_choice import (
     MAX_EXACT_SINGLE_ROWS,
     MAX_EXACT_TOKEN_ROWS,
     VectorChoice,

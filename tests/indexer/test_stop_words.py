@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from indexer.retrieve.form_words import topic_words
 from indexer.retrieve.query_shape import query_shape
+from indexer.stop_words import topic_words
 
 
 def test_what_a_question_about_talk_is_about() -> None:

@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.encoders.attention import (
+from indexer.encoders.gpu_attention import (
     Borders,
     FlashAttention,
     Run,

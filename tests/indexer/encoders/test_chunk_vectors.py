@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from indexer.encoders.chunk_vectors import PooledChunk, PoolRecipe, finish_single, normalize_rows, pool_chunk
 from indexer.encoders.dense import LoadedDense
-from indexer.encoders.pool import PooledChunk, PoolRecipe, finish_single, normalize_rows, pool_chunk
 from indexer.records import SequenceVectors, TokenizedChunk
 
 # The second chunk of a file: it begins at character 100 and reads "aa bb (cc".

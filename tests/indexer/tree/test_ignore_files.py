@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.tree import ignore_rules
-from indexer.tree.ignore_rules import MAX_IGNORE_BYTES, IgnoreRules
+from indexer.tree import ignore_files
+from indexer.tree.ignore_files import MAX_IGNORE_BYTES, IgnoreRules
 
 
 def rules(root: Path, text: str) -> IgnoreRules:
@@ -114,7 +114,7 @@ def test_a_giant_ignore_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
 
 
 def test_rules_are_used_up_to_a_limit_for_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ignore_rules, "MAX_TREE_LINES", 25)
+    monkeypatch.setattr(ignore_files, "MAX_TREE_LINES", 25)
     made = IgnoreRules(tmp_path, ".gitignore")
     for i in range(4):
         folder = tmp_path / f"f{i}"

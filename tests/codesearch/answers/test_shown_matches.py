@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codesearch.answers.evidence import telling
+from codesearch.answers.shown_matches import telling
 from indexer.records import WordMatch
 
 
