@@ -30,7 +30,8 @@ class CodesearchRetriever(BaseRetriever):
     """The passages of `CodeIndex.search` as LlamaIndex nodes, best first.
 
     A node's text is the passage's; its metadata is the passage of the JSON schema without text, score and
-    evidence (see `codesearch.render.passages`). Embedding and language model see its path, lines and symbol.
+    evidence (see `codesearch.render.passages_json`). Embedding and language model see its path, lines and
+    symbol.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codesearch.render.passages import passage_dict
+from codesearch.render.passages_json import passage_dict
 from indexer.records import Passage
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from codesearch.choices import CONTEXT_FORMATS
-from codesearch.render.passages import repository_key
+from codesearch.render.passages_json import repository_key
 from codesearch.render.sanitize import (
     code_span,
     fence_for,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from codesearch.answers.findings import RankedFiles
-from codesearch.render.passages import figure, repository_key
+from codesearch.render.passages_json import figure, repository_key
 from codesearch.render.sanitize import json_text, label
 from codesearch.render.symbol_names import spelled
 
