@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesearch.answers.findings import Found, RepositoryStatus
-from codesearch.answers.shown_matches import STOP_WORDS
 from codesearch.request import make_request, own_globs
 from indexer.errors import NothingToIndexError
 from indexer.reading.source_file import read_source
@@ -31,6 +30,7 @@ from indexer.records import (
 from indexer.retrieve.expressions import compile_expression
 from indexer.retrieve.globs import PathGlobs
 from indexer.settings import WalkSettings
+from indexer.stop_words import FUNCTION_WORDS
 from indexer.tree.walk import walk
 from indexer.words import identifiers, normalised, split_identifier
 
@@ -135,7 +135,7 @@ class PlainText:
 
 def _query_words(query: str) -> list[str]:
     parts = [part for name in identifiers(query) for part in split_identifier(name)]
-    telling = [part for part in parts if part not in STOP_WORDS and (len(part) > 1 or not part.isascii())]
+    telling = [part for part in parts if part not in FUNCTION_WORDS and (len(part) > 1 or not part.isascii())]
     return list(dict.fromkeys(telling or parts))
 
 

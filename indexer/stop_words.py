@@ -1,14 +1,31 @@
-"""Words of a question that say what form its answer has, told from those that say what it is about.
+"""Every list of words that count for little: in a query, beside a passage, in a question about talk.
 
-"Summarize the discussion about the remote control", "What did the manager say on costs?": half of such a
-question asks for the record of a talk, and no record is found by it; the rarer its words are in the record
-itself, the more a search by words is led astray. They are dropped where a question speaks of talk at all:
-"group", "present" or "reason" are what a question to code is about.
+Words of form say what shape an answer has, not what it is about. "Summarize the discussion about the remote
+control", "What did the manager say on costs?": half of such a question asks for the record of a talk, and no
+record is found by it; the rarer its words are in the record itself, the more a search by words is led astray.
+They are dropped where a question speaks of talk at all: "group", "present" or "reason" are what a question to
+code is about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+FUNCTION_WORDS = frozenset(
+    """a an and are as at be been by can did do does for from has have how i if in into is it its me my of
+    on or our should so than that the their them then there these they this to was we were what when where
+    which while who why will with you your
+    """.split()
+)
+"""They tell nothing, in a text as in a query: no match of one is shown."""
+
+STOP_WORDS = FUNCTION_WORDS | frozenset(
+    """about all also am any being but could doing get gets had having he her here him his just like make
+    makes no not out over she some such those through up us use used uses using via whom whose within
+    would code find show implement implemented implementation handle handled handles
+    """.split()
+)
+"""Words that ask rather than tell. Dropped from a query only while other words are left."""
 
 _TALK = frozenset(
     """summarize summarise discuss discussed discusses discussing discussion discussions said say says talk

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
 
+from indexer.stop_words import STOP_WORDS
+
 _UNSPACED = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0eff"  # Thai, Lao
     "\u1000-\u1049\u104c-\u109f\u1780-\u17d3\ua9e0-\ua9fe\uaa60-\uaa7f"  # Burmese, Khmer
@@ -176,18 +178,6 @@ def _parts_and_whole(identifier: str) -> tuple[str, ...]:
     """Remembered, because code repeats its names: 300 bytes each."""
     parts = split_identifier(identifier)
     return (*parts, joined(identifier)) if len(parts) > 1 else tuple(parts)
-
-
-STOP_WORDS = frozenset(
-    """a about all also am an and any are as at be been being but by can could did do does doing for
-    from get gets had has have having he her here him his how i if in into is it its just like make
-    makes me my no not of on or our out over she should so some such than that the their them then
-    there these they this those through to up us use used uses using via was we were what when where
-    which while who whom whose why will with within would you your code find show implement
-    implemented implementation handle handled handles
-    """.split()
-)
-"""Words that ask rather than tell. Dropped from a query only while other words are left."""
 
 
 def query_words(query: str) -> list[str]:

@@ -7,18 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer.records import WordMatch
+from indexer.stop_words import FUNCTION_WORDS
 
 CLOSE_TO_BEST = 0.08
 """A word's weaker matches are shown when they are at most this much below its best."""
-
-# fmt: off
-STOP_WORDS = frozenset({
-    "a", "an", "and", "are", "as", "at", "be", "been", "by", "can", "did", "do", "does", "for", "from", "has",
-    "have", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "should",
-    "so", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "was", "we",
-    "were", "what", "when", "where", "which", "while", "who", "why", "will", "with", "you", "your",
-})
-# fmt: on
 
 
 def telling(matches: Sequence[WordMatch]) -> list[WordMatch]:
@@ -37,4 +29,4 @@ def _tells(match: WordMatch) -> bool:
     query_word, code_word = match.query_word.casefold(), match.code_word.casefold()
     if query_word == code_word and len(query_word) > 3:
         return True
-    return query_word not in STOP_WORDS and code_word not in STOP_WORDS and len(code_word) > 1
+    return query_word not in FUNCTION_WORDS and code_word not in FUNCTION_WORDS and len(code_word) > 1

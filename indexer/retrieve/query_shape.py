@@ -10,8 +10,8 @@ from functools import lru_cache
 import Stemmer
 
 from indexer.retrieve.named_paths import paths_named
-from indexer.stop_words import topic_words
-from indexer.words import STOP_WORDS, identifiers, joined, query_words, split_identifier
+from indexer.stop_words import STOP_WORDS, topic_words
+from indexer.words import identifiers, joined, query_words, split_identifier
 
 # Each word is begun at once only: a pasted key of 100,000 letters costs no more than its length.
 CODE = re.compile(

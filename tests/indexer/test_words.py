@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer import words as module
+from indexer.stop_words import STOP_WORDS
 from indexer.words import (
     MAX_WORD_CHARS,
-    STOP_WORDS,
     identifiers,
     joined,
     last_name,

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 import codesearch.service
+from codesearch.answers.shown_matches import CLOSE_TO_BEST
 from codesearch.api import CodeIndex
+from indexer.stop_words import FUNCTION_WORDS
 
 PAGE = Path(codesearch.service.__file__).parent / "page"
 BROWSER = os.environ.get("CODESEARCH_BROWSER", "")
@@ -34,6 +36,13 @@ def test_the_page_is_small_and_never_makes_markup_of_text():
         assert way not in scripts
     assert not re.search(r"\son\w+=|style=|javascript:|<script(?![^>]*\ssrc=\"/page/)", texts["index.html"])
     assert not re.search(r"https?://|//[a-z]+\.[a-z]", "".join(texts.values()))
+
+
+def test_the_page_leaves_out_the_matches_that_the_terminal_leaves_out():
+    script = (PAGE / "view.js").read_text(encoding="utf-8")
+    listed = re.search(r"const STOP_WORDS = new Set\(\((.+?)\)\.split", script, re.DOTALL)
+    assert set("".join(re.findall(r'"([^"]+)"', listed[1])).split()) == FUNCTION_WORDS
+    assert f"const CLOSE_TO_BEST = {CLOSE_TO_BEST};" in script
 
 
 @pytest.mark.skipif(not BROWSER, reason="CODESEARCH_BROWSER=chromium runs it")
