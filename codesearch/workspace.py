@@ -95,6 +95,14 @@ class Workspace(Asking):
             raise InputError(f"Unknown repository {name!r}; known are {', '.join(self.names)}.")
         return name
 
+    def chosen(self, repo: str = "", repositories: Sequence[str] = ()) -> tuple[str, ...]:
+        """Names of those that are asked: the ones listed, * for all, else the one named, else the first.
+
+        Raises InputError for an unknown name.
+        """
+        named = [self.name_of(each) for each in repositories or [repo] if each != "*"]
+        return self.names if "*" in repositories else tuple(dict.fromkeys(named))
+
     @contextmanager
     def opened(self, name: str | None = None) -> Iterator[CodeIndex]:
         """An open index, brought up to date where few files changed; not closed as long as it is held.

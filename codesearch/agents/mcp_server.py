@@ -223,7 +223,7 @@ class _Tools:
         repositories: Repositories = [],  # noqa: B006
     ) -> str:
         """Find code or documentation by meaning: a question, a concept, an identifier or an error message."""
-        names = self._names(repo, repositories)
+        names = self._workspace.chosen(repo, repositories)
         findings = self._workspace.among(names).find(
             query,
             k,
@@ -254,7 +254,7 @@ class _Tools:
         repositories: Repositories = [],  # noqa: B006
     ) -> str:
         """One block of the best passages, cited as [n], that fits a token budget exactly."""
-        names = self._names(repo, repositories)
+        names = self._workspace.chosen(repo, repositories)
         block = self._workspace.among(names).context(
             query,
             budget_tokens,
@@ -348,12 +348,6 @@ class _Tools:
                 rest = f"more: start_line={page.next_line}{within}\n"
             stale = " (file changed since it was indexed)" if path in index.state().changed else ""
             return f"{label(path)}:{start_line}-{page.last_line}{stale}\n{fence}\n{text}{fence}\n{rest}"
-
-    def _names(self, repo: str, repositories: list[str]) -> tuple[str, ...]:
-        """The repositories that are asked: those listed, else the one named, else the first."""
-        if "*" in repositories:
-            return self._workspace.names
-        return tuple(dict.fromkeys(map(self._workspace.name_of, repositories or [repo])))
 
     def _located(self, path: str, repo: str) -> tuple[str, str]:
         """A path, and the repository that it begins with where none is named and several are known."""

@@ -59,6 +59,9 @@ class OfRepository(Asked):
 
 
 class _Filtered(OfRepository):
+    repositories: list[str] = Field(
+        [], description="Answer from these as one, in one ranking; * for all.", max_length=100
+    )
     query: str = Field(description="A question, an identifier or an error message.")
     mode: Literal["hybrid", "single", "colbert", "lexical"] = Field("hybrid", description="Ranking.")
     languages: list[str] = Field([], description="Only these languages.")
@@ -148,22 +151,22 @@ class Operations:
 
     def search(self, asked: Search) -> Answer:
         """Find passages by meaning."""
-        with self.workspace.opened(asked.repo) as index:
-            findings = index.find(
-                asked.query,
-                asked.k,
-                budget_tokens=asked.budget_tokens or None,
-                tokenizer=self._tokenizer,
-                seen=self.workspace.seen([asked.repo], asked.session),
-                offset=asked.offset,
-                **asked.filtering(),
-            )
+        names = self._names(asked)
+        findings = self.workspace.among(names).find(
+            asked.query,
+            asked.k,
+            budget_tokens=asked.budget_tokens or None,
+            tokenizer=self._tokenizer,
+            seen=self.workspace.seen(names, asked.session),
+            offset=asked.offset,
+            **asked.filtering(),
+        )
         return Answer(render(findings, "json"))
 
     def files(self, asked: Files) -> Answer:
         """Find files by meaning."""
-        with self.workspace.opened(asked.repo) as index:
-            return Answer(files_json(index.files(asked.query, asked.k, **asked.filtering())))
+        found = self.workspace.among(self._names(asked)).files(asked.query, asked.k, **asked.filtering())
+        return Answer(files_json(found))
 
     def similar(self, asked: Similar) -> Answer:
         """Find code that resembles a place."""
@@ -181,15 +184,15 @@ class Operations:
 
     def context(self, asked: Context) -> Answer:
         """Assemble a block for a prompt; how many tokens it has is in the header `Codesearch-Tokens`."""
-        with self.workspace.opened(asked.repo) as index:
-            block = index.context(
-                asked.query,
-                asked.budget_tokens,
-                tokenizer=self._tokenizer,
-                format=asked.format,
-                seen=self.workspace.seen([asked.repo], asked.session),
-                **asked.filtering(),
-            )
+        names = self._names(asked)
+        block = self.workspace.among(names).context(
+            asked.query,
+            asked.budget_tokens,
+            tokenizer=self._tokenizer,
+            format=asked.format,
+            seen=self.workspace.seen(names, asked.session),
+            **asked.filtering(),
+        )
         kind = JSON if asked.format in ("json", "messages") else TEXT
         return Answer(block.text, kind, {"Codesearch-Tokens": str(block.n_tokens)})
 
@@ -246,6 +249,9 @@ class Operations:
             for name, root in self.workspace.roots.items()
         ]
         return Answer(json_text({"schema": 1, "repositories": found}, indent=2) + "\n")
+
+    def _names(self, asked: _Filtered) -> tuple[str, ...]:
+        return self.workspace.chosen(asked.repo, asked.repositories)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,32 @@ def test_read_and_repositories(tree, client):
     assert repository == {"name": "shop", "root": str(tree), "indexed": True}
 
 
+def test_several_repositories_answer_in_one_ranking(tree, tmp_path):
+    other = tmp_path / "depot"
+    other.mkdir()
+    (other / "store.py").write_text("def pause(job):\n    return job.retry_delay\n")
+    CodeIndex.build(other).close()
+    workspace = Workspace([tree, other])
+    with (
+        Workspace([tree, other]) as asked,
+        TestClient(Service(Operations(workspace)).app, base_url=HERE) as client,
+    ):
+        for given in (["*"], ["shop", "depot"]):
+            answer = client.get("/v1/search", params={"query": "retry delay", "repositories": given}).json()
+            expected = asked.find("retry delay").passages
+            assert [(p["repository"], p["path"]) for p in answer["passages"]] == [
+                (p.repository, p.path) for p in expected
+            ]
+            assert {p["repository"] for p in answer["passages"]} == {"shop", "depot"}
+        one = {"query": "retry delay", "repositories": ["depot"]}
+        found = client.post("/v1/files", json=one).json()
+        assert [file["path"] for file in found["files"]] == ["store.py"]
+        block = client.post("/v1/context", json={**one, "repositories": ["*"], "format": "markdown"}).text
+        assert "depot/store.py:1-2" in block
+        wrong = client.post("/v1/search", json={**one, "repositories": ["*", "absent"]})
+        assert wrong.status_code == 400
+
+
 def test_what_is_for_the_command_line_is_not_answered_over_tcp(tree, client):
     asked = {"root": str(tree), "verb": "files", "arguments": [{"query": "x"}], "options": {}}
     assert client.post("/own", json=asked).status_code == 404
