@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 
 from indexer.disk.contained import read_regular
-from indexer.tree.ignore_files import names
+from indexer.tree.ignore_patterns import names
 
 _MAX_BYTES = 200_000
 _MAX_BRACES = 200

@@ -1,21 +1,24 @@
-"""Ignore files in .gitignore syntax, nested as git nests them: the deeper file and the later line win.
+"""Which ignore files a tree has, and how they add up: the deeper file wins, then the later line.
 
-Used for `.codesearchignore` everywhere and for `.gitignore` where git itself cannot be asked. Asked
-of one file or folder at a time, as git does: a pattern speaks of what it names, not of what lies
-below (a library that lets `!/build` speak for `build/build` sees other files than git). Every
-pattern matches in linear time, so that no planted file can hold up a walk.
+`.codesearchignore` counts everywhere, `.gitignore` (and git's own list of excludes) where git itself cannot
+be asked. What a line means is said by `ignore_patterns.py`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import posixpath
 from pathlib import Path
+from typing import Self
 
 from indexer.disk.contained import read_regular
+from indexer.tree.ignore_patterns import Rules, compile_lines
 
-OWN_FILE = ".codesearchignore"
-GIT_FILE = ".gitignore"
+OWN_FILES = (".codesearchignore",)
+"""Ignore files of codesearch; where a folder has several, those of a later name win."""
+EXCLUDED_BY_OWN = f"{' or '.join(OWN_FILES)} excludes it"
+
+_GIT_FILES = (".gitignore",)
+_GIT_EXCLUDES = ".git/info/exclude"
 
 MAX_IGNORE_BYTES = 200_000
 """An ignore file longer than this is read up to here."""
@@ -23,68 +26,38 @@ MAX_TREE_LINES = 10_000
 """Rules beyond this, counted over all ignore files of a tree, are left out: each costs time to prepare."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """One line of an ignore file."""
-
-    regex: str
-    """Of the name alone, or of the path below the ignore file's folder, as a whole."""
-    is_of_name: bool
-    is_negated: bool
-    is_folders_only: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """One ignore file: its patterns from the last to the first, and all of them as one to ask first."""
-
-    patterns: tuple[tuple[_Pattern, re.Pattern[str]], ...]
-    any_name: re.Pattern[str] | None
-    any_path: re.Pattern[str] | None
-
-    def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        name = path.rpartition("/")[2]
-        of_name = self.any_name is not None and self.any_name.fullmatch(name)
-        of_path = self.any_path is not None and self.any_path.fullmatch(path)
-        if not of_name and not of_path:
-            return None
-        for pattern, regex in self.patterns:
-            if (is_folder or not pattern.is_folders_only) and regex.fullmatch(
-                name if pattern.is_of_name else path
-            ):
-                return not pattern.is_negated
-        return None
-
-
-class IgnoreRules:
-    """The ignore files of one name in a tree, read as folders are entered.
+class IgnoreFiles:
+    """The ignore files of some names in a tree, read as folders are entered.
 
     `verdict` may be asked of a path once all folders above it were entered.
     """
 
-    def __init__(self, root: Path, file_name: str) -> None:
-        """`file_name` is `.gitignore` or `.codesearchignore`; nothing is read yet."""
+    def __init__(self, root: Path, names: tuple[str, ...]) -> None:
+        """`names` from the weakest to the strongest; nothing is read yet."""
         self._root = root
-        self._file_name = file_name
-        self._rules: dict[str, _Rules] = {}
+        self._names = names
+        self._rules: dict[str, Rules] = {}
         self._n_lines_left = MAX_TREE_LINES
         self.is_empty = True
         """No rule was read so far: every verdict is None."""
 
-    def enter(self, folder: str, lines_before: str = "") -> None:
-        """Read the ignore file of `folder` ("" is the root), if it has one, behind `lines_before`."""
-        path = f"{folder}/{self._file_name}" if folder else self._file_name
-        try:
-            content = read_regular(self._root, path, MAX_IGNORE_BYTES)[:MAX_IGNORE_BYTES]
-        except (OSError, ValueError):
-            content = b""
-        text = lines_before + "\n" + content.decode("utf-8-sig", "surrogateescape")
-        lines = [line for line in text.split("\n") if line.strip()][: self._n_lines_left]
-        rules = _compile(lines) if lines else None
-        if rules is not None:
-            self._n_lines_left -= len(lines)
-            self._rules[folder] = rules
-            self.is_empty = False
+    @classmethod
+    def own(cls, root: Path) -> Self:
+        """Those of codesearch, the root's read."""
+        files = cls(root, OWN_FILES)
+        files.enter("")
+        return files
+
+    @classmethod
+    def of_git(cls, root: Path, start: str) -> Self:
+        """Those of git from the folder `start` on, which is entered; its excludes are the weakest."""
+        files = cls(root, _GIT_FILES)
+        files._add(start, [posixpath.join(start, _GIT_EXCLUDES), *files._paths(start)])
+        return files
+
+    def enter(self, folder: str) -> None:
+        """Read the ignore files of `folder` ("" is the root), if it has any."""
+        self._add(folder, self._paths(folder))
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
         """True: excluded. False: a `!` line includes it. None: no rule speaks of it.
@@ -95,7 +68,7 @@ class IgnoreRules:
         while True:
             rules = self._rules.get(folder)
             if rules is not None:
-                below = _bytewise(path[len(folder) + 1 :] if folder else path)
+                below = path[len(folder) + 1 :] if folder else path
                 verdict = rules.verdict(below, is_folder=is_folder)
                 if verdict is not None:
                     return verdict
@@ -103,170 +76,23 @@ class IgnoreRules:
                 return None
             folder = folder.rpartition("/")[0]
 
+    def _paths(self, folder: str) -> list[str]:
+        return [posixpath.join(folder, name) for name in self._names]
 
-def _compile(lines: list[str]) -> _Rules | None:
-    parsed = [pattern for line in lines if (pattern := _parse(_bytewise(line))) is not None]
-    if not parsed:
-        return None
-    compiled = tuple((pattern, _regex(pattern.regex)) for pattern in reversed(parsed))
-    names = "|".join(pattern.regex for pattern in parsed if pattern.is_of_name)
-    paths = "|".join(pattern.regex for pattern in parsed if not pattern.is_of_name)
-    return _Rules(compiled, _regex(names) if names else None, _regex(paths) if paths else None)
-
-
-def _regex(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.DOTALL)
-
-
-def _bytewise(text: str) -> str:
-    """Give every byte a character of its own: to git, `?` is one byte of a name."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
+    def _add(self, folder: str, paths: list[str]) -> None:
+        """Read the lines of some files as rules for what lies below `folder`, the later file stronger."""
+        read = [line for path in paths for line in _lines(self._root, path)]
+        lines = read[: self._n_lines_left]
+        rules = compile_lines(lines) if lines else None
+        if rules is not None:
+            self._n_lines_left -= len(lines)
+            self._rules[folder] = rules
+            self.is_empty = False
 
 
-def names(line: str, path: str) -> bool:
-    """Tell whether a line of .gitignore's syntax speaks of a file, `path` as seen from the line's folder.
-
-    .gitattributes and .editorconfig name files in the same way.
-    """
-    pattern = _parse(_bytewise(line))
-    if pattern is None or pattern.is_folders_only:
-        return False
-    asked = _bytewise(path.rpartition("/")[2] if pattern.is_of_name else path)
-    return _regex(pattern.regex).fullmatch(asked) is not None
-
-
-# --- one line --------------------------------------------------------------------------------
-
-_TRAILING_SPACE = re.compile(r"(?<!\\)((?:\\\\)*)[ ]+$")
-
-
-def _parse(line: str) -> _Pattern | None:
-    line = line.removesuffix("\r")
-    if line.startswith("#"):
-        return None
-    line = _TRAILING_SPACE.sub(r"\1", line)
-    is_negated = line.startswith("!")
-    line = line.removeprefix("!")
-    is_folders_only = line.endswith("/")
-    line = line[:-1] if is_folders_only else line
-    is_of_name = "/" not in line
-    line = line.removeprefix("/")
-    if not line:
-        return None
-    regex = _part_regex(line) if is_of_name else _path_regex(line)
-    return None if regex is None else _Pattern(f"(?:{regex})", is_of_name, is_negated, is_folders_only)
-
-
-def _path_regex(pattern: str) -> str | None:
-    """Translate a pattern with slashes; `**` between them is any number of folders.
-
-    Between two `**` the first place that fits is as good as any later one, so that all but the last
-    stretch are atomic groups: nothing is tried twice.
-    """
-    stretches: list[list[str]] = [[]]
-    for part in pattern.split("/"):
-        if part == "**":
-            stretches.append([])
-            continue
-        regex = _part_regex(part) if part else None
-        if regex is None:
-            return None
-        stretches[-1].append(regex)
-    first, last = "/".join(stretches[0]), "/".join(stretches[-1])
-    if len(stretches) == 1:
-        return first
-    middle = ["/".join(stretch) for stretch in stretches[1:-1] if stretch]
-    # Behind a closing `**` comes at least one name.
-    return (
-        (f"{first}/" if first else "")
-        + "".join(f"(?>(?:[^/]+/)*?{stretch}/)" for stretch in middle)
-        + (f"(?:[^/]+/)*{last}" if last else ".+")
-    )
-
-
-_TOKEN = re.compile(r"(?P<stars>\*+)|(?P<any>\?)|(?P<set>\[)|\\(?P<escaped>.)|(?P<plain>[^\\])", re.DOTALL)
-
-
-def _part_regex(part: str) -> str | None:
-    """Translate what is between two slashes; None where the pattern can match nothing."""
-    pieces = [""]
-    """What stands between stars."""
-    position = 0
-    while position < len(part):
-        token = _TOKEN.match(part, position)
-        if token is None:
-            return None  # a lone backslash at the end
-        position = token.end()
-        if token["stars"]:
-            pieces.append("")
-        elif token["any"]:
-            pieces[-1] += "[^/]"
-        elif token["set"]:
-            end = _set_end(part, position)
-            if end < 0:
-                return None
-            pieces[-1] += _set_regex(part[position:end])
-            position = end + 1
-        else:
-            pieces[-1] += re.escape(token["escaped"] or token["plain"])
-    if len(pieces) == 1:
-        return pieces[0]
-    # As between two `**`: the first place that fits a piece will do, but for the last.
-    middle = "".join(f"(?>[^/]*?{piece})" for piece in pieces[1:-1] if piece)
-    return f"{pieces[0]}{middle}[^/]*{pieces[-1]}"
-
-
-def _set_end(part: str, start: int) -> int:
-    """Find the bracket that closes the set opened before `start`; -1 if none does."""
-    position = start + 1 if part[start : start + 1] in ("!", "^") else start
-    is_first = True
-    while position < len(part):
-        if part[position] == "]" and not is_first:
-            return position
-        if part.startswith("[:", position):
-            closing = part.find(":]", position + 2)
-            position = closing + 1 if closing >= 0 else position
-        elif part[position] == "\\":
-            position += 1
-        is_first = False
-        position += 1
-    return -1
-
-
-_CLASSES = {
-    "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
-    "blank": r" \t", "xdigit": "0-9a-fA-F", "cntrl": r"\x00-\x1f\x7f", "print": r"\x20-\x7e",
-    "graph": r"\x21-\x7e", "punct": r"!-/:-@\[-`{-~",
-}  # fmt: skip
-
-
-def _set_regex(content: str) -> str:
-    """Translate the inside of `[...]`; a set that holds nothing matches nothing."""
-    is_negated = content[0] in "!^"
-    content = content[1:] if is_negated else content
-    members: list[str] = []
-    position = 0
-    while position < len(content):
-        named = re.compile(r"\[:(\w*):\]").match(content, position)
-        if named:
-            members.append(_CLASSES.get(named[1], ""))
-            position = named.end()
-            continue
-        low, position = _set_char(content, position)
-        if content[position : position + 1] == "-" and position + 1 < len(content):
-            high, position = _set_char(content, position + 1)
-            if low <= high:
-                members.append(f"{re.escape(low)}-{re.escape(high)}")
-        else:
-            members.append(re.escape(low))
-    inside = "".join(members)
-    if not inside:
-        return "[^/]" if is_negated else "(?!)"
-    return f"(?!/)[^{inside}]" if is_negated else f"(?!/)[{inside}]"
-
-
-def _set_char(content: str, position: int) -> tuple[str, int]:
-    """Return the character at `position`, escaped or not, and where the next one is."""
-    if content[position] == "\\" and position + 1 < len(content):
-        position += 1
-    return content[position], position + 1
+def _lines(root: Path, path: str) -> list[str]:
+    try:
+        content = read_regular(root, path, MAX_IGNORE_BYTES)[:MAX_IGNORE_BYTES]
+    except (OSError, ValueError):
+        return []
+    return [line for line in content.decode("utf-8-sig", "surrogateescape").split("\n") if line.strip()]

@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from indexer import path_roles
-from indexer.disk.contained import read_regular
 from indexer.records import FoundFile, SkippedFile
 from indexer.settings import STATE_FOLDER, WalkSettings
 from indexer.tree.git import GitFile, checkout_beside, is_ignored, list_files, worktree_owner
 from indexer.tree.git_runner import GitError, find_repository
-from indexer.tree.ignore_files import GIT_FILE, OWN_FILE, IgnoreRules
+from indexer.tree.ignore_files import EXCLUDED_BY_OWN, IgnoreFiles
 from indexer.tree.skips import max_bytes, too_large
 
 _MAX_NESTED = 20
@@ -54,8 +53,7 @@ class _Walk:
         self.root = root
         self.root_text = str(root)
         self.settings = settings
-        self.rules = IgnoreRules(root, OWN_FILE)
-        self.rules.enter("")
+        self.rules = IgnoreFiles.own(root)
         self.folders = {"": _OPEN}
         self.entries: list[FoundFile | SkippedFile] = []
         self.is_git = False
@@ -120,12 +118,7 @@ class _Walk:
 
         Repositories on the way are asked themselves.
         """
-        rules = IgnoreRules(self.root, GIT_FILE)
-        try:
-            excludes = read_regular(self.root, posixpath.join(start, ".git/info/exclude"), 200_000)
-        except OSError:
-            excludes = b""
-        rules.enter(start, excludes.decode("utf-8", "replace"))
+        rules = IgnoreFiles.of_git(self.root, start)
         open_folders = [start]
         while open_folders:
             folder = open_folders.pop()
@@ -260,7 +253,7 @@ _DETAILS = {
     "generated": "named as generated code is",
     "binary": "the suffix is of a format that is not text",
     "vendored": "other people's code, or made from it by a program",
-    "ignored": f"{OWN_FILE} excludes it",
+    "ignored": EXCLUDED_BY_OWN,
 }
 
 

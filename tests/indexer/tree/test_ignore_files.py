@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from indexer.tree import ignore_files
-from indexer.tree.ignore_files import MAX_IGNORE_BYTES, IgnoreRules
+from indexer.tree.ignore_files import MAX_IGNORE_BYTES, IgnoreFiles
 
 
-def rules(root: Path, text: str) -> IgnoreRules:
+def rules(root: Path, text: str) -> IgnoreFiles:
     (root / ".gitignore").write_text(text)
-    made = IgnoreRules(root, ".gitignore")
+    made = IgnoreFiles(root, (".gitignore",))
     made.enter("")
     return made
 
@@ -75,8 +75,30 @@ def test_the_deeper_file_wins_for_what_is_below_it(tmp_path: Path) -> None:
     assert made.verdict("only", is_folder=False) is None
 
 
+def test_of_two_files_in_a_folder_the_later_name_wins(tmp_path: Path) -> None:
+    (tmp_path / ".ignore").write_text("*.log\n*.tmp\n!kept\n")
+    (tmp_path / ".codesearchignore").write_text("!a.log\nkept")
+    for names, expected in [
+        ((".ignore", ".codesearchignore"), [False, True, True, True]),
+        ((".codesearchignore", ".ignore"), [True, True, True, False]),
+    ]:
+        made = IgnoreFiles(tmp_path, names)
+        made.enter("")
+        asked = ["a.log", "b.log", "c.tmp", "kept"]
+        assert [made.verdict(path, is_folder=False) for path in asked] == expected
+
+
+def test_gitignore_brings_back_what_the_list_of_excludes_of_git_leaves_out(tmp_path: Path) -> None:
+    (tmp_path / "sub/.git/info").mkdir(parents=True)
+    (tmp_path / "sub/.git/info/exclude").write_bytes(b"\xef\xbb\xbf*.log\n*.tmp\n\xe9.txt")
+    (tmp_path / "sub/.gitignore").write_text("!a.log\n")
+    made = IgnoreFiles.of_git(tmp_path, "sub")
+    asked = ["sub/a.log", "sub/b.log", "sub/c.tmp", "sub/\udce9.txt", "b.log"]
+    assert [made.verdict(path, is_folder=False) for path in asked] == [False, True, True, True, None]
+
+
 def test_without_rules_it_is_empty(tmp_path: Path) -> None:
-    made = IgnoreRules(tmp_path, ".gitignore")
+    made = IgnoreFiles(tmp_path, (".gitignore",))
     made.enter("")
     assert made.is_empty
     assert rules(tmp_path, "# nothing\n\n").is_empty
@@ -93,7 +115,7 @@ def test_an_ignore_file_that_is_a_link_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "outside").write_text("*\n")
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree/.gitignore").symlink_to("../outside")
-    made = IgnoreRules(tmp_path / "tree", ".gitignore")
+    made = IgnoreFiles(tmp_path / "tree", (".gitignore",))
     made.enter("")
     assert made.is_empty
 
@@ -115,7 +137,7 @@ def test_a_giant_ignore_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
 
 def test_rules_are_used_up_to_a_limit_for_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ignore_files, "MAX_TREE_LINES", 25)
-    made = IgnoreRules(tmp_path, ".gitignore")
+    made = IgnoreFiles(tmp_path, (".gitignore",))
     for i in range(4):
         folder = tmp_path / f"f{i}"
         folder.mkdir()
