@@ -15,7 +15,6 @@ from typing import TypedDict, Unpack
 
 from codesearch.choices import KINDS
 from indexer.errors import InputError
-from indexer.languages import canonical, knows
 from indexer.records import Mode, SearchRequest
 from indexer.settings import DEFAULT_ENCODE_SECONDS, MAX_ENCODE_SECONDS
 
@@ -112,6 +111,8 @@ def check_mode(mode: str | Mode) -> Mode:
 
 def check_language(name: str) -> str:
     """The language's name in the table, aliases resolved."""
+    from indexer.languages import canonical, knows
+
     if not knows(name):
         raise InputError(f"Unknown language {name!r}; `codesearch status` lists the languages of the index.")
     return canonical(name)

@@ -25,10 +25,14 @@ def test_every_command_in_the_readme_exists():
 
 
 def test_every_command_and_extra_is_in_the_readme():
+    from click import Context
+
     from codesearch.cli.main import cli
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    missing = [f"codesearch {name}" for name in cli.commands if f"codesearch {name}" not in README]
+    missing = [
+        f"codesearch {name}" for name in cli.list_commands(Context(cli)) if f"codesearch {name}" not in README
+    ]
     missing += [name for name in project["optional-dependencies"] if f"`{name}`" not in README]
     assert missing == []
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from codesearch.cli.console import ProgressBar, put
+from codesearch.cli.console import put
 from codesearch.cli.options import state_option
+from codesearch.cli.progress import ProgressBar
 
 
 @click.command("doctor", short_help="Check every byte of an index, and repair it.")

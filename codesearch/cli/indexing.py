@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from codesearch.choices import VECTOR_FAMILIES
-from codesearch.cli.console import ProgressBar, put, say
+from codesearch.cli.console import put, say
 from codesearch.cli.options import state_option
+from codesearch.cli.progress import ProgressBar
 from codesearch.config import load_config
 from codesearch.render.status import size_words
 

@@ -19,26 +19,32 @@ from typing import Any
 import click
 
 from codesearch import __version__
-from codesearch.cli.agents import init_agent_command
-from codesearch.cli.asking import ask_command
 from codesearch.cli.console import ReaderGoneError, encode_safely, say
-from codesearch.cli.context import context_command, outline_command
-from codesearch.cli.doctor import doctor_command
-from codesearch.cli.indexing import index_command
-from codesearch.cli.mcp import mcp_command
-from codesearch.cli.models import models_command
 from codesearch.cli.questions import QuestionCommand
-from codesearch.cli.repositories import repositories_command
-from codesearch.cli.searching import files_command, search_command, similar_command
-from codesearch.cli.serving import serve_command, watch_command
-from codesearch.cli.status import status_command
 from indexer.errors import BuildInterruptedError, CodesearchError
 
 FAILED = 2
 INTERRUPTED = 130
 
-_OPTIONAL_COMMANDS = {"tui": "tui.command:command"}
-"""Commands of the packages above this one, loaded by name when they are called for."""
+_COMMANDS = {
+    "index": "codesearch.cli.indexing:index_command",
+    "search": "codesearch.cli.searching:search_command",
+    "context": "codesearch.cli.context:context_command",
+    "ask": "codesearch.cli.asking:ask_command",
+    "files": "codesearch.cli.searching:files_command",
+    "similar": "codesearch.cli.searching:similar_command",
+    "outline": "codesearch.cli.context:outline_command",
+    "status": "codesearch.cli.status:status_command",
+    "doctor": "codesearch.cli.doctor:doctor_command",
+    "models": "codesearch.cli.models:models_command",
+    "repos": "codesearch.cli.repositories:repositories_command",
+    "mcp": "codesearch.cli.mcp:mcp_command",
+    "serve": "codesearch.cli.serving:serve_command",
+    "watch": "codesearch.cli.serving:watch_command",
+    "init-agent": "codesearch.cli.agents:init_agent_command",
+    "tui": "tui.command:command",
+}
+"""Each is imported when it is called for: a search waits for no other command's modules."""
 
 
 class Commands(click.Group):
@@ -46,15 +52,15 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands."""
-        return sorted({*super().list_commands(ctx), *_OPTIONAL_COMMANDS})
+        return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""
-        if cmd_name in _OPTIONAL_COMMANDS:
-            module, _, attribute = _OPTIONAL_COMMANDS[cmd_name].partition(":")
-            command: click.Command = getattr(import_module(module), attribute)
-            return command
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
 
     def main(
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any
@@ -149,26 +155,6 @@ def _os_error(error: OSError) -> int:
 @click.version_option(__version__, prog_name="codesearch")
 def cli() -> None:
     """Semantic code search on your own machine: index a folder once, then ask it in words."""
-
-
-for command in (
-    index_command,
-    search_command,
-    context_command,
-    ask_command,
-    files_command,
-    similar_command,
-    outline_command,
-    status_command,
-    doctor_command,
-    models_command,
-    repositories_command,
-    mcp_command,
-    serve_command,
-    watch_command,
-    init_agent_command,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -306,7 +306,7 @@ def show(findings: Findings, form: str, places: Places) -> int:
 
 def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     """Make an index that can be asked by words; its root."""
-    from codesearch.cli.console import ProgressBar
+    from codesearch.cli.progress import ProgressBar
     from codesearch.locate import build_index
 
     with ProgressBar() as bar:

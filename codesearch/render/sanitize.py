@@ -10,41 +10,46 @@ from __future__ import annotations
 import json
 import re
 
-_PICTURES = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: "␡"}
-_INVISIBLE = [
-    *range(0x80, 0xA0),
-    0x061C,
-    0x180E,
-    0x200B,
-    0x200E,
-    0x200F,
-    *range(0x2028, 0x202F),
-    *range(0x2060, 0x2070),
-    0xFEFF,
-    *range(0xFFF9, 0xFFFC),
-    *range(0xD800, 0xE000),
-    0xFFFE,
-    0xFFFF,
-]
-_TAGS = range(0xE0000, 0xE0080)
-_TABLE = (
-    _PICTURES | {code: f"\\u{code:04x}" for code in _INVISIBLE} | {code: f"\\U{code:08x}" for code in _TAGS}
+_INVISIBLE = (
+    *(range(0x80, 0xA0), range(0x61C, 0x61D), range(0x180E, 0x180F), range(0x200B, 0x200C)),
+    *(range(0x200E, 0x2010), range(0x2028, 0x202F), range(0x2060, 0x2070), range(0xD800, 0xE000)),
+    *(range(0xFEFF, 0xFF00), range(0xFFF9, 0xFFFC), range(0xFFFE, 0x10000), range(0xE0000, 0xE0080)),
 )
-UNSAFE = re.compile("[" + "".join(map(re.escape, map(chr, _TABLE))) + "]")
+_CONTROL = (range(0x00, 0x09), range(0x0B, 0x20), range(0x7F, 0x80))
+
+
+def _any_of(*ranges: range) -> re.Pattern[str]:
+    return re.compile("[" + "".join(f"\\U{r.start:08x}-\\U{r.stop - 1:08x}" for r in ranges) + "]")
+
+
+_PICTURES = {code: chr(0x2400 + code) for r in _CONTROL for code in r} | {0x7F: "␡"}
+
+
+def _shown(text: str) -> str:
+    if text.isascii():  # the common case, ten times faster
+        return text.translate(_PICTURES)
+    return UNSAFE.sub(lambda match: _sign(ord(match.group())), text)
+
+
+def _sign(code: int) -> str:
+    return _PICTURES.get(code) or (f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
+
+
+UNSAFE = _any_of(*_CONTROL, *_INVISIBLE)
 """A character that a terminal would obey, or that hides or reorders its neighbours; not tab and line feed."""
-_UNSAFE_IN_JSON = re.compile("[\x7f" + "".join(map(re.escape, map(chr, [*_INVISIBLE, *_TAGS]))) + "]")
+_UNSAFE_IN_JSON = _any_of(range(0x7F, 0x80), *_INVISIBLE)
 _BACKTICKS = re.compile("`+")
 _MAX_LABEL_CHARS = 300
 
 
 def visible(text: str) -> str:
     """Text without working control characters; CRLF becomes LF, tabs and line feeds stay."""
-    return text.replace("\r\n", "\n").translate(_TABLE)
+    return _shown(text.replace("\r\n", "\n"))
 
 
 def label(text: str) -> str:
     """A path, symbol or sentence on one line: as `visible`, with tabs and line feeds shown too."""
-    shown = text.translate(_TABLE).replace("\n", "\\n").replace("\t", "\\t")
+    shown = _shown(text).replace("\n", "\\n").replace("\t", "\\t")
     return shown if len(shown) <= _MAX_LABEL_CHARS else shown[: _MAX_LABEL_CHARS - 1] + "…"
 
 

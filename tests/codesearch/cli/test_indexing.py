@@ -8,7 +8,7 @@ import resource
 
 import pytest
 
-from codesearch.cli.console import ProgressBar
+from codesearch.cli.progress import ProgressBar
 
 
 def test_index_json(run, tmp_path):

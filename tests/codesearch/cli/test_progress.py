@@ -1,4 +1,4 @@
-"""What a terminal is shown of a build and of an answer."""
+"""What a terminal is shown of a build."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from codesearch.cli.console import ProgressBar
+from codesearch.cli.progress import ProgressBar
 from indexer.records import BuildProgress
 
 
