@@ -46,6 +46,15 @@ _COMMANDS = {
 }
 """Each is imported when it is called for: a search waits for no other command's modules."""
 
+_SYNONYMS = {
+    **dict.fromkeys(("find", "grep", "query", "q", "s"), "search"),
+    **dict.fromkeys(("build", "init", "update", "reindex", "refresh"), "index"),
+    **dict.fromkeys(("symbols", "tags"), "outline"),
+    **dict.fromkeys(("server", "http", "web", "ui"), "serve"),
+    **dict.fromkeys(("verify", "check", "repair"), "doctor"),
+}
+"""What other tools call them."""
+
 
 class Commands(click.Group):
     """A group that turns every outcome into an exit code, for the shell and for tests alike."""
@@ -61,6 +70,22 @@ class Commands(click.Group):
         module, _, attribute = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names. Raises UsageError with the nearest name."""
+        name = args[0]
+        if name in _COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        if any(map(str.isspace, name)):
+            raise click.UsageError('A question needs a command before it: `codesearch search "…"`', ctx)
+        from difflib import get_close_matches
+
+        near = _SYNONYMS.get(name) or next(iter(get_close_matches(name, _COMMANDS, 1)), "")
+        raise click.UsageError(
+            f"No such command {name!r}." + (f" Did you mean {near!r}?" if near else ""), ctx
+        )
 
     def main(
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any

@@ -15,6 +15,10 @@ def test_a_query_without_quotes(run, one_sentence):
 def test_an_unknown_command(run, one_sentence):
     assert one_sentence(run("serch", "x")).startswith("No such command 'serch'")
     assert "Did you mean 'search'? `" in one_sentence(run("serch", "x"))
+    assert "Did you mean 'search'? `" in one_sentence(run("grep", "x"))
+    assert "Did you mean" not in one_sentence(run("xyzzy"))
+    message = one_sentence(run("how is a job claimed"))
+    assert message.startswith("A question needs a command before it: `codesearch search")
 
 
 def test_bare_is_the_help_and_no_sentence(run):
