@@ -26,6 +26,7 @@ from codesearch.answers.lines import split_lines
 from codesearch.answers.seen import Seen
 from codesearch.asking import Asking
 from codesearch.background import BackgroundBuild
+from codesearch.known_repositories import known_roots_if_readable
 from codesearch.locate import build_index, find_root, manifest_mark
 from codesearch.request import (
     Place,
@@ -129,7 +130,8 @@ class CodeIndex(Asking):
 
         with self._lock:
             settings = self._engine.settings
-        report = build(self.root, settings, progress, encode=encode, outside=self._outside)
+        others = known_roots_if_readable()
+        report = build(self.root, settings, progress, encode=encode, outside=self._outside, others=others)
         with self._lock:
             self._reopen()
         return report

@@ -6,8 +6,8 @@ Nothing is looked for: `codesearch index` adds what it indexes, `codesearch repo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from indexer.disk.state_files import FOLDER_MODE, write_file
@@ -16,6 +16,7 @@ from indexer.errors import CodesearchError, InputError, StorageError
 
 _FILE = "repositories.json"
 _MAX_BYTES = 10_000_000
+_LOCK_SECONDS = 10.0
 
 
 def list_file() -> Path:
@@ -42,21 +43,33 @@ def known_roots() -> tuple[Path, ...]:
     return tuple(root for root in roots if root.is_absolute())
 
 
+def known_roots_if_readable() -> tuple[Path, ...]:
+    """The same, and none where the list cannot be read: for what does without."""
+    with suppress(CodesearchError):
+        return known_roots()
+    return ()
+
+
 def remember(roots: Iterable[Path]) -> tuple[Path, ...]:
     """Add absolute folders; those that were new. Raises InputError or StorageError."""
-    known = known_roots()
-    new = tuple(root for root in dict.fromkeys(roots) if root not in known)
-    if new:
+    wanted = tuple(dict.fromkeys(roots))
+    if set(wanted) <= set(known_roots()):
+        return ()
+    with _writing():
+        known = known_roots()
+        new = tuple(root for root in wanted if root not in known)
         _write((*known, *new))
     return new
 
 
 def forget(roots: Iterable[Path]) -> tuple[Path, ...]:
     """Leave folders out from now on, their indexes stay; those that were known. As `remember`."""
-    known, unwanted = known_roots(), set(roots)
-    gone = tuple(root for root in known if root in unwanted)
-    if gone:
-        _write(tuple(root for root in known if root not in unwanted))
+    unwanted = set(roots)
+    with _writing():
+        known = known_roots()
+        gone = tuple(root for root in known if root in unwanted)
+        if gone:
+            _write(tuple(root for root in known if root not in unwanted))
     return gone
 
 
@@ -66,13 +79,36 @@ def remember_if_possible(root: Path) -> None:
         remember([root])
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """The list is read and written by one process at a time. Raises StorageError."""
+    from filelock import FileLock, Timeout  # not for those who only read the list
+
+    path = list_file()
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_SECONDS, mode=0o600)
+    try:
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise StorageError(
+            f"Another process is writing {path}, the list of your repositories; run the same command again."
+        ) from None
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _write(roots: tuple[Path, ...]) -> None:
     path = list_file()
     content = json.dumps({"schema": 1, "roots": [str(root) for root in roots]}, indent=1) + "\n"
     try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         write_file(path, content.encode("utf-8", "surrogateescape"))
     except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written ({error.strerror}); it lists your repositories."
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"{path} cannot be written ({error.strerror}); it lists your repositories.")

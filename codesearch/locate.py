@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from codesearch.known_repositories import known_roots_if_readable
 from indexer.disk.state_place import state_folder
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
@@ -90,7 +91,8 @@ def build_index(
     chosen = settings or (None if rebuild else recorded_settings(folder, state)) or BuildSettings()
     if model is not None:
         chosen = replace(chosen, model=model)
-    return build(folder, chosen, progress, rebuild=rebuild, encode=encode, outside=state)
+    others = known_roots_if_readable()
+    return build(folder, chosen, progress, rebuild=rebuild, encode=encode, outside=state, others=others)
 
 
 def recorded_settings(root: Path, state: Path | None = None) -> BuildSettings | None:

@@ -73,6 +73,7 @@ from indexer.storage.generations import (
 )
 from indexer.storage.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
 from indexer.storage.mapped_tables import Tables, load_tables, make_tables, save_tables
+from indexer.storage.other_indexes import states_of, take_vectors
 from indexer.storage.seals import Seal, seal_segment
 from indexer.storage.signing import require_key
 from indexer.storage.single_rows import build_single_index
@@ -80,6 +81,7 @@ from indexer.storage.token_rows import build_multi_index
 from indexer.tree.freshness import Changes, compare
 from indexer.tree.git_state import git_state
 from indexer.tree.walk import walk
+from indexer.tree.worktrees import other_worktrees
 from indexer.vectors.codec import DEFAULT_CODEC
 
 _UNTOUCHED = "the previous index is untouched"
@@ -99,6 +101,7 @@ def build(
     rebuild: bool = False,
     encode: bool = True,
     outside: Path | None = None,
+    others: Sequence[Path] = (),
 ) -> BuildReport:
     """Index a tree, or bring its index up to date; the index lies in the tree, or in `outside`.
 
@@ -106,11 +109,12 @@ def build(
     ends there: chunks that have no stored vectors get them from a later build, or when a search asks.
 
     `rebuild` starts over, for another model, other settings or a damaged index; stored embeddings that
-    still fit and are whole are used. Raises InputError for a path that is no folder, CheckpointError
-    for a model that cannot be loaded, IndexMismatchError for an index made with something else,
-    IndexCorruptError for a damaged one, IndexBusyError while another process writes, StorageError where
-    the disk is full or closed, NothingToIndexError for a tree without text, BuildInterruptedError after
-    Ctrl-C. Whatever is raised, the index that was there is there still.
+    still fit and are whole are used. What is stored in the indexes of other checkouts of the repository, and
+    in those of the trees `others`, is taken from there and not computed again. Raises InputError for a path
+    that is no folder, CheckpointError for a model that cannot be loaded, IndexMismatchError for an index made
+    with something else, IndexCorruptError for a damaged one, IndexBusyError while another process writes,
+    StorageError where the disk is full or closed, NothingToIndexError for a tree without text,
+    BuildInterruptedError after Ctrl-C. Whatever is raised, the index that was there is there still.
     """
     run: _Build | None = None
     try:
@@ -119,7 +123,7 @@ def build(
         require_key()
         state = prepare_state(root, outside)
         with write_lock(state):
-            run = _Build(root, state, settings, checkpoint, progress, rebuild, encode)
+            run = _Build(root, state, settings, checkpoint, progress, rebuild, encode, outside, tuple(others))
             return run.run_locked()
     except KeyboardInterrupt:
         there = "what was read so far can be searched" if run and run.has_published else _UNTOUCHED
@@ -148,6 +152,10 @@ class _Build:
     progress: ProgressCallback | None
     rebuild: bool
     encode: bool
+    outside: Path | None = None
+    others: tuple[Path, ...] = ()
+    may_take: bool = True
+    n_taken_chunks: int = 0
     started: float = field(default_factory=time.monotonic)
     n_encoded_chunks: int = 0
     n_encoded_tokens: int = 0
@@ -190,6 +198,7 @@ class _Build:
             remove_others(self.state, live.generation)
             return self._report_of(before.totals)
 
+        self.may_take = self.encode or not before.files
         layout = row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
             made = self._making(wanted, layout, embeddings)
@@ -198,7 +207,7 @@ class _Build:
                 with new_generation(self.state, base) as folder:
                     totals = self._write_words(folder, made, before, changes, facts | when, walk_skips)
                     with closing(StoreReader(folder / DATABASE)) as reader:
-                        missing = made.backlog.missing(reader.chunks_to_encode())
+                        missing = self._missing(made, reader)
                         if self.encode and missing.n_tokens <= _AT_ONCE_TOKENS:
                             self._start_encoding(missing)
                             blocks = made.backlog.blocks(missing, reader)
@@ -258,7 +267,7 @@ class _Build:
         seconds = _PUBLISH_SECONDS
         folder = generation_folder(self.state, live.generation)
         with closing(StoreReader(folder / DATABASE)) as reader:
-            missing = made.backlog.missing(reader.chunks_to_encode())
+            missing = self._missing(made, reader)
             if not missing.chunks and not load_tables(folder).lacks_vectors.any():
                 return
             self._start_encoding(missing)
@@ -271,6 +280,18 @@ class _Build:
                 if not more:
                     return
                 seconds = max(_PUBLISH_SECONDS, _ENCODING_SHARE * (time.monotonic() - started))
+
+    def _missing(self, made: _Making, reader: StoreReader) -> Missing:
+        """What is still to be encoded, once what other indexes hold of it was taken."""
+        missing = made.backlog.missing(reader.chunks_to_encode())
+        if missing.chunks and self.may_take:
+            self.may_take = False
+            states = states_of((*other_worktrees(self.root), *self.others), self.outside)
+            keys = [chunk.embedding_key for chunk in missing.chunks]
+            self.n_taken_chunks = take_vectors(made.embeddings, made.layout, keys, states)
+            if self.n_taken_chunks:
+                missing = made.backlog.missing(missing.chunks)
+        return missing
 
     def _start_encoding(self, missing: Missing) -> None:
         self.n_tokens_to_encode = missing.n_tokens
@@ -367,6 +388,7 @@ class _Build:
             **totals,
             n_encoded_chunks=self.n_encoded_chunks,
             n_encoded_tokens=self.n_encoded_tokens,
+            n_taken_chunks=self.n_taken_chunks,
             n_skipped=self.n_skipped,
             elapsed_seconds=time.monotonic() - self.started,
             peak_memory_bytes=peak_bytes(),

@@ -421,6 +421,8 @@ class BuildReport:
     n_skipped: int
     elapsed_seconds: float
     peak_memory_bytes: int
+    n_taken_chunks: int = 0
+    """Chunks whose vectors other indexes of this user held."""
 
 
 @dataclass(frozen=True, slots=True)

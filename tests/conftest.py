@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
             patch.setenv(variable, str(tmp_path_factory.mktemp(variable)))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_known_repositories() -> None:
+    """A build takes vectors from indexes that are known: from none that another test left."""
+    from codesearch.known_repositories import list_file
+    from indexer.errors import InputError
+
+    with suppress(InputError):
+        list_file().unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import click
 
 from codesearch.choices import VECTOR_FAMILIES
 from codesearch.cli.console import put, say
-from codesearch.cli.options import state_option
+from codesearch.cli.options import counted, state_option
 from codesearch.cli.progress import ProgressBar
 from codesearch.config import load_config
 from codesearch.render.status import size_words
@@ -125,14 +125,14 @@ def _summary(report: BuildReport) -> str:
         done = f"Encoded {report.n_encoded_chunks:,} chunks ({tokens})"
     else:
         done = "Nothing had to be encoded"
+    if report.n_taken_chunks:
+        done += f"; other indexes of yours held the vectors of {counted(report.n_taken_chunks, 'chunk')}"
+    what = "file or folder" if report.n_skipped == 1 else "files and folders"
     skipped = "; `codesearch status --skipped` lists the reasons" if report.n_skipped else ""
 
-    def counted(count: int, one: str, many: str) -> str:
-        return f"{count:,} {one if count == 1 else many}"
-
     return (
-        f"Indexed {counted(report.n_files, 'file', 'files')}, {counted(report.n_spans, 'symbol', 'symbols')},"
-        f" {counted(report.n_tokens, 'token', 'tokens')} in {report.elapsed_seconds:.1f} s;"
-        f" skipped {counted(report.n_skipped, 'file or folder', 'files and folders')}{skipped}.\n"
+        f"Indexed {counted(report.n_files, 'file')}, {counted(report.n_spans, 'symbol')},"
+        f" {counted(report.n_tokens, 'token')} in {report.elapsed_seconds:.1f} s;"
+        f" skipped {report.n_skipped:,} {what}{skipped}.\n"
         f"{done}; peak memory {size_words(report.peak_memory_bytes)}.\n"
     )

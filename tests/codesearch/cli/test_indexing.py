@@ -16,7 +16,7 @@ def test_index_json(run, tmp_path):
     first = json.loads(run("index", tmp_path, "--json").stdout)
     assert " ".join(first) == (
         "schema root model n_files n_chunks n_spans n_tokens n_encoded_chunks n_encoded_tokens n_skipped"
-        " elapsed_seconds peak_memory_bytes"
+        " elapsed_seconds peak_memory_bytes n_taken_chunks"
     )
     assert first["n_encoded_chunks"] == 1
     again = json.loads(run("index", tmp_path, "--json").stdout)

@@ -1,0 +1,84 @@
+"""Vectors that another index of this user holds already: taken by content key, nothing is computed twice.
+
+Checkouts and clones of one repository share most of their content. Another index is looked at where this
+user's key signed it and its segments are those that it was signed with; it is read and never written to.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from indexer.disk.state_files import find_link
+from indexer.disk.state_place import state_folder
+from indexer.embeddings.embedding_store import EmbeddingStore, RowLayout
+from indexer.embeddings.other_store import OtherStore
+from indexer.errors import CodesearchError
+from indexer.storage.generations import EMBEDDINGS
+from indexer.storage.manifest import read_manifest
+from indexer.storage.seals import find_broken_segment
+
+_BATCH_BYTES = 32_000_000
+
+
+def states_of(roots: Iterable[Path], outside: Path | None) -> Iterator[Path]:
+    """Where the indexes of some trees lie or lay, each once; a tree that was moved may have left one."""
+    seen: set[Path] = set()
+    for root in roots:
+        for place in dict.fromkeys((outside, None)):
+            state = state_folder(root, place)
+            if state not in seen and state.is_dir():
+                seen.add(state)
+                yield state
+
+
+def take_vectors(
+    embeddings: EmbeddingStore, layout: RowLayout, keys: Iterable[str], states: Iterable[Path]
+) -> int:
+    """Store what the indexes in `states` hold under the keys, until none is left; how many were found.
+
+    An index that is another user's, damaged or unreadable is passed over. Raises StorageError where the
+    own store cannot be written.
+    """
+    left = set(keys)
+    n_wanted = len(left)
+    for state in states:
+        if not left:
+            break
+        if state / EMBEDDINGS != embeddings.folder and is_own(state):
+            with suppress(OSError, sqlite3.Error), OtherStore(state / EMBEDDINGS, layout) as other:
+                left -= copy_vectors(embeddings, other, left)
+    return n_wanted - len(left)
+
+
+def copy_vectors(embeddings: EmbeddingStore, other: OtherStore, keys: Iterable[str]) -> set[str]:
+    """Store what another store holds whole under the keys; the keys of it.
+
+    Raises sqlite3.Error where that one is damaged, StorageError where the own one cannot be written.
+    """
+    taken: set[str] = set()
+    n_bytes = 0
+    try:
+        for new in other.load(keys):
+            embeddings.add(new)
+            taken.add(new.key)
+            n_bytes += new.single.nbytes + new.rows.nbytes
+            if n_bytes >= _BATCH_BYTES:
+                embeddings.commit()
+                n_bytes = 0
+    finally:
+        embeddings.commit()
+    return taken
+
+
+def is_own(state: Path) -> bool:
+    """Whether this user's key signed the index in a state folder, and its segments are those of then."""
+    try:
+        if find_link(state) is not None:
+            return False
+        manifest = read_manifest(state)
+        return find_broken_segment(state / EMBEDDINGS, manifest.segments) is None
+    except (CodesearchError, OSError):
+        return False
