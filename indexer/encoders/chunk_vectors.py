@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.encoders.dense import LoadedDense, apply_dense, load_dense
 from indexer.models.checkpoint import Checkpoint
+from indexer.models.pooling import pool_tokens
 from indexer.records import Float32Array, Int32Array, SequenceVectors, TokenizedChunk
 
 
@@ -21,7 +22,7 @@ class PoolRecipe:
     """How one checkpoint pools; made once by `pool_recipe`."""
 
     pooling: str | None
-    """`mean` or `cls`; None: no single vectors."""
+    """One of POOLINGS; None: no single vectors."""
     n_left_out: int
     """Leading tokens that the chunk's mean leaves out."""
     dense: tuple[LoadedDense, ...]
@@ -108,7 +109,7 @@ def _pool_single(
     if recipe.pooling is None:
         return np.empty((0, 0), np.float32)
     n_left_out = min(recipe.n_left_out, len(hidden) - 1)
-    whole = hidden[0] if recipe.pooling == "cls" else hidden[n_left_out:].mean(axis=0)
+    whole = pool_tokens(recipe.pooling, hidden, n_left_out)
     pooled = np.empty((1 + len(areas), hidden.shape[1]), np.float32)
     pooled[0] = whole
     first, last = tokenized.n_header, len(tokenized.input_ids) - tokenized.n_tail

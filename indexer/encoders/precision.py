@@ -20,6 +20,7 @@ from indexer.encoders.cpu_backbone import CpuBackbone, library_and_cpu
 from indexer.encoders.dense import load_dense
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.models.checkpoint import Checkpoint
+from indexer.models.pooling import pool_tokens
 from indexer.models.tokens import ChunkTokenizer
 from indexer.records import Chunk, Float32Array, QueryVectors, Window
 
@@ -76,10 +77,9 @@ def _scores(
         hidden = vectors.hidden
         column = []
         if checkpoint.single is not None:
-            pooled = hidden[0] if checkpoint.single.pooling == "cls" else hidden.mean(axis=0)
-            vector = finish_single(pooled[None], load_dense(checkpoint.single.dense), checkpoint.single.dim)[
-                0
-            ]
+            head = checkpoint.single
+            pooled = pool_tokens(head.pooling, hidden)
+            vector = finish_single(pooled[None], load_dense(head.dense), head.dim)[0]
             column += [float(vector @ q.single) for q in questions if q.single is not None]
         if vectors.rows is not None:
             tables = [q.rows @ vectors.rows.T for q in questions if q.rows is not None]

@@ -16,6 +16,7 @@ from indexer.encoders.chunk_vectors import finish_single, normalize_rows
 from indexer.encoders.dense import activate, apply_dense, load_dense
 from indexer.errors import CheckpointError
 from indexer.models.checkpoint import Checkpoint
+from indexer.models.pooling import pool_tokens
 from indexer.models.tokens import ChunkTokenizer
 from indexer.models.weights import TensorFiles
 from indexer.records import Float32Array, Int32Array, QueryVectors, TokenizedQuery
@@ -66,7 +67,7 @@ class QueryEncoder:
         single, head = None, self._checkpoint.single
         if head is not None:
             skipped = 0 if head.include_prompt or not self._checkpoint.query_prompt else query.n_prompt
-            pooled = hidden[0] if head.pooling == "cls" else hidden[skipped : query.n_seen].mean(axis=0)
+            pooled = pool_tokens(head.pooling, hidden[: query.n_seen], skipped)
             single = finish_single(pooled[None, :], self._single_dense, head.dim)[0]
         rows = (
             normalize_rows(apply_dense(hidden, self._row_dense))

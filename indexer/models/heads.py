@@ -12,15 +12,10 @@ from typing import Any
 
 from indexer.errors import CheckpointError
 from indexer.models.model_files import ModelFiles
+from indexer.models.pooling import POOLINGS, named_pooling
 from indexer.models.weights import TensorFiles
 
 _DENSE_ACTIVATIONS = {"Identity": "identity", "Tanh": "tanh", "ReLU": "relu", "GELU": "gelu", "SiLU": "silu"}
-_POOLINGS = {
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_mean": "mean",
-    "pooling_mode_cls": "cls",
-}
 _DEFAULT_SKIP_WORDS = tuple("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 """PyLate's, where a checkpoint names none."""
 
@@ -44,7 +39,7 @@ class SingleHead:
     """How token vectors become one vector."""
 
     pooling: str
-    """`mean` or `cls`."""
+    """One of POOLINGS."""
     include_prompt: bool
     """False: the mean leaves out the prompt and the specials before it."""
     dense: tuple[DenseLayer, ...]
@@ -96,7 +91,7 @@ def read_single_head(
     head = SingleHead("mean", True, (), hidden_size)
     if form == "pylate":
         pooling = files.own.get("single_vector")
-        if pooling not in ("mean", "cls"):
+        if pooling not in POOLINGS:
             return None
         head = SingleHead(pooling, True, (), hidden_size)
     elif form == "sentence-transformers":
@@ -122,16 +117,14 @@ def _sentence_head(files: ModelFiles, hidden_size: int) -> SingleHead:
             " then Dense, then Normalize."
         )
     config = files.module_config(files.modules[1])
-    modes = sorted(key for key, value in config.items() if key.startswith("pooling_mode_") and value is True)
-    if config.get("pooling_mode"):
-        modes = [f"pooling_mode_{config['pooling_mode']}"]
-    if len(modes) != 1 or modes[0] not in _POOLINGS:
-        raise CheckpointError(
-            f"{files.name} pools by {', '.join(modes) or 'nothing'}; supported are mean and cls."
-        )
+    try:
+        pooling = named_pooling(config)
+    except ValueError as error:
+        supported = " and ".join(POOLINGS)
+        raise CheckpointError(f"{files.name} pools by {error}; supported are {supported}.") from None
     dense = _dense_layers(files, hidden_size)
     dim = dense[-1].out_features if dense else hidden_size
-    return SingleHead(_POOLINGS[modes[0]], bool(config.get("include_prompt", True)), dense, dim)
+    return SingleHead(pooling, bool(config.get("include_prompt", True)), dense, dim)
 
 
 def _dense_layers(files: ModelFiles, n_in: int) -> tuple[DenseLayer, ...]:
