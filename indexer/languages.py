@@ -1,5 +1,7 @@
 """The table of languages: which files are which, and what can be known of them. Values only.
 
+Documents have a table of their own, `document_formats.py`, from which their rows here are made.
+
 Not a parser: `grammar` names a tree-sitter grammar and a query file in `grammars/`, `headings` a
 heading style, and `parse.py` applies them. The walk's reader calls `language_of`; filters, front
 ends and ranking ask `knows` and `is_code`.
@@ -9,6 +11,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from indexer.document_formats import DOCUMENT_FORMATS
 
 TEXT = "text"
 """The language of everything that nothing better is known of."""
@@ -35,7 +39,7 @@ class Language:
     """What people also call it in `--lang`."""
 
 
-_ROWS = (
+_ROWS: tuple[Language, ...] = (
     Language("python", (".py", ".pyi", ".pyw", ".pyx", ".pxd"), ("sconstruct", "sconscript", "wscript"),
              ("python", "pypy"), "python", aliases=("py",)),
     Language("javascript", (".js", ".mjs", ".cjs", ".jsx", ".es6"), ("jakefile",), ("node", "nodejs", "bun"),
@@ -66,10 +70,6 @@ _ROWS = (
              ("bash", "sh", "zsh", "ksh", "dash", "ash"), "bash", aliases=("sh", "shell")),
     Language("sql", (".sql", ".ddl", ".pgsql", ".psql"), grammar="sql"),
     Language("r", (".r",), (".rprofile",), ("rscript", "r"), "r"),
-    # Prose with headings.
-    Language("markdown", (".md", ".markdown", ".mdx", ".mkd", ".mdown", ".rmd", ".qmd"),
-             headings="markdown", is_code=False, aliases=("md",)),
-    Language("rst", (".rst", ".rest"), headings="rst", is_code=False, aliases=("restructuredtext",)),
     # Indexed as text: one row a file, no symbols.
     Language("json", (".json", ".jsonc", ".json5", ".geojson", ".webmanifest"),
              (".eslintrc", ".babelrc", ".prettierrc"), is_code=False),
@@ -79,7 +79,6 @@ _ROWS = (
              is_code=False),
     Language("xml", (".xml", ".xsd", ".xsl", ".xslt", ".plist", ".csproj", ".svg", ".pom", ".xaml"),
              is_code=False),
-    Language("html", (".html", ".htm", ".xhtml", ".jinja", ".j2", ".ejs", ".hbs", ".erb"), is_code=False),
     Language("css", (".css", ".scss", ".sass", ".less", ".tcss"), is_code=False),
     Language("vue", (".vue",)),
     Language("svelte", (".svelte",)),
@@ -129,17 +128,20 @@ _ROWS = (
     Language("graphql", (".graphql", ".gql")),
     Language("thrift", (".thrift",)),
     Language("solidity", (".sol",)),
-    Language("latex", (".tex", ".sty", ".cls", ".bib"), is_code=False, aliases=("tex",)),
-    Language("asciidoc", (".adoc", ".asciidoc", ".asc"), is_code=False),
-    Language("org", (".org",), is_code=False),
-    Language("notebook", (".ipynb",), is_code=False, aliases=("jupyter",)),
-    Language("pdf", (".pdf",), is_code=False),
-    Language("docx", (".docx", ".docm", ".dotx"), is_code=False, aliases=("word",)),
-    Language("epub", (".epub",), is_code=False),
     Language("csv", (".csv", ".tsv"), is_code=False),
-    Language(TEXT, (".txt", ".text", ".log"), ("readme", "license", "copying", "notice", "authors",
-                                               "changelog", "todo"), is_code=False),
 )  # fmt: skip
+
+_ROWS += tuple(
+    Language(
+        row.language,
+        (*row.suffixes, *row.other_suffixes),
+        row.file_names,
+        headings=row.headings,
+        is_code=False,
+        aliases=row.aliases,
+    )
+    for row in DOCUMENT_FORMATS
+)
 
 LANGUAGES: dict[str, Language] = {row.name: row for row in _ROWS}
 """By name, in the order of the table."""

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from indexer.document_formats import is_document_name
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -49,40 +51,9 @@ BINARY_SUFFIXES = _words("""
     .nc .tfrecord .mmdb .snap .pcap .dmp .swp .ppt .pptx .xls .xlsx .xlsm .odt .odp
     .ods .rtf .mobi .azw3 .djvu .ps .eps
 """)
-"""Suffixes, lower case, of files that no text reader can use; the content is not looked at. Suffixes that are
-of text too (`.dot`, `.dat`, `.mo`, `.lib`) are left to the content."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentFormat:
-    """One kind of document: text for people, with headings and no symbols."""
-
-    language: str
-    suffixes: frozenset[str]
-    """Lower case."""
-    has_reader: bool = True
-    """A reader turns its bytes into text; else it is read as source files are."""
-
-
-DOCUMENT_FORMATS = (
-    DocumentFormat("markdown", _words(".md .markdown .mdx .mkd .mdown .rmd .qmd"), has_reader=False),
-    DocumentFormat("rst", _words(".rst .rest"), has_reader=False),
-    DocumentFormat("org", _words(".org"), has_reader=False),
-    DocumentFormat("latex", _words(".tex"), has_reader=False),
-    DocumentFormat("pdf", _words(".pdf")),
-    DocumentFormat("docx", _words(".docx .docm .dotx")),
-    DocumentFormat("epub", _words(".epub")),
-    DocumentFormat("html", _words(".html .htm .xhtml")),
-    DocumentFormat("notebook", _words(".ipynb")),
-    DocumentFormat("asciidoc", _words(".adoc .asciidoc .asc")),
-    DocumentFormat("text", _words(".txt .text .log")),
-)
-"""What a document is. A language that is no code and not here is data: JSON, YAML, CSS."""
-DOCUMENT_LANGUAGES = frozenset(form.language for form in DOCUMENT_FORMATS)
-PROSE_SUFFIXES = frozenset().union(*(form.suffixes for form in DOCUMENT_FORMATS if not form.has_reader))
-"""Of documents that are read as source files are."""
-DOCUMENT_SUFFIXES = frozenset().union(*(form.suffixes for form in DOCUMENT_FORMATS))
-"""Of all documents: `DocumentLimits` holds for them, not the size limit of source."""
+"""Suffixes, lower case, of files that no text reader can use: their content is not looked at, unless
+`document_formats.py` has a row for them. Suffixes that are of text too (`.dot`, `.dat`, `.mo`, `.lib`) are
+left to the content."""
 
 _DATA_LANGUAGES = _words("json yaml toml ini xml csv")
 _DATA_SUFFIXES = _words("""
@@ -211,8 +182,7 @@ def is_generated_name(name: str) -> bool:
 
 def is_binary_name(name: str) -> bool:
     """Tell whether the suffix alone says that the file is not text."""
-    dot = name.rfind(".")
-    return dot > 0 and name[dot:].lower() in BINARY_SUFFIXES
+    return _suffix(name) in BINARY_SUFFIXES and not is_document_name(name)
 
 
 def is_vendored(path: str) -> bool:
@@ -224,16 +194,6 @@ def is_vendored(path: str) -> bool:
 def is_test(path: str) -> bool:
     """Tell whether the path is a test, a fixture or test data by custom."""
     return _TEST_PATH.search(path) is not None
-
-
-def is_prose_name(name: str) -> bool:
-    """Tell whether the suffix is of a document that is read as source files are."""
-    return _suffix(name) in PROSE_SUFFIXES
-
-
-def is_document_name(name: str) -> bool:
-    """Tell whether the suffix is of a document, prose or of a format with a reader of its own."""
-    return _suffix(name) in DOCUMENT_SUFFIXES
 
 
 def is_data(path: str, language: str) -> bool:

@@ -13,7 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from indexer.disk.contained import NotRegularError, read_regular
-from indexer.reading.documents import DocumentError, Reader, read_document, reader_for
+from indexer.document_formats import DocumentFormat
+from indexer.reading.documents import DocumentError, format_read, read_document
 from indexer.reading.parse import parse, parse_cells
 from indexer.reading.redact import cover, redact
 from indexer.reading.source_file import encodings_of, pointer_skip, read_source
@@ -47,9 +48,9 @@ def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile
 
 
 def _read(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
-    reader = reader_for(found.path)
-    if reader is not None:
-        document = _read_document(root, found, reader, settings.walk)
+    form = format_read(found.path)
+    if form is not None:
+        document = _read_document(root, found, form, settings.walk)
         if isinstance(document, ReadFile):
             return _with_cells(_covered(document, settings), settings)
         if document is not None:
@@ -90,7 +91,7 @@ def _covered(document: ReadFile, settings: BuildSettings) -> ReadFile:
 
 
 def _read_document(
-    root: Path, found: FoundFile, reader: Reader, settings: WalkSettings
+    root: Path, found: FoundFile, form: DocumentFormat, settings: WalkSettings
 ) -> ReadFile | SkippedFile | None:
     """The document, the reason there is none, or None: read it as source."""
     limits = DocumentLimits()
@@ -108,7 +109,7 @@ def _read_document(
             data, found.path, limits, stated=lambda: encodings_of(root, found.path, settings)
         )
     except DocumentError as error:
-        if error.as_source or (error.reason == "missing-extra" and not reader.is_binary):
+        if error.as_source or (error.reason == "missing-extra" and not form.is_binary):
             return None
         return SkippedFile(found.path, error.reason, error.detail)
     if not document.text.strip():

@@ -10,8 +10,8 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
-from indexer import path_roles
 from indexer.disk.contained import NotRegularError, read_regular
+from indexer.document_formats import is_prose_name
 from indexer.languages import language_of
 from indexer.reading.decode import UndecodableError, decode_file
 from indexer.reading.generated import generated_sign
@@ -24,7 +24,7 @@ from indexer.tree.skips import too_large
 def read_source(root: Path, found: FoundFile, settings: WalkSettings) -> SourceFile | SkippedFile:
     """Read and decode a file that `walk` found, or say why it is not indexed after all."""
     path = found.path
-    is_prose = path_roles.is_prose_name(posixpath.basename(path))
+    is_prose = is_prose_name(posixpath.basename(path))
     max_bytes = DocumentLimits().max_bytes if is_prose else settings.max_file_bytes
     try:
         content = read_regular(root, path, max_bytes)

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from indexer.document_formats import DOCUMENT_LANGUAGES
 from indexer.path_roles import (
-    DOCUMENT_LANGUAGES,
     PlatformVariant,
     VersionFolder,
     is_test,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from indexer import path_roles
+from indexer.document_formats import is_document_name
 from indexer.records import SkippedFile
 from indexer.settings import DocumentLimits, WalkSettings
 
 
 def max_bytes(name: str, settings: WalkSettings) -> int:
     """Source and data have one limit, documents another: a long document is no generated file."""
-    return DocumentLimits().max_bytes if path_roles.is_document_name(name) else settings.max_file_bytes
+    return DocumentLimits().max_bytes if is_document_name(name) else settings.max_file_bytes
 
 
 def too_large(path: str, n_bytes: int, limit: int) -> SkippedFile:

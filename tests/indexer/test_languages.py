@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from indexer.languages import LANGUAGES, TEXT, canonical, is_code, knows, language_of
-from indexer.reading.documents.readers import READERS
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,3 @@ def test_every_language_that_was_promised_symbols_has_a_grammar() -> None:
     assert all(LANGUAGES[name].grammar for name in promised.split())
     assert LANGUAGES["markdown"].headings
     assert LANGUAGES["rst"].headings
-
-
-def test_documents_have_rows_too() -> None:
-    assert {reader.language for reader in READERS} <= set(LANGUAGES)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from indexer import path_roles
-from indexer.languages import LANGUAGES
-from indexer.reading.documents.readers import reader_for
 
 
 @pytest.mark.parametrize(
@@ -60,8 +58,6 @@ def test_lock_binary_and_document_names() -> None:
         assert not path_roles.is_binary_name(name)
     assert not path_roles.is_binary_name("png")
     assert not path_roles.is_binary_name(".png")
-    assert path_roles.is_document_name("Manual.PDF")
-    assert not path_roles.is_document_name("pdf.py")
 
 
 @pytest.mark.parametrize(
@@ -96,17 +92,6 @@ def test_vendored_paths(path: str, expected: bool) -> None:
 )
 def test_test_paths(path: str, expected: bool) -> None:
     assert path_roles.is_test(path) is expected
-
-
-def test_documents_are_those_that_their_readers_know() -> None:
-    for form in path_roles.DOCUMENT_FORMATS:
-        assert not LANGUAGES[form.language].is_code
-        assert form.suffixes <= set(LANGUAGES[form.language].suffixes)
-        for suffix in form.suffixes:
-            assert (reader_for(f"a{suffix}") is not None) == form.has_reader, suffix
-    assert not path_roles.DOCUMENT_SUFFIXES & path_roles.BINARY_SUFFIXES
-    assert {".md", ".pdf"} < path_roles.DOCUMENT_SUFFIXES
-    assert ".pdf" not in path_roles.PROSE_SUFFIXES
 
 
 @pytest.mark.parametrize(

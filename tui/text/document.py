@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from codesearch.answers.shown_matches import telling
 from codesearch.render.sanitize import UNSAFE
-from indexer.path_roles import DOCUMENT_LANGUAGES
+from indexer.document_formats import DOCUMENT_LANGUAGES
 from indexer.records import Passage, WordMatch
 from indexer.words import names
 from tui.text.syntax import pieces_of

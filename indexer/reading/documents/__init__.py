@@ -5,13 +5,12 @@ imported when the first file of their format is read.
 """
 
 from indexer.reading.documents.document import Document, DocumentError, DocumentProgress
-from indexer.reading.documents.readers import Reader, read_document, reader_for
+from indexer.reading.documents.readers import format_read, read_document
 
 __all__ = [
     "Document",
     "DocumentError",
     "DocumentProgress",
-    "Reader",
+    "format_read",
     "read_document",
-    "reader_for",
 ]

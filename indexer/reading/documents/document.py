@@ -31,7 +31,7 @@ class Document:
     """Outermost first. `section` names are heading chains joined by ` > `; `page 12`, `cell 3 (code)`.
     Sections may cross pages and cells, everything else nests."""
     language: str
-    """A name of `path_roles.DOCUMENT_LANGUAGES`."""
+    """A name of `document_formats.DOCUMENT_LANGUAGES`."""
     problem: str = ""
     """Empty, or one sentence: what of the document is not in the text, and why."""
 

@@ -1,60 +1,40 @@
-"""Which files are documents, and reading one: the door to the readers beside this module.
+"""Which files have a reader, and reading one: the door to the readers beside this module.
 
-Markdown and reStructuredText
-are not here: their text is the file's own and `indexer/reading/parse.py` finds their headings.
+Markdown and reStructuredText are not here: their text is the file's own, and `indexer/reading/parse.py` finds
+their headings.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from importlib import import_module
 
-from indexer.languages import LANGUAGES, TEXT, language_of
-from indexer.path_roles import DOCUMENT_FORMATS
+from indexer.document_formats import DOCUMENT_FORMATS, DocumentFormat
+from indexer.languages import TEXT, language_of
 from indexer.reading.documents.document import CallbackError, Document, DocumentError, DocumentProgress, Meter
 from indexer.settings import DocumentLimits
 
 _Read = Callable[[bytes, str, Meter], Document]
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """What reads one format. `module` is imported when the first file of the format is read."""
-
-    language: str
-    """The language of its documents; their suffixes are `path_roles.DOCUMENT_FORMATS`'."""
-    module: str
-    function: str
-    is_binary: bool = False
-    """Its bytes are no text."""
+_BY_SUFFIX = {suffix: row for row in DOCUMENT_FORMATS if row.reader for suffix in row.suffixes}
+_BY_FILE_NAME = {name: row for row in DOCUMENT_FORMATS for name in row.file_names}
 
 
-READERS = (
-    Reader("pdf", "pdf", "read_pdf", is_binary=True),
-    Reader("docx", "word", "read_word", is_binary=True),
-    Reader("epub", "epub", "read_epub", is_binary=True),
-    Reader("html", "web_page", "read_web_page"),
-    Reader("notebook", "notebook", "read_notebook"),
-    Reader("asciidoc", "plain_text", "read_asciidoc"),
-    Reader(TEXT, "plain_text", "read_plain_text"),
-)
+def format_read(path: str) -> DocumentFormat | None:
+    """The format of a repo-relative POSIX path by its name, if it has a reader.
 
-_SUFFIXES = {form.language: form.suffixes for form in DOCUMENT_FORMATS}
-_BY_SUFFIX = {suffix: reader for reader in READERS for suffix in _SUFFIXES[reader.language]}
-_PLAIN_NAMES = frozenset(LANGUAGES[TEXT].file_names)
-
-
-def reader_for(path: str) -> Reader | None:
-    """The reader of a repo-relative POSIX path by its name; None: it is source code or data."""
+    None: it is source code, data, or prose that is read as source is.
+    """
     name = posixpath.basename(path).lower()
-    reader = _BY_SUFFIX.get(posixpath.splitext(name)[1])
-    if reader is None:
-        return _BY_SUFFIX[".txt"] if name in _PLAIN_NAMES else None
-    if reader.language == TEXT and language_of(path, "") != TEXT:
+    row = _BY_SUFFIX.get(posixpath.splitext(name)[1])
+    if row is None:
+        return _BY_FILE_NAME.get(name)
+    if row.language == TEXT and language_of(path, "") != TEXT:
         # CMakeLists.txt and the like.
         return None
-    return reader
+    return row
 
 
 def read_document(
@@ -79,8 +59,8 @@ def read_document(
 
     """
     limits = limits or DocumentLimits()
-    reader = reader_for(path)
-    if reader is None:
+    row = format_read(path)
+    if row is None:
         raise DocumentError("binary", "no reader for files of this name")
     if len(data) > limits.max_bytes:
         raise DocumentError(
@@ -90,7 +70,7 @@ def read_document(
     if not data.strip():
         raise DocumentError("empty", "an empty file")
     try:
-        return _load(reader)(data, path, Meter(limits, progress, stated))
+        return _load(row.reader)(data, path, Meter(limits, progress, stated))
     except DocumentError:
         raise
     except CallbackError as error:
@@ -103,8 +83,8 @@ def read_document(
         raise DocumentError("broken", f"cannot be read: {detail}") from error
 
 
-def _load(reader: Reader) -> _Read:
-    from importlib import import_module
-
-    read: _Read = getattr(import_module(f"indexer.reading.documents.{reader.module}"), reader.function)
+def _load(reader: str) -> _Read:
+    """Import the reader, with its libraries, when the first file of its format is read."""
+    module, function = reader.split(".")
+    read: _Read = getattr(import_module(f"indexer.reading.documents.{module}"), function)
     return read

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.path_roles import DOCUMENT_SUFFIXES, PROSE_SUFFIXES
-from indexer.reading.documents import DocumentError, read_document, reader_for
+from indexer.document_formats import DOCUMENT_SUFFIXES, PROSE_SUFFIXES
+from indexer.reading.documents import DocumentError, format_read, read_document
 from indexer.settings import DocumentLimits
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -42,8 +42,8 @@ ASCIIDOC = b"= A\n\n== B\n\n----\ncode\n----\n\n|===\n|a\n|===\n"
     ],
 )
 def test_the_name_chooses_the_reader(path, language):
-    reader = reader_for(path)
-    assert (reader and reader.language) == language
+    form = format_read(path)
+    assert (form and form.language) == language
 
 
 @pytest.mark.parametrize("suffix", sorted(DOCUMENT_SUFFIXES - PROSE_SUFFIXES))
