@@ -23,6 +23,7 @@ from codesearch.request import own_globs, within_folder
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
 from indexer.records import SearchRequest, full_path
+from indexer.wording import counted
 
 _MAX_SESSIONS = 200
 MAX_OPEN = 16
@@ -147,10 +148,10 @@ class Workspace(Asking):
                 report = index.update()
         except IndexMissingError:
             with CodeIndex.build(self.roots[name], state=self.state) as index:
-                return f"Built the index of {name}: {index.state().n_files:,} files."
+                return f"Built the index of {name}: {counted(index.state().n_files, 'file')}."
         return (
-            f"The index of {name} is up to date: {report.n_files:,} files,"
-            f" {report.n_encoded_chunks:,} chunks encoded in {report.elapsed_seconds:.1f} s."
+            f"The index of {name} is up to date: {counted(report.n_files, 'file')},"
+            f" {counted(report.n_encoded_chunks, 'chunk')} encoded in {report.elapsed_seconds:.1f} s."
         )
 
     def seen(self, names: Sequence[str | None], session: str | None) -> Seen | None:

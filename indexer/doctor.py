@@ -48,6 +48,7 @@ from indexer.storage.generations import (
 from indexer.storage.manifest import ForeignIndexError, Manifest, read_manifest, write_manifest
 from indexer.storage.mapped_tables import load_tables
 from indexer.storage.seals import find_broken, find_broken_segment
+from indexer.wording import counted
 
 DAMAGE, MODEL, ACCESS, LEFTOVER = "damage", "model", "access", "leftover"
 
@@ -153,7 +154,10 @@ class _Examination:
             if len(inside) < 2 or (manifest is not None and inside[0] == manifest.generation):
                 n_open += bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
         if n_open:
-            self.note(ACCESS, f"other users may read {n_open:,} files or folders of the index")
+            self.note(
+                ACCESS,
+                f"other users may read {counted(n_open, 'file or folder', 'files or folders')} of the index",
+            )
 
     def leftovers(self, manifest: Manifest | None) -> None:
         for name in generation_names(self.state):
@@ -167,7 +171,9 @@ class _Examination:
         stray = self.stray_segments(manifest)
         if stray:
             n_bytes = sum(path.stat().st_size for path in stray)
-            self.note(LEFTOVER, f"{len(stray)} files of embeddings ({n_bytes:,} bytes) are needed by nothing")
+            self.note(
+                LEFTOVER, f"{counted(len(stray), 'file')} of embeddings ({n_bytes:,} bytes) needed by nothing"
+            )
 
     def stray_segments(self, manifest: Manifest | None) -> list[Path]:
         folder = self.state / EMBEDDINGS
@@ -302,7 +308,7 @@ def _contradictions(folder: Path, store: StoreReader) -> Iterator[str]:
         sizes = (int(tables.n_single[at]), int(tables.n_rows[at]))
         n_moved += place is None or place != sizes
     if n_moved:
-        yield f"embeddings.db does not know the vectors of {n_moved:,} chunks, which are computed again"
+        yield f"embeddings.db does not know the vectors of {counted(n_moved, 'chunk')}, to be computed again"
 
 
 _GAPS = """SELECT path FROM files LEFT JOIN (

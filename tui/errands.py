@@ -11,6 +11,7 @@ from textual.app import App, SuspendNotSupported
 
 from codesearch.tree_files import check_tree_file
 from indexer.errors import CodesearchError
+from indexer.wording import counted
 from tui.handoff import copy_with_tool, editor_command, export
 from tui.messages import CopyRequested, EditorRequested, ExportRequested
 
@@ -54,4 +55,4 @@ class Errands:
             self.app.notify(str(error), severity="error", markup=False)
             return
         n = len(message.results)
-        self.app.notify(f"Wrote {n} passages, {n_bytes:,} bytes, to {message.path}.", markup=False)
+        self.app.notify(f"Wrote {counted(n, 'passage')}, {n_bytes:,} bytes, to {message.path}.", markup=False)

@@ -25,6 +25,7 @@ from codesearch.render.symbol_names import is_named
 from codesearch.workspace import Workspace
 from indexer.errors import CodesearchError, InputError, MissingExtraError
 from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K
+from indexer.wording import counted
 
 try:
     from mcp.server.mcpserver import MCPServer
@@ -269,7 +270,10 @@ class _Tools:
         )
         if block.passages:
             return block.text
-        return " ".join(block.notes) or f"No passage fits into {budget_tokens} tokens; raise budget_tokens."
+        return (
+            " ".join(block.notes)
+            or f"No passage fits into {counted(budget_tokens, 'token')}; raise budget_tokens."
+        )
 
     def similar(
         self,

@@ -28,6 +28,7 @@ from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits, sea
 from codesearch.answers.passages import Drafts, PassageSource, draft_passages
 from codesearch.answers.seen import Seen
 from indexer.records import Hit, Mode, QueryUsed, SearchRequest, full_path
+from indexer.wording import counted
 
 if TYPE_CHECKING:
     from indexer.records import MissingVectors
@@ -160,9 +161,13 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     filled = fill(page, remembering(counter), budget_tokens, stale=question.stale(page))
     notes = question.notes(drafts)
     if drafts.kept and not page:
-        notes = (f"There are only {len(drafts.kept)} passages; start from an earlier one.", *notes)
-    elif page and not filled.passages:
-        notes = (f"No passage fits into {budget_tokens} tokens; raise the budget.", *notes)
+        are = "is" if len(drafts.kept) == 1 else "are"
+        notes = (
+            f"There {are} only {counted(len(drafts.kept), 'passage')}; start from an earlier one.",
+            *notes,
+        )
+    elif page and not filled.passages and budget_tokens is not None:
+        notes = (f"No passage fits into {counted(budget_tokens, 'token')}; raise the budget.", *notes)
     if question.seen is not None:
         question.seen.add(filled.passages, page)
     return Findings(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from codesearch.answers.findings import IndexState
 from indexer.records import Mode, QueryUsed, SearchRequest
 from indexer.retrieve.globs import PathGlobs
+from indexer.wording import counted
 
 if TYPE_CHECKING:
     from indexer.records import MissingVectors
@@ -60,10 +61,13 @@ def used_note(used: QueryUsed | None) -> list[str]:
 
 def missing_note(missing: MissingVectors, n_chunks: int) -> str:
     """One sentence on what only words can find so far, and what encodes the rest."""
-    share = f"{missing.n_chunks:,} of {n_chunks:,} chunks have no vectors yet and are ranked by their words"
+    chunks = f"{missing.n_chunks:,} of {counted(n_chunks, 'chunk')}"
     seconds = missing.n_tokens / missing.tokens_per_second if missing.tokens_per_second else 0.0
     how_long = f" (about {_duration(seconds)})" if seconds else ""
-    return f"{share}; `codesearch index` encodes them{how_long}."
+    return (
+        f"{chunks} have no vectors yet and are ranked by their words;"
+        f" `codesearch index` encodes them{how_long}."
+    )
 
 
 def _duration(seconds: float) -> str:
@@ -77,9 +81,8 @@ def stale_note(state: IndexState) -> list[str]:
     if not parts:
         return []
     at_least = "" if state.complete else " at least"
-    noun = "file" if state.n_stale == 1 else "files"
     return [
-        f"The index is out of date by{at_least} {state.n_stale} {noun} ({', '.join(parts)});"
+        f"The index is out of date by{at_least} {counted(state.n_stale, 'file')} ({', '.join(parts)});"
         " `codesearch index` brings it up to date."
     ]
 

@@ -23,6 +23,7 @@ from codesearch.cli.options import (
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.searching import folder_of, read_query, split_place
 from codesearch.cli.targets import folder_arguments, target
+from indexer.wording import counted
 
 if TYPE_CHECKING:
     from codesearch.context import Context
@@ -82,7 +83,7 @@ def context_command(
     put(block.text)
     n_left_out = sum(omitted.reason == "budget" for omitted in block.omitted)
     if block.passages and n_left_out:
-        say(f"{n_left_out} more passages did not fit into {budget_words(block)}.")
+        say(f"{counted(n_left_out, 'more passage')} did not fit into {budget_words(block)}.")
     elif n_left_out:
         say(f"No passage fits into {budget_words(block)}; raise --budget.")
     for note in block.notes:

@@ -26,6 +26,7 @@ def doctor_command(
     from codesearch.cli.options import require_folder, state_in_force
     from codesearch.render.sanitize import json_text, label
     from indexer import doctor
+    from indexer.wording import counted
 
     state = state_in_force()
     root = doctor.find_index(require_folder(path or "."), state)
@@ -50,7 +51,7 @@ def doctor_command(
     else:
         for finding in diagnosis.findings:
             put(f"{finding.kind:<9} {label(finding.sentence)}\n")
-        checked = f"{diagnosis.n_files_checked:,} files, {diagnosis.n_bytes_checked:,} bytes checked"
+        checked = f"{counted(diagnosis.n_files_checked, 'file')}, {diagnosis.n_bytes_checked:,} bytes checked"
         where = str(root) if state is None else f"--state {state} {root}"
         advice = "" if not diagnosis.findings else f"; `codesearch doctor --repair {where}` repairs it"
         verdict = "sound" if diagnosis.is_sound else "damaged"

@@ -10,10 +10,11 @@ import click
 
 from codesearch.choices import VECTOR_FAMILIES
 from codesearch.cli.console import put, say
-from codesearch.cli.options import counted, state_option
+from codesearch.cli.options import state_option
 from codesearch.cli.progress import ProgressBar
 from codesearch.config import load_config
 from codesearch.render.status import size_words
+from indexer.wording import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,18 +122,16 @@ def _limit_threads(threads: int | None) -> None:
 def _summary(report: BuildReport) -> str:
     if report.n_encoded_chunks:
         speed = report.n_encoded_tokens / max(report.elapsed_seconds, 1e-9)
-        tokens = f"{report.n_encoded_tokens:,} tokens, {speed:,.0f} a second"
-        done = f"Encoded {report.n_encoded_chunks:,} chunks ({tokens})"
+        tokens = f"{counted(report.n_encoded_tokens, 'token')}, {speed:,.0f} a second"
+        done = f"Encoded {counted(report.n_encoded_chunks, 'chunk')} ({tokens})"
     else:
         done = "Nothing had to be encoded"
     if report.n_taken_chunks:
         done += f"; other indexes of yours held the vectors of {counted(report.n_taken_chunks, 'chunk')}"
-    what = "file or folder" if report.n_skipped == 1 else "files and folders"
     skipped = "; `codesearch status --skipped` lists the reasons" if report.n_skipped else ""
-
     return (
         f"Indexed {counted(report.n_files, 'file')}, {counted(report.n_spans, 'symbol')},"
         f" {counted(report.n_tokens, 'token')} in {report.elapsed_seconds:.1f} s;"
-        f" skipped {report.n_skipped:,} {what}{skipped}.\n"
+        f" skipped {counted(report.n_skipped, 'file or folder', 'files and folders')}{skipped}.\n"
         f"{done}; peak memory {size_words(report.peak_memory_bytes)}.\n"
     )

@@ -308,6 +308,7 @@ def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     """Make an index that can be asked by words; its root."""
     from codesearch.cli.progress import ProgressBar
     from codesearch.locate import build_index
+    from indexer.wording import counted
 
     with ProgressBar() as bar:
         report = build_index(
@@ -318,11 +319,6 @@ def build_words(folder: Path, config: Config, state: Path | None) -> Path:
         " what a search names is encoded as it is asked for."
     )
     return folder.resolve()
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _refresh(index: CodeIndex, *, wanted: bool) -> None:

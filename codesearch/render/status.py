@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from codesearch.render.sanitize import json_text, label
+from indexer.wording import counted
 
 if TYPE_CHECKING:
     from indexer.records import SkippedFile
@@ -69,9 +70,12 @@ def status_text(status: IndexStatus) -> str:
         ("index of", label(str(status.root))),
         ("model", label(status.model)),
         ("built", f"{built}{at}{branch}"),
-        ("files", f"{status.n_files:,} in {status.n_chunks:,} chunks, {status.n_spans:,} symbols"),
+        (
+            "files",
+            f"{status.n_files:,} in {counted(status.n_chunks, 'chunk')}, {counted(status.n_spans, 'symbol')}",
+        ),
         ("vectors", _vectors(status)),
-        ("tokens", f"{status.n_tokens:,}, {status.n_rows:,} rows, {on_disk} on disk"),
+        ("tokens", f"{status.n_tokens:,}, {counted(status.n_rows, 'row')}, {on_disk} on disk"),
         ("languages", ", ".join(f"{name} {count:,}" for name, count in status.languages.items()) or "none"),
         ("skipped", _counts(status.skipped) + (" (--skipped lists them)" if status.skipped else "")),
         ("problems", _counts(status.problems)),
@@ -101,11 +105,11 @@ def size_words(n_bytes: int) -> str:
 def _vectors(status: IndexStatus) -> str:
     n_encoded, n_chunks = status.n_encoded, status.n_chunks
     if n_encoded < n_chunks:
-        return f"{n_encoded:,} of {n_chunks:,} chunks; `codesearch index` encodes the rest"
+        return f"{n_encoded:,} of {counted(n_chunks, 'chunk')}; `codesearch index` encodes the rest"
     if not status.n_words_only:
         return "all chunks"
     n_files = sum(file.reason == "words-only" for file in status.problems)
-    files = f"{n_files:,} large data file{'' if n_files == 1 else 's'}"
+    files = counted(n_files, "large data file")
     return f"all chunks but {status.n_words_only:,} at the end of {files}, which words find"
 
 
@@ -126,7 +130,7 @@ def entries_words(paths: Sequence[str]) -> str:
     """`3 files`, `1 folder and 1 file`: a skipped folder is one entry, whatever it holds."""
     n_folders = sum(path.endswith("/") for path in paths)
     counts = ((n_folders, "folder"), (len(paths) - n_folders, "file"))
-    return " and ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
+    return " and ".join(counted(count, word) for count, word in counts if count)
 
 
 def _redacted_words(status: IndexStatus) -> str:
@@ -134,7 +138,8 @@ def _redacted_words(status: IndexStatus) -> str:
         return "nothing: credentials are indexed as they are"
     if not status.n_redacted:
         return "nothing that looks like a credential"
-    return f"{status.n_redacted:,} credentials are covered with asterisks"
+    verb = "is" if status.n_redacted == 1 else "are"
+    return f"{counted(status.n_redacted, 'credential')} {verb} covered with asterisks"
 
 
 def _stale_words(status: IndexStatus) -> str:

@@ -18,6 +18,7 @@ from codesearch.locate import manifest_mark
 from codesearch.workspace import Workspace
 from indexer.errors import CodesearchError, IndexBusyError, MissingExtraError
 from indexer.settings import STATE_FOLDER
+from indexer.wording import counted
 
 try:
     from watchfiles import Change, awatch
@@ -90,7 +91,7 @@ class Watcher:
             return
         if manifest_mark(root, self._workspace.state) != mark:
             self.n_updates += 1
-            self._say(f"{name}: {n_files:,} files, read in {time.monotonic() - started_at:.1f} s.")
+            self._say(f"{name}: {counted(n_files, 'file')}, read in {time.monotonic() - started_at:.1f} s.")
 
 
 def read_changes(index: CodeIndex) -> int:

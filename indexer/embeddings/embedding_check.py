@@ -13,6 +13,7 @@ from pathlib import Path
 
 from indexer.embeddings.segment_files import COLUMNS, open_database, row_checksum, segment_path
 from indexer.errors import IndexCorruptError
+from indexer.wording import counted
 
 
 def check_embeddings(folder: Path, *, may_write: bool = True) -> list[str]:
@@ -61,7 +62,9 @@ def _check_rows(db: sqlite3.Connection, repair: bool) -> list[str]:
         db.executemany("DELETE FROM embeddings WHERE key = ?", [(key,) for key in damaged])
     if not damaged:
         return []
-    return [f"embeddings.db is damaged in {len(damaged):,} rows, whose vectors have to be computed again"]
+    return [
+        f"embeddings.db is damaged in {counted(len(damaged), 'row')}, whose vectors have to be computed again"
+    ]
 
 
 def _check_blocks(folder: Path, db: sqlite3.Connection, repair: bool) -> list[str]:
@@ -77,7 +80,8 @@ def _check_blocks(folder: Path, db: sqlite3.Connection, repair: bool) -> list[st
         values = (segment, width, start, width, start + n_bytes)
         (n_lost,) = db.execute(f"SELECT count(*) FROM embeddings WHERE {where}", values).fetchone()  # noqa: S608
         findings.append(
-            f"{path.name} {problem}, so that the vectors of {n_lost:,} chunks have to be computed again"
+            f"{path.name} {problem}, so that the vectors of {counted(n_lost, 'chunk')} have to be computed"
+            " again"
         )
         if repair:
             db.execute(f"DELETE FROM embeddings WHERE {where}", values)  # noqa: S608

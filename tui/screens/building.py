@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from codesearch.answers.findings import RepositoryStatus
 from codesearch.build_pace import duration
 from indexer.records import BuildReport
+from indexer.wording import counted
 from tui.keys import bindings
 from tui.messages import (
     BuildAdvanced,
@@ -237,9 +238,9 @@ class IndexScreen(Screen[None]):
 def outcome_of(report: BuildReport) -> str:
     """What a build did, in one sentence."""
     return (
-        f"Indexed {report.n_files:,} files in {duration(report.elapsed_seconds)}: "
-        f"{report.n_chunks:,} chunks, {report.n_encoded_chunks:,} of them encoded now, "
-        f"{report.n_skipped:,} files skipped."
+        f"Indexed {counted(report.n_files, 'file')} in {duration(report.elapsed_seconds)}: "
+        f"{counted(report.n_chunks, 'chunk')}, {report.n_encoded_chunks:,} of them encoded now, "
+        f"{counted(report.n_skipped, 'file or folder', 'files or folders')} skipped."
     )
 
 
@@ -271,5 +272,5 @@ def _condition(state: RepositoryState) -> tuple[str, str]:
 
 def _line_of(state: RepositoryState) -> str:
     condition, _ = _condition(state)
-    n_files = f"{state.status.n_files:,} files" if state.status else ""
+    n_files = counted(state.status.n_files, "file") if state.status else ""
     return f"{safe_line(state.name):<28} {condition:<12} {n_files}"

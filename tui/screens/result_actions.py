@@ -12,6 +12,7 @@ from textual.screen import Screen
 from indexer.disk.user_folders import expand_user
 from indexer.errors import InputError
 from indexer.records import Mode
+from indexer.wording import counted
 from tui.handoff import context_block
 from tui.messages import (
     ChipPressed,
@@ -195,7 +196,7 @@ class ResultScreen(Screen[None]):
             passage = result.passage
             n_lines = passage.end_line - passage.start_line + 1
             self.remember_query()
-            self.post_message(CopyRequested(passage.text, f"{n_lines} lines of {passage.path}"))
+            self.post_message(CopyRequested(passage.text, f"{counted(n_lines, 'line')} of {passage.path}"))
 
     def action_copy_context(self) -> None:
         """The chosen results as one block within the budget."""
@@ -210,7 +211,7 @@ class ResultScreen(Screen[None]):
             return
         self.remember_query()
         left_out = f", {block.n_omitted} did not fit" if block.n_omitted else ""
-        what = f"{block.n_passages} passages, {block.n_tokens:,} of {budget:,} tokens{left_out}"
+        what = f"{counted(block.n_passages, 'passage')}, {block.n_tokens:,} of {budget:,} tokens{left_out}"
         self.post_message(CopyRequested(block.text, what))
 
     def action_budget_up(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.records import Passage
+from indexer.wording import counted
 from tui.session import Result
 from tui.text.document import Document
 from tui.widgets.title_line import SEPARATOR
@@ -44,4 +45,4 @@ def place(passage: Passage, document: Document) -> str:
         lines = f"line {passage.start_line} of {n_lines}"
     else:
         lines = f"lines {passage.start_line}–{passage.end_line}"
-    return SEPARATOR.join((lines, passage.language, f"{passage.n_tokens:,} tokens"))
+    return SEPARATOR.join((lines, passage.language, counted(passage.n_tokens, "token")))

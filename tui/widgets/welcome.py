@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
+from indexer.wording import counted
 from tui.session import RepositoryState
 from tui.state import RememberedState
 from tui.text.document import safe_line
@@ -68,7 +69,7 @@ def _summary(repository: RepositoryState) -> str:
         if repository.is_searchable:
             return "no index yet – F9 builds it; until then words are matched as they are"
         return safe_line(repository.problem)
-    parts = [f"{status.n_files:,} files", f"{status.n_chunks:,} chunks"]
+    parts = [counted(status.n_files, "file"), counted(status.n_chunks, "chunk")]
     if status.languages:
         more = f" +{len(status.languages) - 4}" if len(status.languages) > 4 else ""
         parts.append(", ".join(status.languages[:4]) + more)

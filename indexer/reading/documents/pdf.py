@@ -24,6 +24,7 @@ from indexer.reading.documents.document import Document, DocumentError, Meter
 from indexer.reading.documents.plain_headings import Part
 from indexer.reading.markup_headings import Heading
 from indexer.system import TIME_IS_UP
+from indexer.wording import counted
 
 _WORKER = Path(__file__).with_name("pdf_worker.py")
 _HYPHENATED = re.compile("(?<=\\w)[\x02\ufffe](?:\r?\n)?(?=\\w)")
@@ -72,7 +73,7 @@ def read_pdf(data: bytes, path: str, meter: Meter) -> Document:
             "scanned", f"{reading.n_image_pages} of its {len(pages)} pages are images without text"
         )
     if not n_chars:
-        raise DocumentError("empty", f"{len(pages)} pages without text")
+        raise DocumentError("empty", f"{counted(len(pages), 'page')} without text")
     builder = TextBuilder(meter.limits.max_text_chars)
     starts: list[int] = []
     for number, page in enumerate(pages, start=1):
