@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +23,6 @@ from indexer.errors import InputError, MissingExtraError
 
 BUNDLED = "codesearch-edge"
 _BUNDLED_FILE = Path("models") / "codesearch-edge" / "tokenizer.json"
-
-_PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]{1,3}|[^\s\w]{1,8}", re.ASCII)
-"""What the bundled tokenizer cuts ASCII text into before it looks for tokens, none of which crosses a cut."""
-_MAX_PIECES, _MAX_PIECE_CHARS = 20_000, 1_000_000
-"""Pieces whose tokens are remembered in a process, and their characters together: a few megabytes."""
 
 _TIKTOKEN_SHA256 = {
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
@@ -114,7 +108,7 @@ def _named(name: str) -> NamedCounter:
         import indexer
 
         folder = Path(indexer.__file__).parent
-        return NamedCounter(BUNDLED, _by_pieces(_hugging_face(folder / _BUNDLED_FILE)))
+        return NamedCounter(BUNDLED, _hugging_face(folder / _BUNDLED_FILE))
     if name in _TIKTOKEN_SHA256:
         return NamedCounter(name, _tiktoken(name))
     if name.endswith(".json"):
@@ -126,43 +120,15 @@ def _named(name: str) -> NamedCounter:
     raise InputError(f"Unknown tokenizer {name!r}; use one of {known}, or the path of a tokenizer.json.")
 
 
-def _by_pieces(count_whole: Callable[[str], int]) -> Callable[[str], int]:
-    """Counts by the bundled tokenizer, which gets each piece of ASCII text only once: code repeats itself.
-
-    Ten passages that it has not seen take half the time. A line that is not ASCII is a piece.
-    """
-    known: dict[str, int] = {}
-    n_chars = 0
-
-    def count(text: str) -> int:
-        nonlocal known, n_chars
-        if text.isascii():
-            pieces = _PIECE.findall(text)
-        else:
-            lines = text.split("\n")
-            pieces = [line for line in lines if not line.isascii()]
-            pieces += _PIECE.findall("\n".join(line for line in lines if line.isascii()))
-        if len(known) > _MAX_PIECES or n_chars > _MAX_PIECE_CHARS:
-            known, n_chars = {}, 0
-        counts = known  # of this call, whatever another thread does
-        missing = set(pieces).difference(counts)
-        counts.update((piece, count_whole(piece)) for piece in missing)
-        n_chars += sum(map(len, missing))
-        return sum(map(counts.__getitem__, pieces))
-
-    return count
-
-
 def _hugging_face(path: Path) -> Callable[[str], int]:
-    from indexer.models.tokens import load_tokenizer
+    from indexer.models.tokens import load_tokenizer, token_reader
 
     try:
         tokenizer = load_tokenizer(path)
     except Exception as error:  # the package raises bare Exception for a damaged file
         raise InputError(f"{path} cannot be read as a tokenizer.json: {error}.") from error
-    # The fast form gives no offsets, which a count does not need, and takes three quarters of the time.
-    # One text a call: for so small ones the package's threads cost more than they save.
-    return lambda text: len(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0])
+    read = token_reader(tokenizer)
+    return lambda text: len(read([text])[0].ids)
 
 
 def _tiktoken_file(name: str) -> Path | None:

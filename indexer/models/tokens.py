@@ -8,16 +8,17 @@ characters throughout. Not a chunker: `chunks.py` cuts, by the offsets that `fil
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Encoding, Tokenizer  # type: ignore[import-untyped]
+from tokenizers import Tokenizer  # type: ignore[import-untyped]
 
 from indexer.errors import CheckpointError
 from indexer.models.checkpoint import Checkpoint
+from indexer.models.pieces import PieceTokenizer, Tokens, cuts_as_known, tokens_of
 from indexer.records import Chunk, Int32Array, QueryToken, TokenizedChunk, TokenizedQuery
 
 _SEGMENT_CHARS = 200_000
@@ -42,6 +43,15 @@ def _load_tokenizer(file: str, mtime_ns: int) -> Tokenizer:
     return tokenizer
 
 
+@lru_cache(maxsize=4)
+def token_reader(tokenizer: Tokenizer) -> Callable[[Sequence[str]], list[Tokens]]:
+    """What gives the tokens of texts, without specials: by pieces where the tokenizer allows it."""
+    if not cuts_as_known(tokenizer):
+        return partial(tokens_of, tokenizer)
+    tokens = PieceTokenizer(tokenizer).tokens
+    return lambda texts: list(map(tokens, texts))
+
+
 class ChunkTokenizer:
     """The tokenizer of one checkpoint. Thread-safe; the heavy work runs outside the interpreter lock.
 
@@ -56,6 +66,7 @@ class ChunkTokenizer:
             raise CheckpointError(
                 f"{checkpoint.name}: tokenizer.json cannot be read ({error}); download the model again."
             ) from error
+        self._read = token_reader(self._tokenizer)
         n_vocabulary = self._tokenizer.get_vocab_size(with_added_tokens=True)
         if n_vocabulary > checkpoint.architecture.vocab_size:
             raise CheckpointError(
@@ -64,10 +75,11 @@ class ChunkTokenizer:
             )
         self._document_prefix = self._prefix_ids(checkpoint.document_prefix)
         self._query_prefix = self._prefix_ids(checkpoint.query_prefix)
-        mask = np.asarray(self._tokenizer.encode("x").special_tokens_mask)
-        inner = np.flatnonzero(mask == 0)
-        self._n_lead = int(inner[0])
-        self._n_tail = int(len(mask) - 1 - inner[-1])
+        framed = self._tokenizer.encode("x")
+        inner = np.flatnonzero(np.asarray(framed.special_tokens_mask) == 0)
+        ids = np.asarray(framed.ids, np.int32)
+        self._lead_ids, self._tail_ids = ids[: inner[0]], ids[inner[-1] + 1 :]
+        self._n_lead, self._n_tail = len(self._lead_ids), len(self._tail_ids)
 
     @property
     def n_document_prompt(self) -> int:
@@ -100,7 +112,7 @@ class ChunkTokenizer:
 
     def count(self, text: str) -> int:
         """Tokens of a text by itself, without specials."""
-        return sum(len(self._tokenizer.encode(piece, add_special_tokens=False)) for piece in _segments(text))
+        return sum(len(tokens.ids) for tokens in self._read(list(_segments(text))))
 
     def count_header(self, header: str) -> int:
         """Tokens that specials, prefix, prompt and a header line take from a chunk."""
@@ -114,11 +126,9 @@ class ChunkTokenizer:
         pieces: list[str] = []
 
         def flush() -> None:
-            encodings = self._tokenizer.encode_batch(
-                [self._lower(piece) for piece in pieces], add_special_tokens=False
-            )
-            for (owner, start), encoding in zip(pending, encodings, strict=True):
-                parts[owner].append(_offsets(encoding) + np.int32(start))
+            found = self._read([self._lower(piece) for piece in pieces])
+            for (owner, start), tokens in zip(pending, found, strict=True):
+                parts[owner].append(tokens.chars + np.int32(start))
             pending.clear()
             pieces.clear()
 
@@ -165,17 +175,15 @@ class ChunkTokenizer:
             texts.append(text.rstrip() if strip else text)
         # Stripping at the front moves characters only where nothing stands before the text.
         moved = [len(text) - len(text.lstrip()) if strip else 0 for text in texts]
-        encodings = self._tokenizer.encode_batch([text[n:] for text, n in zip(texts, moved, strict=True)])
+        found = self._read([text[n:] for text, n in zip(texts, moved, strict=True)])
         return [
-            self._tokenized_chunk(chunk, encoding, len(lead) - n)
-            for chunk, encoding, lead, n in zip(chunks, encodings, before, moved, strict=True)
+            self._tokenized_chunk(chunk, tokens, len(lead) - n)
+            for chunk, tokens, lead, n in zip(chunks, found, before, moved, strict=True)
         ]
 
-    def _tokenized_chunk(self, chunk: Chunk, encoding: Encoding, n_before: int) -> TokenizedChunk:
+    def _tokenized_chunk(self, chunk: Chunk, tokens: Tokens, n_before: int) -> TokenizedChunk:
         prefix, lead, tail = self._document_prefix, self._n_lead, self._n_tail
-        ids = np.asarray(encoding.ids, dtype=np.int32)
-        chars = _offsets(encoding)
-        inner = chars[lead : len(ids) - tail]
+        inner = tokens.chars
         n_before_tokens = (
             int(np.argmax(inner[:, 1] > n_before)) if (inner[:, 1] > n_before).any() else len(inner)
         )
@@ -186,7 +194,9 @@ class ChunkTokenizer:
         outside = np.full((lead + len(prefix), 2), -1, np.int32)
         return TokenizedChunk(
             chunk_id=chunk.chunk_id,
-            input_ids=np.concatenate([ids[:at], prefix, ids[at:]]),
+            input_ids=np.concatenate(
+                [self._lead_ids[:at], prefix, self._lead_ids[at:], tokens.ids, self._tail_ids]
+            ),
             token_chars=np.concatenate([outside, inner, np.full((tail, 2), -1, np.int32)]),
             n_header=lead + len(prefix) + n_before_tokens,
             n_tail=tail,
@@ -206,7 +216,8 @@ class ChunkTokenizer:
         moved = len(text) - len(text.lstrip()) if checkpoint.strip_text else 0
         text = text.strip() if checkpoint.strip_text else text
         encoding = self._tokenizer.encode(text[: 64 * checkpoint.query_tokens])
-        ids, chars = np.asarray(encoding.ids, dtype=np.int32), _offsets(encoding)
+        ids = np.asarray(encoding.ids, dtype=np.int32)
+        chars = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
         room = max(1, checkpoint.query_tokens - lead - tail - len(prefix))
         stop = min(len(ids) - tail, lead + room)
         inner = chars[lead:stop] + moved - len(prompt)
@@ -269,10 +280,6 @@ class ChunkTokenizer:
 
 
 _NO_TOKEN = QueryToken("", 0, 0)
-
-
-def _offsets(encoding: Encoding) -> Int32Array:
-    return np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
 
 
 def _segments(text: str) -> Iterator[str]:
