@@ -7,6 +7,7 @@ moves single questions passes and one that breaks search does not.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -18,16 +19,27 @@ from codesearch.answers.lines import numbered_lines
 ROOT = Path(__file__).parent.parent / "sample_repos"
 QUESTIONS = json.loads((ROOT / "queries.json").read_text(encoding="utf-8"))["queries"]
 FLOOR = 0.80
+MAKEFILE = (ROOT.parent / "Makefile").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    """Per question: whether a line of the expected span is shown in the first three passages."""
-    shown = []
+def samples(tmp_path_factory):
+    """Sample repositories by name, each a copy with its index."""
+    folders = {}
     for repo in sorted({question["repo"] for question in QUESTIONS}):
         folder = tmp_path_factory.mktemp("samples") / repo
         shutil.copytree(ROOT / repo, folder, symlinks=True)
-        with CodeIndex.build(folder) as index:
+        CodeIndex.build(folder).close()
+        folders[repo] = folder
+    return folders
+
+
+@pytest.fixture(scope="module")
+def found(samples):
+    """Per question: whether a line of the expected span is shown in the first three passages."""
+    shown = []
+    for repo, folder in samples.items():
+        with CodeIndex.open(folder) as index:
             shown += [answers(index, question) for question in QUESTIONS if question["repo"] == repo]
     return shown
 
@@ -45,3 +57,13 @@ def answers(index, question):
 def test_the_expected_span_is_among_three_answers(found):
     assert len(found) >= 60
     assert sum(found) / len(found) >= FLOOR
+
+
+def test_what_make_run_asks_is_answered_by_the_first_passage(samples):
+    asked = re.findall(r'search "([^"]+)" \$\(VENV\)/sample -k (\d+)', MAKEFILE)
+    with CodeIndex.open(samples["task_queue"]) as index:
+        first = {query: index.search(query, k=int(k))[0] for query, k in asked}
+    assert {query: (passage.path, passage.symbol.partition(".")[0]) for query, passage in first.items()} == {
+        "what happens when a job keeps failing": ("millrace/worker.py", "Worker"),
+        "wait longer between attempts": ("millrace/backoff.py", "BackoffPolicy"),
+    }

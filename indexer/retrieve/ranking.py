@@ -178,7 +178,14 @@ def order_sections(
     named = np.float32(weights.stem_match) * paths.stem_match
     named += np.float32(weights.folder_match) * paths.folder_match
     parts["passage"] = passage_means(g.lexical[at] * g.is_flat[at], g.region[at], file_of[at])
-    scores = section_scores(parts, file_of[at], len(paths.depth)) + named[file_of[at]]
+    known = g.has_vectors[at]
+    scores = section_scores(parts, file_of[at], len(paths.depth), known)
+    if not known.all() and parts["lexical"].any():
+        words = {name: parts[name] for name in ("lexical", "passage")}
+        by_words = section_scores(words, file_of[at], len(paths.depth)) + named[file_of[at]]
+        scores = in_known_places(by_words, scores + named[file_of[at]], known)
+    else:
+        scores += named[file_of[at]]
     order = ranked.order.copy()
     order[places] = at[np.lexsort((at, -scores))]
     return Ranked(order, ranked.scores, ranked.colbert)

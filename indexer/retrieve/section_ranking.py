@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.records import Float32Array, Int64Array, QueryToken
 from indexer.retrieve.groups import over_largest, top_three
@@ -67,14 +68,19 @@ def _is_spaced(character: str) -> bool:
     return character.isalnum() and not is_unspaced(character)
 
 
-def section_scores(parts: Mapping[str, Float32Array], file_of: Int64Array, n_files: int) -> Float32Array:
+def section_scores(
+    parts: Mapping[str, Float32Array],
+    file_of: Int64Array,
+    n_files: int,
+    known: NDArray[np.bool_] | None = None,
+) -> Float32Array:
     """(M,) scores of the regions of documents.
 
     `parts` holds what each ranker says of them, (M,) by the keys of `_WEIGHTS`, and what `passage_means` says
-    by `passage`; `file_of` is (M,), each region's file, 0 to `n_files` - 1.
+    by `passage`; `file_of` is (M,), each region's file, 0 to `n_files` - 1. `known` is (M,), the regions that
+    have vectors; None for all.
     """
-    # Similarities are never nothing: what the usual region has says nothing.
-    above = {name: v - np.median(v) if name in _SPREADS else v for name, v in parts.items()}
+    above = {name: _above_usual(v, known) if name in _SPREADS else v for name, v in parts.items()}
     finds_words = bool(above.get("lexical", _NOTHING).any())
     total = np.zeros(len(file_of), np.float32)
     for name, values in above.items():
@@ -88,6 +94,13 @@ def section_scores(parts: Mapping[str, Float32Array], file_of: Int64Array, n_fil
             score *= _says(float(values.max(initial=0.0)), *_SPREADS[name])
         total += np.float32(_WEIGHTS[name]) * score
     return total
+
+
+def _above_usual(values: Float32Array, known: NDArray[np.bool_] | None) -> Float32Array:
+    """(M,) similarities are never nothing: what the usual region has says nothing; 0 where not `known`."""
+    if known is None:
+        return (values - np.median(values)).astype(np.float32)
+    return np.where(known, values - np.median(values[known]) if known.any() else 0.0, 0.0).astype(np.float32)
 
 
 def _says(spread: float, nothing: float, all_: float) -> np.float32:

@@ -36,6 +36,8 @@ _PROSE = DOCUMENT_LANGUAGES - {"notebook", "org", "latex"}
 """Notebooks hold code, and the weight was chosen on trees without the others."""
 _MIN_ROOTED = 5
 """Letters of a stem that loses its ending: `user` is not `us`."""
+_AS_TELLING = 2.0
+"""A name says all that it can where its rarest word is half as rare as the query's usual one, or rarer."""
 _NATIVE = native_systems()
 
 
@@ -52,7 +54,7 @@ class PathSignals:
     """One number a file, (F,) each; 0 where a signal says nothing."""
 
     stem_match: Float32Array
-    """0..1: how much of the file's name the query's words make up, by their rarity."""
+    """0..1: how much of the file's name the query's words make up, by their rarity; less for common words."""
     folder_match: Float32Array
     """0..1: how much of the query the words of its folders make up, by their rarity."""
     gram_match: Float32Array
@@ -92,7 +94,11 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
     def of_name(own: Sequence[str]) -> float:
         matched = sum(weights.get(word, 0.0) for word in own)
         n_other = sum(word not in weights for word in own)
-        return matched / (matched + usual * n_other) if matched else 0.0
+        if not matched:
+            return 0.0
+        # In a queue of jobs every question names the job: a file of that name is not what most are about.
+        telling = min(1.0, _AS_TELLING * max(weights.get(word, 0.0) for word in own) / usual)
+        return telling * matched / (matched + usual * n_other)
 
     def of_folder(own: Sequence[str]) -> float:
         return sum(weights.get(word, 0.0) for word in own) / total

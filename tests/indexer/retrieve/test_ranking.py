@@ -442,3 +442,24 @@ def test_files_without_vectors_keep_the_place_that_their_words_give_them():
 def test_nothing_known_leaves_the_order_of_words():
     by_words = np.array([5, 4, 3], np.float32)
     assert in_known_places(by_words, by_words[::-1], np.zeros(3, bool)).tolist() == [5, 4, 3]
+
+
+def test_sections_without_vectors_do_not_tell_what_is_usual_among_those_that_have_some() -> None:
+    """Rows say `a` before `b` where the usual region has 0.6; where it had 0, they would say `b`."""
+    encoded = [
+        Region("a.md", lexical=1.0, single=0.85),
+        Region("b.md", lexical=1.8, single=0.6),
+        *[Region(f"{name}.md", lexical=0.1, single=0.6) for name in "cde"],
+    ]
+    bare = [Region(f"x{at}.md", lexical=5.0, has_vectors=False) for at in range(8)]
+
+    def ordered(regions: Sequence[Region]) -> list[str]:
+        some = scene(regions)
+        before = ranked_as(*range(len(regions)))
+        after = order_sections(before, some.gathered, some.file_of, documents(some.names), Weights(), None)
+        return [regions[at].file for at in after.order.tolist()]
+
+    alone = ordered(encoded)
+    assert alone[:2] == ["a.md", "b.md"]
+    assert [name for name in ordered(encoded + bare) if not name.startswith("x")] == alone
+    assert ordered(encoded + bare)[:8] == [region.file for region in bare]

@@ -46,6 +46,13 @@ def test_a_name_is_worth_less_the_more_it_says_beside():
     assert 1 > match.stem_match[1] > match.stem_match[2] > match.stem_match[3] == 0
 
 
+def test_the_name_of_what_every_file_is_about_tells_little():
+    files = [FileFacts(path, "python") for path in ("job.py", "retry.py")]
+    shape = query_shape("a job keeps failing, is there a retry", "")
+    match = path_signals(shape, {"job": 0.5, "keep": 3.0, "fail": 2.5, "retri": 2.0}, files)
+    assert match.stem_match.tolist() == [0.5, 1.0]
+
+
 def test_folders_are_measured_by_the_query():
     match = signals_of("session cookie", "session/cookie/store.py", "session/store.py", "store.py")
     assert match.folder_match.tolist() == [1, 0.5, 0]
