@@ -66,6 +66,7 @@ class CodeIndex(Asking):
         self._state_at = 0.0
         self._mark = manifest_mark(root, state)
         self._background: BackgroundBuild | None = None
+        self._n_updates = 0
 
     # --- opening and keeping up to date ---
 
@@ -130,8 +131,13 @@ class CodeIndex(Asking):
 
         with self._lock:
             settings = self._engine.settings
+            self._n_updates += encode
         others = known_roots_if_readable()
-        report = build(self.root, settings, progress, encode=encode, outside=self._outside, others=others)
+        try:
+            report = build(self.root, settings, progress, encode=encode, outside=self._outside, others=others)
+        finally:
+            with self._lock:
+                self._n_updates -= encode
         with self._lock:
             self._reopen()
         return report
@@ -165,16 +171,18 @@ class CodeIndex(Asking):
 
     @property
     def is_encoding(self) -> bool:
-        """Whether a background build of this index is running."""
-        return self._background is not None and self._background.is_running
+        """Whether what has no vectors is being encoded, by this object or its background build."""
+        return self._n_updates > 0 or (self._background is not None and self._background.is_running)
 
     def stop_encoding(self) -> bool:
         """End a background build of this index, so that another may write; whether there was one."""
         with self._lock:
-            was_encoding, background, self._background = self.is_encoding, self._background, None
-        if background is not None:
-            background.stop()
-        return was_encoding
+            background, self._background = self._background, None
+        if background is None:
+            return False
+        was_running = background.is_running
+        background.stop()
+        return was_running
 
     def close(self) -> None:
         """Let go of the index's files. Further calls raise InputError."""
@@ -269,7 +277,7 @@ class CodeIndex(Asking):
             if self._state is None or time.monotonic() - self._state_at > _FRESHNESS_KEPT_SECONDS:
                 self._state = index_state(self._engine, _FRESHNESS_SECONDS)
                 self._state_at = time.monotonic()
-            return self._state
+            return replace(self._state, is_encoding=self.is_encoding)
 
     def outline(self, path: str = "") -> list[OutlineEntry]:
         """Symbols of a file, or of all files of a folder; relative to the index, empty for all."""

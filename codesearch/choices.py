@@ -22,3 +22,6 @@ SEARCH_FORMATS = ("text", "json", "jsonl", "markdown", "xml")
 
 CONTEXT_FORMATS = ("text", "markdown", "xml", "json", "messages")
 """How a context block is written."""
+
+AGENT_NAMES = ("claude", "cursor", "vscode", "codex", "gemini")
+"""Coding agents that can be told of an index."""

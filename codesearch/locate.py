@@ -31,6 +31,13 @@ def manifest_mark(root: Path, state: Path | None = None) -> tuple[int, int] | No
     return facts.st_ino, facts.st_mtime_ns
 
 
+def is_being_built(root: Path, state: Path | None = None) -> bool:
+    """Whether a process writes the index of a folder, as far as can be told without a lock."""
+    from indexer.build import is_being_written
+
+    return is_being_written(root, state)
+
+
 def find_root(path: str | Path = ".", state: Path | None = None) -> Path:
     """The nearest folder at or above `path` that holds an index, as git finds its repository.
 

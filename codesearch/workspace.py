@@ -7,27 +7,32 @@ the index, and file contents come from the index alone.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from codesearch.answers.answering import Question
 from codesearch.answers.findings import IndexState
 from codesearch.answers.seen import Seen
 from codesearch.api import CodeIndex
 from codesearch.asking import Asking
-from codesearch.locate import find_root_or_self, is_too_wide
+from codesearch.locate import find_root_or_self, has_index, is_being_built, is_too_wide
 from codesearch.request import own_globs, within_folder
 from indexer.disk.user_folders import expand_user
-from indexer.errors import CodesearchError, IndexMissingError, InputError
-from indexer.records import SearchRequest, full_path
+from indexer.errors import CodesearchError, IndexBusyError, IndexMissingError, InputError
+from indexer.records import ProgressCallback, SearchRequest, full_path
 from indexer.wording import counted
 
 _MAX_SESSIONS = 200
 MAX_OPEN = 16
 """Indexes that stay open when nobody asks them: each maps its tables and holds a connection."""
+FIRST_WORDS_SECONDS = 30.0
+"""How long a question waits for the words of a tree that another process indexes for the first time."""
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -77,6 +82,8 @@ class Workspace(Asking):
         """Least recently asked first."""
         self._sessions: OrderedDict[tuple[tuple[str, ...], str], Seen] = OrderedDict()
         self._lock = threading.Lock()
+        self._doors = {name: threading.Lock() for name in self.roots}
+        """One opens an index, which may have to be made first; who asks for it meanwhile waits, no other."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,13 +117,7 @@ class Workspace(Asking):
 
         Raises what `CodeIndex.open` raises.
         """
-        name = self.name_of(name)
-        with self._lock:
-            if name not in self._open:
-                self._open[name] = _Open(self._opened(self.roots[name]))
-            held = self._open[name]
-            held.n_users += 1
-            self._open.move_to_end(name)
+        held = self._held(self.name_of(name), builds=self._builds)
         try:
             if self._follows:
                 held.index.follow()
@@ -124,9 +125,7 @@ class Workspace(Asking):
                 held.index.encode_in_background()
             yield held.index
         finally:
-            with self._lock:
-                held.n_users -= 1
-                self._shrink()
+            self._let_go(held)
 
     def among(self, names: Sequence[str] = (), *, below: bool = False) -> Selection:
         """Some of the indexes, all for none named, to be asked as one.
@@ -140,15 +139,22 @@ class Workspace(Asking):
     def _question(self, request: SearchRequest, seen: Seen | None = None) -> AbstractContextManager[Question]:
         return self.among()._question(request, seen)
 
-    def build(self, name: str | None = None) -> str:
-        """Bring an index up to date, or build it where there is none; one sentence says what was done."""
+    def build(self, name: str | None = None, progress: ProgressCallback | None = None) -> str:
+        """Bring an index up to date, or build it where there is none; one sentence says what was done.
+
+        Questions are answered meanwhile, of a tree without an index as soon as its words are read. What
+        `progress` raises ends it, and what was published by then stays.
+        """
         name = self.name_of(name)
+        is_first = not has_index(self.roots[name], self.state)
+        held = self._held(name, builds=True, progress=progress)
         try:
-            with self.opened(name) as index:
-                report = index.update()
-        except IndexMissingError:
-            with CodeIndex.build(self.roots[name], state=self.state) as index:
-                return f"Built the index of {name}: {counted(index.state().n_files, 'file')}."
+            held.index.stop_encoding()
+            report = held.index.update(progress)
+        finally:
+            self._let_go(held)
+        if is_first:
+            return f"Built the index of {name}: {counted(report.n_files, 'file')}."
         return (
             f"The index of {name} is up to date: {counted(report.n_files, 'file')},"
             f" {counted(report.n_encoded_chunks, 'chunk')} encoded in {report.elapsed_seconds:.1f} s."
@@ -179,10 +185,41 @@ class Workspace(Asking):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _opened(self, root: Path) -> CodeIndex:
-        return CodeIndex.open(
-            root, build="words" if self._builds and not is_too_wide(root) else None, state=self.state
-        )
+    def _held(self, name: str, *, builds: bool, progress: ProgressCallback | None = None) -> _Open:
+        """An open index, kept open until `_let_go`; one of words where there is none and it `builds`."""
+        with self._doors[name]:
+            with self._lock:
+                held = self._open.get(name)
+            opened = held or _Open(self._opened(self.roots[name], builds=builds, progress=progress))
+            with self._lock:
+                held = self._open.setdefault(name, opened)
+                held.n_users += 1
+                self._open.move_to_end(name)
+            return held
+
+    def _let_go(self, held: _Open) -> None:
+        with self._lock:
+            held.n_users -= 1
+            self._shrink()
+
+    def _opened(self, root: Path, *, builds: bool, progress: ProgressCallback | None) -> CodeIndex:
+        """Waits for a first build of another process, until that has published what it read."""
+        until = time.monotonic() + FIRST_WORDS_SECONDS
+        build: Literal["words"] | None = "words" if builds and not is_too_wide(root) else None
+        while True:
+            is_built_elsewhere = is_being_built(root, self.state)
+            try:
+                return CodeIndex.open(
+                    root, build=None if is_built_elsewhere else build, progress=progress, state=self.state
+                )
+            except (IndexMissingError, IndexBusyError) as error:
+                if isinstance(error, IndexMissingError) and not is_built_elsewhere:
+                    raise
+                if time.monotonic() > until:
+                    raise IndexBusyError(
+                        f"{root} is being indexed for the first time by another process; ask again later."
+                    ) from None
+            time.sleep(_LOOK_SECONDS)
 
     def _shrink(self) -> None:
         """Close those asked longest ago, as many as are too many."""
@@ -288,6 +325,7 @@ def _state_of(states: Mapping[str, IndexState]) -> IndexState:
         deleted=paths("deleted"),
         n_skipped=sum(each.n_skipped for each in every),
         complete=all(each.complete for each in every),
+        is_encoding=any(each.is_encoding for each in every),
     )
 
 

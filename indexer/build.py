@@ -25,7 +25,8 @@ from typing import Self
 
 import numpy as np
 
-from indexer.disk.write_lock import write_lock
+from indexer.disk.state_place import state_folder
+from indexer.disk.write_lock import has_writer, write_lock
 from indexer.embeddings.embedding_check import repair_embeddings
 from indexer.embeddings.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
 from indexer.embeddings.segment_files import segment_path
@@ -130,6 +131,11 @@ def build(
         raise BuildInterruptedError(
             f"Interrupted; {there}, and the same command goes on where this one ended."
         ) from None
+
+
+def is_being_written(root: Path, outside: Path | None = None) -> bool:
+    """Whether a process writes the index of a tree, as far as can be told without taking the lock."""
+    return has_writer(state_folder(root, outside))
 
 
 def _folder(root: Path) -> Path:

@@ -78,6 +78,19 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource is not None else 0
 
 
+def runs(pid: int) -> bool:
+    """Whether a process of this number runs; taken to be so where that cannot be asked without harm."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return pid > 0
+
+
 def after_fork(work: Callable[[], Any]) -> None:
     """Have something done in each forked child, where processes are forked."""
     if hasattr(os, "register_at_fork"):

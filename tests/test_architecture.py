@@ -163,6 +163,7 @@ def test_imports_go_one_way(capsys, monkeypatch):
 
 COMES_WITH = {
     "aiohttp": "textual-serve",
+    "anyio": "mcp",
     "huggingface_hub": "tokenizers",
     "mcp_types": "mcp",
     "pydantic": "mcp",

@@ -46,7 +46,7 @@ def with_member(text: str, path: tuple[str, ...], value: dict[str, Any]) -> str:
         if member is None:
             for inner in reversed(path[depth + 1 :]):
                 value = {inner: value}
-            return _inserted(text, found, key, value)
+            return _inserted(text, found, key, value, blank=" " if depth else "")
         if depth == len(path) - 1:
             lead = _lead(text, found)
             return text[: member.value_start] + _dumped(value, lead, text) + text[member.value_end :]
@@ -70,14 +70,31 @@ def without_member(text: str, path: tuple[str, ...]) -> str:
         return text[: found.members[at - 1].value_end] + text[member.value_end :]
     if len(found.members) > 1:
         return text[: member.key_start] + text[found.members[1].key_start :]
-    return text[: found.start + 1] + text[found.end :]
+    return text[: found.start + 1] + text[member.value_end :]
 
 
-def _inserted(text: str, found: _Object, key: str, value: dict[str, Any]) -> str:
+def without_entry(text: str, key: str, entry: str) -> str:
+    """The text of an object without `entry` of the object at `key`; that goes too, if it came with the entry.
+
+    Undoes `with_member`, which sets a blank before what it puts into an object that was empty.
+    """
+    member = _object(text, _skip(text, 0)).find(key)
+    if member is None or text[member.value_start] != "{":
+        return text
+    inner = _object(text, member.value_start)
+    first = inner.members[0] if len(inner.members) == 1 else None
+    if first is None or first.key != entry:
+        return without_member(text, (key, entry))
+    if text[inner.start + 1 : first.key_start] == " ":
+        return text[: inner.start + 1] + text[first.value_end :]
+    return without_member(text, (key,))
+
+
+def _inserted(text: str, found: _Object, key: str, value: dict[str, Any], *, blank: str) -> str:
     lead = _lead(text, found)
     member = f"{json.dumps(key)}: {_dumped(value, lead, text)}"
     if not found.members:
-        return text[: found.start + 1] + member + text[found.end :]
+        return text[: found.start + 1] + blank + member + text[found.start + 1 :]
     end = found.members[-1].value_end
     return text[:end] + "," + lead + member + text[end:]
 

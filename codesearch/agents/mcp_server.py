@@ -8,8 +8,8 @@ to the disk, so nothing outside the indexed folders, and nothing behind a link, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Coroutine
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
 
@@ -28,11 +28,14 @@ from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K
 from indexer.wording import counted
 
 try:
-    from mcp.server.mcpserver import MCPServer
+    from mcp.server.mcpserver import Context
     from mcp.server.mcpserver.exceptions import ToolError
     from mcp.server.transport_security import TransportSecuritySettings
-    from mcp_types import Tool, ToolAnnotations
-    from pydantic import Field, ValidationError
+    from mcp_types import ToolAnnotations
+    from pydantic import Field
+
+    from codesearch.agents.build_call import run_reporting
+    from codesearch.agents.short_schemas import Server
 except ImportError as error:
     raise MissingExtraError("The MCP server needs a package: pip install 'mcp>=2.3'.") from error
 
@@ -61,7 +64,7 @@ Offset = Annotated[int, Field(description="Passages to pass over, for the next p
 Budget = Annotated[int, Field(description="At most this many tokens of text; 0: no limit.", ge=0)]
 BlockBudget = Annotated[int, Field(description="Tokens of the whole block.", ge=1, le=200_000)]
 Session = Annotated[str, Field(description="Leave out what this session was shown.", max_length=200)]
-Repo = Annotated[str, Field(description="Repository name; the first by default.")]
+Repo = Annotated[str, Field(description="Repository; the first by default.")]
 Repositories = Annotated[list[str], Field(description="Answer from these as one; * for all.")]
 File = Annotated[str, Field(description="Path of an indexed file.")]
 Line = Annotated[int, Field(description="A line of the symbol; 0: the whole file.", ge=0)]
@@ -77,57 +80,6 @@ Form = Annotated[
 BlockForm = Annotated[Literal["text", "markdown", "xml", "json"], Field(description="Form of the block.")]
 
 _Parameters = ParamSpec("_Parameters")
-
-
-class Server(MCPServer[Any]):
-    """The SDK's server with short schemas: an agent pays for every word of them in each session."""
-
-    async def list_tools(self) -> list[Tool]:
-        """The tools, their schemas without the titles that repeat the names."""
-        tools = await super().list_tools()
-        return [tool.model_copy(update={"input_schema": _untitled(tool.input_schema)}) for tool in tools]
-
-    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
-        """Call a tool with arguments as agents write them: null is the default, one string a list of one.
-
-        A parameter that the tool lacks is refused, where the SDK would pass over it.
-        """
-        for tool in await super().list_tools():
-            if tool.name == name:
-                arguments = _plain_arguments(name, tool.input_schema, arguments)
-        try:
-            return await super().call_tool(name, arguments, context)
-        except ToolError as error:
-            if isinstance(error.__cause__, ValidationError):
-                raise ToolError(_argument_problem(name, error.__cause__)) from None
-            raise
-
-
-def _plain_arguments(name: str, schema: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    known = schema.get("properties", {})
-    unknown = [label(key) for key in arguments if key not in known]
-    if unknown:
-        raise ToolError(f"{name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}.")
-    plain = {}
-    for key, value in arguments.items():
-        is_list = known[key].get("type") == "array"
-        if value is None:
-            continue
-        if is_list and isinstance(value, str) and not value.lstrip().startswith("["):
-            value = [value] if value.strip() else []
-        plain[key] = value
-    return plain
-
-
-def _argument_problem(name: str, error: ValidationError) -> str:
-    """The first thing wrong with the arguments of a call, as one sentence."""
-    first = error.errors(include_url=False)[0]
-    where = label(str(first["loc"][0])) if first["loc"] else "its arguments"
-    if first["type"] == "missing":
-        return f"{name} needs {where}."
-    what = str(first["msg"]).removeprefix("Value error, ").replace("Input should", "should")
-    given = label(repr(first["input"]))[:80]
-    return f"{name}: {where} {what}, not {given}."
 
 
 def make_server(
@@ -155,16 +107,35 @@ def agents_app(workspace: Workspace, *, tokenizer: Tokenizer = None, read_only: 
 def _server_over(workspace: Workspace, tokenizer: Tokenizer, *, read_only: bool = False) -> Server:
     names = ", ".join(label(name) for name in workspace.names)
     server = Server(
-        "codesearch", version=__version__, instructions=INSTRUCTIONS.format(names=names), log_level="ERROR"
+        "codesearch",
+        title="codesearch",
+        version=__version__,
+        instructions=INSTRUCTIONS.format(names=names),
+        log_level="ERROR",
     )
+    server.names = workspace.names
     tools = _Tools(workspace, tokenizer)
     reading = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    for tool in (tools.search, tools.context, tools.similar, tools.outline, tools.read, tools.status):
-        server.add_tool(_one_sentence(tool), annotations=reading, structured_output=False)
+    for title, tool in (
+        ("Search code by meaning", tools.search),
+        ("Code for a prompt, within a budget", tools.context),
+        ("Find similar code", tools.similar),
+        ("List symbols", tools.outline),
+        ("Read indexed lines", tools.read),
+        ("State of the index", tools.status),
+    ):
+        server.add_tool(_one_sentence(tool), title=title, annotations=reading, structured_output=False)
     if read_only:
         return server
-    writing = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True)
-    server.add_tool(_one_sentence(tools.refresh), annotations=writing, structured_output=False)
+    writing = ToolAnnotations(
+        read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    )
+    server.add_tool(
+        _one_sentence_later(tools.refresh),
+        title="Bring the index up to date",
+        annotations=writing,
+        structured_output=False,
+    )
     return server
 
 
@@ -175,16 +146,21 @@ def run(
     tokenizer: Tokenizer = None,
     build: bool = True,
     state: Path | None = None,
+    started: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve until the client goes: over stdio, or over HTTP on 127.0.0.1 where a port is given.
 
-    The SDK refuses HTTP requests whose Host or Origin is not loopback.
+    `started` is told the URL, once requests are taken; port 0 is any that is free. Raises InputError where
+    the port is taken. The SDK refuses HTTP requests whose Host or Origin is not loopback.
     """
     server = make_server(folders, tokenizer=tokenizer, build=build, state=state)
     if port is None:
         server.run("stdio")
-    else:
-        server.run("streamable-http", host="127.0.0.1", port=port)
+        return
+    from codesearch.service.server import serve_app
+
+    app = server.streamable_http_app(host="127.0.0.1")
+    serve_app(app, "127.0.0.1", port, lambda url: started(f"{url}mcp"))
 
 
 def _one_sentence(tool: Callable[_Parameters, str]) -> Callable[_Parameters, str]:
@@ -194,6 +170,21 @@ def _one_sentence(tool: Callable[_Parameters, str]) -> Callable[_Parameters, str
     def guarded(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> str:
         try:
             return tool(*args, **kwargs)
+        except CodesearchError as error:
+            raise ToolError(str(error)) from None
+
+    return guarded
+
+
+def _one_sentence_later(
+    tool: Callable[_Parameters, Coroutine[Any, Any, str]],
+) -> Callable[_Parameters, Coroutine[Any, Any, str]]:
+    """As `_one_sentence`, of a tool that waits."""
+
+    @wraps(tool)
+    async def guarded(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> str:
+        try:
+            return await tool(*args, **kwargs)
         except CodesearchError as error:
             raise ToolError(str(error)) from None
 
@@ -370,9 +361,9 @@ class _Tools:
         with self._workspace.opened(repo) as index:
             return f"repositories {names}\n" + status_text(index.status())
 
-    def refresh(self, repo: Repo = "") -> str:
+    async def refresh(self, context: Context[Any, Any], repo: Repo = "") -> str:
         """Bring the index up to date with the files on disk, or build it where there is none."""
-        return self._workspace.build(repo) + "\n"
+        return await run_reporting(partial(self._workspace.build, repo), context) + "\n"
 
 
 def _answer(findings: Findings, form: str, k: int, offset: int) -> str:
@@ -398,14 +389,3 @@ def compact(findings: Findings) -> str:
         first = next((line for line in told if name and name in line), told[0] if told else "")
         lines.append(f"{place(passage)}{symbol}{stale} | {label(first)[:_COMPACT_CHARS]}\n")
     return "".join(lines)
-
-
-def _untitled(schema: Any) -> Any:
-    """A JSON schema without the titles that pydantic makes from names."""
-    if isinstance(schema, list):
-        return [_untitled(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _untitled(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)
-    }

@@ -59,15 +59,15 @@ def used_note(used: QueryUsed | None) -> list[str]:
     return [f"The query is too long to count whole: {', and '.join(parts)}."] if parts else []
 
 
-def missing_note(missing: MissingVectors, n_chunks: int) -> str:
+def missing_note(missing: MissingVectors, state: IndexState) -> str:
     """One sentence on what only words can find so far, and what encodes the rest."""
-    chunks = f"{missing.n_chunks:,} of {counted(n_chunks, 'chunk')}"
+    chunks = f"{missing.n_chunks:,} of {counted(state.n_chunks, 'chunk')}"
+    share = f"{chunks} have no vectors yet and are ranked by their words"
+    if state.is_encoding:
+        return f"{share}; they are being encoded in the background."
     seconds = missing.n_tokens / missing.tokens_per_second if missing.tokens_per_second else 0.0
     how_long = f" (about {_duration(seconds)})" if seconds else ""
-    return (
-        f"{chunks} have no vectors yet and are ranked by their words;"
-        f" `codesearch index` encodes them{how_long}."
-    )
+    return f"{share}; `codesearch index` encodes them{how_long}."
 
 
 def _duration(seconds: float) -> str:

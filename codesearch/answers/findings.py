@@ -43,6 +43,8 @@ class IndexState:
     n_skipped: int = 0
     complete: bool = True
     """False: the time for looking at the disk ran out, and more files may have changed."""
+    is_encoding: bool = False
+    """Who was asked is encoding what has no vectors yet, or has it encoded in the background."""
 
     @property
     def n_stale(self) -> int:

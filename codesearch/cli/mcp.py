@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from codesearch.cli.console import say
 from codesearch.cli.options import build_option, state_in_force, state_option, tokenizer_option
 from codesearch.config import load_config
 
@@ -13,7 +14,13 @@ from codesearch.config import load_config
 @click.command("mcp", short_help="Serve indexes to coding agents (Model Context Protocol).")
 @click.argument("paths", nargs=-1)
 @click.option("--http", is_flag=True, help="Serve HTTP on 127.0.0.1 in place of stdio.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=8765, show_default=True, help="With --http.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8765,
+    show_default=True,
+    help="With --http; 0 is any that is free.",
+)
 @tokenizer_option
 @build_option
 @state_option
@@ -31,4 +38,5 @@ def mcp_command(
         tokenizer=config["tokenizer"],
         build=config["build"],
         state=state_in_force(),
+        started=lambda url: say(f"Serving agents at {url}; Ctrl-C ends it."),
     )

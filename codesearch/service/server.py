@@ -125,6 +125,17 @@ def serve(
                 path.unlink(missing_ok=True)
 
 
+def serve_app(app: Any, host: str, port: int, started: Callable[[str], None]) -> None:
+    """Serve another application over TCP until interrupted; `started` is told where, port 0 is any.
+
+    Raises InputError where the port is taken.
+    """
+    with _tcp_socket(host, port) as listening:
+        started(_url(listening))
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listening])
+
+
 def running_note(address: Address) -> dict[str, Any] | None:
     """What a running server said of itself; None where none is known."""
     try:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from indexer.disk.state_files import write_file
 from indexer.errors import IndexBusyError, StorageError
+from indexer.system import runs
 
 
 @contextmanager
@@ -47,6 +48,18 @@ def write_lock(state: Path, wait_seconds: float = 0.0) -> Iterator[None]:
         with suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+def has_writer(state: Path) -> bool:
+    """Whether the process that noted itself as the writer of a state folder still runs.
+
+    A look that holds nothing: the lock itself would stand in the way of one who begins to write.
+    """
+    try:
+        pid = int(json.loads((state / "lock.owner").read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return runs(pid)
 
 
 def _remove_half_written(state: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from codesearch.api import CodeIndex
 from codesearch.render.passages import render
 from codesearch.workspace import Workspace, short_names
 from indexer.errors import IndexMissingError, InputError
+from indexer.records import BuildReport
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def folders(fake, tmp_path, monkeypatch):
 
     monkeypatch.setattr(
         "codesearch.workspace.CodeIndex.open",
-        lambda root, build=None, state=None: Index(
+        lambda root, build=None, progress=None, state=None: Index(
             root, fake({f"{root.name}.py": "def routes():\n    return 1\n"})
         ),
     )
@@ -64,6 +66,56 @@ def test_only_so_many_indexes_stay_open_and_none_that_is_asked_is_closed(folders
         with workspace.opened("one") as again:
             assert again.paths() == ("one.py",)
     assert workspace.n_open == 0
+
+
+def test_bringing_up_to_date_ends_the_background_build_that_holds_the_lock(folders, monkeypatch):
+    roots, _ = folders
+    did = []
+
+    class Background:
+        is_running = True
+
+        def stop(self):
+            did.append("stop")
+
+    def update(self, progress):
+        did.append("update")
+        return BuildReport(1, 1, 0, 9, 1, 9, 0, 0.5, 0)
+
+    monkeypatch.setattr(CodeIndex, "update", update)
+    with Workspace(roots) as workspace:
+        with workspace.opened("one") as index:
+            index._background = Background()
+        assert workspace.build("one").startswith("Built the index of one")
+    assert did == ["stop", "update"]
+
+
+def test_while_one_index_is_made_others_answer(folders, monkeypatch):
+    roots, _ = folders
+    made, begun = threading.Event(), threading.Event()
+    open_one = CodeIndex.open
+
+    def slow(root, **options):
+        if root.name == "one":
+            begun.set()
+            assert made.wait(60)
+        return open_one(root, **options)
+
+    monkeypatch.setattr("codesearch.workspace.CodeIndex.open", slow)
+    with Workspace(roots) as workspace:
+
+        def ask():
+            with workspace.opened("one"):
+                pass
+
+        opening = threading.Thread(target=ask)
+        opening.start()
+        assert begun.wait(60)
+        with workspace.opened("two") as index:
+            assert index.paths() == ("two.py",)
+        made.set()
+        opening.join(60)
+        assert workspace.n_open == 2
 
 
 def test_a_folder_that_is_named_twice_is_one_and_an_unknown_name_is_refused(folders):

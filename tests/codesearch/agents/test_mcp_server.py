@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,10 +91,32 @@ async def refused(target, tool, **arguments):
 async def test_schemas_are_the_recorded_ones(server):
     async with Client(server) as client:
         tools = (await client.list_tools()).tools
-    schemas = [{"name": t.name, "description": t.description, "input": t.input_schema} for t in tools]
+    schemas = [
+        {
+            "name": t.name,
+            "title": t.title,
+            "description": t.description,
+            "annotations": t.annotations.model_dump(by_alias=True, exclude_none=True),
+            "input": t.input_schema,
+        }
+        for t in tools
+    ]
     recorded = (GOLDEN / "mcp_tools.json").read_text(encoding="utf-8")
     assert schemas == json.loads(recorded)
     assert counter_for("codesearch-edge").count(recorded) < 2500
+
+
+async def test_repositories_that_are_known_can_be_chosen_from_a_list(checkouts, tmp_path):
+    async with Client(make_server(checkouts)) as client:
+        tools = {tool.name: tool.input_schema["properties"] for tool in (await client.list_tools()).tools}
+    assert all(tool["repo"]["enum"] == ["work/queue", "old/queue"] for tool in tools.values())
+    assert tools["search"]["repositories"]["items"]["enum"] == ["work/queue", "old/queue", "*"]
+    many = [tmp_path / f"r{n}" for n in range(30)]
+    for folder in many:
+        folder.mkdir()
+    async with Client(make_server(many)) as client:
+        tools = (await client.list_tools()).tools
+    assert not any("enum" in tool.input_schema["properties"]["repo"] for tool in tools)
 
 
 async def test_several_repositories_answer_as_one_and_their_citations_can_be_read(checkouts):
@@ -406,29 +428,30 @@ def test_babble_on_stdin_does_not_end_the_server(repository):
 
 
 async def test_over_http(repository):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "codesearch", "mcp", str(repository), "--http", "--port", str(port)]
+    command = [sys.executable, "-m", "codesearch", "mcp", str(repository), "--http", "--port"]
     server = subprocess.Popen(
-        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "0"], env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    url = f"http://127.0.0.1:{port}/mcp"
     try:
+        said = await anyio.to_thread.run_sync(server.stderr.readline)
+        told = re.fullmatch(r"Serving agents at (http://127\.0\.0\.1:(\d+)/mcp); Ctrl-C ends it\.\n", said)
+        assert told, said
+        url, port = told.groups()
         with anyio.fail_after(60):
-            while True:
-                try:
-                    async with httpx.AsyncClient() as http:
-                        evil = await http.post(url, json={}, headers={"Host": "evil.example"})
-                    break
-                except httpx.TransportError:
-                    await anyio.sleep(0.05)
-        assert evil.status_code == 421
-        async with Client(url) as client:
-            await drive_every_tool(client)
+            async with httpx.AsyncClient() as http:
+                evil = await http.post(url, json={}, headers={"Host": "evil.example"})
+            assert evil.status_code == 421
+            async with Client(url) as client:
+                await drive_every_tool(client)
+        second = subprocess.run([*command, port], env=environment(), capture_output=True, text=True)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert second.stderr == (
+            f"codesearch: Cannot listen on 127.0.0.1, port {port} (Address already in use);"
+            " choose another with --port.\n"
+        )
     finally:
         server.terminate()
-        server.wait(30)
+        server.communicate(timeout=30)
 
 
 async def drive_every_tool(client):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from indexer.disk.write_lock import write_lock
+from indexer.disk.write_lock import has_writer, write_lock
 from indexer.errors import IndexBusyError, StorageError
 
 
@@ -20,6 +20,18 @@ def test_one_writer_at_a_time_and_the_second_hears_of_the_first(tmp_path):
     assert not (tmp_path / "lock.owner").exists()
     with write_lock(tmp_path):
         pass
+
+
+def test_a_writer_is_seen_without_the_lock_and_one_that_ended_is_not(tmp_path):
+    assert not has_writer(tmp_path)
+    with write_lock(tmp_path):
+        assert has_writer(tmp_path)
+    assert not has_writer(tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for note, writes in (({"pid": ended.pid}, False), ({"pid": os.getpid()}, True), ({"pid": "x"}, False)):
+        (tmp_path / "lock.owner").write_text(json.dumps(note))
+        assert has_writer(tmp_path) is writes
 
 
 def test_an_error_releases_the_lock(tmp_path):
