@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextvars import ContextVar
+from shlex import quote
 from typing import TYPE_CHECKING, TextIO
 
 from codesearch.render.sanitize import visible
@@ -26,9 +28,24 @@ class ReaderGoneError(Exception):
     """Whoever read stdout has closed it, having seen enough."""
 
 
+_named_state: ContextVar[str] = ContextVar("_named_state", default="")
+_COMMAND = re.compile(r"`codesearch (index|search|files|status|doctor|outline|remove)\b(?! --state)")
+
+
+def name_state(folder: str) -> None:
+    """Advice names this folder from here on: --state was given, and the next command needs it too."""
+    _named_state.set(folder)
+
+
+def advice(text: str) -> str:
+    """A text whose commands can be given as they stand, with the --state of this one."""
+    folder = _named_state.get()
+    return _COMMAND.sub(lambda match: f"{match.group()} --state {quote(folder)}", text) if folder else text
+
+
 def say(sentence: str) -> None:
     """One line of talk."""
-    print(visible(sentence), file=sys.stderr)
+    print(visible(advice(sentence)), file=sys.stderr)
 
 
 def put(text: str) -> None:

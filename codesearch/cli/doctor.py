@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
-from codesearch.cli.console import put
+from codesearch.cli.console import advice, put
 from codesearch.cli.options import state_option
 from codesearch.cli.progress import ProgressBar
 
@@ -52,8 +54,9 @@ def doctor_command(
         for finding in diagnosis.findings:
             put(f"{finding.kind:<9} {label(finding.sentence)}\n")
         checked = f"{counted(diagnosis.n_files_checked, 'file')}, {diagnosis.n_bytes_checked:,} bytes checked"
-        where = str(root) if state is None else f"--state {state} {root}"
-        advice = "" if not diagnosis.findings else f"; `codesearch doctor --repair {where}` repairs it"
+        repair_it = (
+            "" if not diagnosis.findings else f"; `codesearch doctor --repair {quote(str(root))}` repairs it"
+        )
         verdict = "sound" if diagnosis.is_sound else "damaged"
-        put(f"The index of {label(str(diagnosis.root))} is {verdict} ({checked}){advice}.\n")
+        put(advice(f"The index of {label(str(diagnosis.root))} is {verdict} ({checked}){repair_it}.\n"))
     context.exit(0 if diagnosis.is_sound else 2)

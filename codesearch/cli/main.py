@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from codesearch import __version__
-from codesearch.cli.console import ReaderGoneError, encode_safely, say
+from codesearch.cli.console import ReaderGoneError, encode_safely, name_state, say
 from codesearch.cli.questions import QuestionCommand
 from indexer.errors import BuildInterruptedError, CodesearchError
 
@@ -38,11 +38,15 @@ _COMMANDS = {
     "doctor": "codesearch.cli.doctor:doctor_command",
     "models": "codesearch.cli.models:models_command",
     "repos": "codesearch.cli.repositories:repositories_command",
+    "remove": "codesearch.cli.repositories:remove_command",
+    "config": "codesearch.cli.settings:config_command",
+    "completion": "codesearch.cli.completion:completion_command",
     "mcp": "codesearch.cli.mcp:mcp_command",
     "serve": "codesearch.cli.serving:serve_command",
     "watch": "codesearch.cli.serving:watch_command",
     "init-agent": "codesearch.cli.agents:init_agent_command",
     "tui": "tui.command:command",
+    "list": "codesearch.cli.repositories:repositories_command",
 }
 """Each is imported when it is called for: a search waits for no other command's modules."""
 
@@ -61,7 +65,7 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands."""
-        return sorted(_COMMANDS)
+        return sorted(_COMMANDS.keys() - {"list"})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""
@@ -92,6 +96,7 @@ class Commands(click.Group):
     ) -> Any:
         """Run a command and exit."""
         encode_safely()
+        name_state("")
         extra["standalone_mode"] = False
         try:
             code = super().main(args, prog_name, *rest, **extra)

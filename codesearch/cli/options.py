@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from codesearch.choices import KINDS, MODES
-from codesearch.cli.console import is_terminal, put, put_colour, say
+from codesearch.cli.console import is_terminal, name_state, put, put_colour, say
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
 from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_MODE
@@ -108,6 +108,7 @@ def state_option(command: Command) -> Command:
     def keep(context: click.Context, _: click.Parameter, value: str | None) -> None:
         if value:
             context.meta[_STATE] = expand_user(value).absolute()
+            name_state(value)
 
     return click.option(
         "--state",

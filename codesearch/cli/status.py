@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from codesearch.cli.console import put, say
+from codesearch.cli.console import advice, put, say
 from codesearch.cli.options import state_option
 
 
@@ -28,4 +28,4 @@ def status_command(path: str | None, as_json: bool, skipped: bool) -> None:
         if not listed:
             say("No file was skipped.")
     else:
-        put(status_text(status))
+        put(advice(status_text(status)))

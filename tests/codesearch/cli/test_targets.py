@@ -63,9 +63,9 @@ def test_all_asks_what_is_known(run, checkouts, one_sentence, tmp_path):
     assert run("repos", "add", *checkouts).exit_code == 0
     assert known_roots() == tuple(checkouts)
     assert list_file().stat().st_mode & 0o077 == 0
-    assert run("repos").stdout.splitlines() == [
-        f"work/queue\t{checkouts[0]}",
-        f"old/queue\t{checkouts[1]}",
+    assert [line.split("\t")[:2] for line in run("repos").stdout.splitlines()] == [
+        ["work/queue", str(checkouts[0])],
+        ["old/queue", str(checkouts[1])],
     ]
     found = json.loads(run("search", QUERY, "--all", "--format", "json", "-k", 40).stdout)
     assert {passage["repository"] for passage in found["passages"]} == {"work/queue", "old/queue"}

@@ -1,0 +1,42 @@
+"""`codesearch config`: what is in force, and who said so."""
+
+from __future__ import annotations
+
+import json
+
+from codesearch.config import KEYS
+
+
+def test_every_setting_with_its_origin(run, copied, tmp_path, monkeypatch):
+    (tmp_path / "config" / "codesearch").mkdir(parents=True)
+    user_file = tmp_path / "config" / "codesearch" / "config.toml"
+    user_file.write_text('chat_key = "hush"\nmode = "lexical"\n')
+    (copied / "codesearch.toml").write_text("k = 3\nthreads = 9\n")
+    monkeypatch.setenv("CODESEARCH_BUDGET", "123")
+    monkeypatch.chdir(copied)
+    done = run("config")
+    lines = {line.split()[0]: line for line in done.stdout.split("\n\n")[0].splitlines()}
+    assert list(lines) == [key.name for key in KEYS]
+    assert lines["mode"].split()[1:3] == ["lexical", str(user_file)]
+    assert lines["k"].split()[1:3] == ["3", "codesearch.toml"]
+    assert lines["budget"].split()[1:3] == ["123", "CODESEARCH_BUDGET"]
+    assert lines["threads"].split()[1:3] == ["-", "default"]
+    assert "hush" not in done.stdout
+    assert "'threads' in the repository's codesearch.toml is ignored" in done.stderr
+    assert f"your settings               {user_file}\n" in done.stdout
+    value = json.loads(run("config", "--json").stdout)
+    assert value["settings"]["k"]["value"] == 3
+    assert value["settings"]["chat_key"]["value"] == "(set, not shown)"
+    assert value["places"]["index"] == str(copied / ".codesearch")
+
+
+def test_one_setting(run, one_sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("config", "k").stdout == "10\n"
+    assert one_sentence(run("config", "nope")) == "There is no setting 'nope'; `codesearch config` lists all."
+    kept = json.loads(run("config", "--json", "--state", tmp_path / "kept").stdout)
+    assert kept["settings"]["state"] == kept["settings"]["state"] | {
+        "value": str(tmp_path / "kept"),
+        "source": "flag",
+    }
+    assert kept["places"]["index"].startswith(str(tmp_path / "kept"))
