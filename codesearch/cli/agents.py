@@ -13,7 +13,7 @@ from codesearch.render.sanitize import visible
 
 
 @click.command("init-agent", short_help="Tell coding agents about the index: instructions, MCP entries.")
-@click.argument("path", default=".")
+@click.argument("path", default=".", type=click.Path())
 @click.option(
     "--agent",
     "agents",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "ask", cls=QuestionCommand, short_help="Answer a question with a chat model, citations checked."
 )
 @click.argument("question", required=False)
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @click.option(
     "--base-url", metavar="URL", help="OpenAI-compatible endpoint, such as http://localhost:11434/v1."
 )

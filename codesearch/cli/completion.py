@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from codesearch.choices import KINDS
 from codesearch.cli.console import put
 
 _VARIABLE = "_CODESEARCH_COMPLETE"
@@ -14,6 +15,18 @@ bash   eval "$(codesearch completion bash)"            in ~/.bashrc
 zsh    eval "$(codesearch completion zsh)"             in ~/.zshrc, after compinit
 fish   codesearch completion fish | source             in ~/.config/fish/config.fish
 """
+
+
+def complete_kind(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """Kinds of symbols that begin so."""
+    return [kind for kind in KINDS if kind.startswith(typed)]
+
+
+def complete_language(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """Languages that begin so."""
+    from indexer.languages import LANGUAGES
+
+    return [name for name in sorted(LANGUAGES) if name.startswith(typed.lower())]
 
 
 @click.command("completion", help=_HOW, short_help="Print the completion script of a shell.")

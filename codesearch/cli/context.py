@@ -97,7 +97,7 @@ def budget_words(block: Context) -> str:
 
 
 @click.command("outline", short_help="List the symbols of a file or folder.")
-@click.argument("path", default=".")
+@click.argument("path", default=".", type=click.Path())
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @refresh_option
 @state_option

@@ -12,7 +12,7 @@ from codesearch.cli.progress import ProgressBar
 
 
 @click.command("doctor", short_help="Check every byte of an index, and repair it.")
-@click.argument("path", required=False)
+@click.argument("path", required=False, type=click.Path())
 @click.option("--repair", is_flag=True, help="Repair what is found; intact vectors are kept.")
 @click.option("--trust", is_flag=True, help="Use an index that another user or machine built.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")

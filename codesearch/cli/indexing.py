@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("index", short_help="Index a folder, or bring its index up to date.")
-@click.argument("path", default=".")
+@click.argument("path", default=".", type=click.Path())
 @click.option("--model", metavar="M", help="Bundled name, hub name or folder of a ModernBERT checkpoint.")
 @click.option("--rebuild", is_flag=True, help="Start over, for another model or other settings.")
 @click.option("--vectors", type=click.Choice(VECTOR_FAMILIES), help="Vector index; auto by default.")

@@ -12,7 +12,7 @@ from codesearch.config import load_config
 
 
 @click.command("mcp", short_help="Serve indexes to coding agents (Model Context Protocol).")
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @click.option("--http", is_flag=True, help="Serve HTTP on 127.0.0.1 in place of stdio.")
 @click.option(
     "--port",

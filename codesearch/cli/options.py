@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from codesearch.choices import KINDS, MODES
+from codesearch.cli.completion import complete_kind, complete_language
 from codesearch.cli.console import is_terminal, name_state, put, put_colour, say
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
@@ -33,12 +34,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def filter_options(command: Command) -> Command:
     """--mode, --lang, --path, --regex, --kind."""
     for option in (
-        click.option("--kind", "kinds", multiple=True, metavar="KIND",
+        click.option("--kind", "kinds", multiple=True, metavar="KIND", shell_complete=complete_kind,
                      help=f"Only this kind: {', '.join(KINDS)}; repeatable."),
         click.option("--regex", metavar="RE", help="Only places that match this regular expression."),
         click.option("-g", "--path", "paths", multiple=True, metavar="GLOB",
                      help="Only these files, in .gitignore syntax; a leading ! excludes; repeatable."),
-        click.option("--lang", "languages", multiple=True, metavar="LANG",
+        click.option("--lang", "languages", multiple=True, metavar="LANG", shell_complete=complete_language,
                      help="Only this language, as python or markdown; repeatable."),
         click.option("--mode", type=click.Choice(MODES), help=f"How to rank; {DEFAULT_MODE} by default."),
     ):  # fmt: skip
@@ -112,6 +113,7 @@ def state_option(command: Command) -> Command:
 
     return click.option(
         "--state",
+        type=click.Path(),
         metavar="DIR",
         callback=keep,
         expose_value=False,
@@ -143,6 +145,7 @@ def seen_option(command: Command) -> Command:
     return click.option(
         "--seen",
         "seen_file",
+        type=click.Path(),
         metavar="FILE",
         help="Leave out what earlier commands with this file showed, and remember this answer.",
     )(command)

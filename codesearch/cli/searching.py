@@ -108,7 +108,7 @@ def search_command(
 
 
 @click.command("similar", short_help="Find code like a symbol or a file.")
-@click.argument("place", metavar="FILE[:LINE]")
+@click.argument("place", type=click.Path(), metavar="FILE[:LINE]")
 @_k_option
 @offset_option
 @budget_options

@@ -10,7 +10,7 @@ from codesearch.config import load_config
 
 
 @click.command("serve", short_help="Answer over HTTP from one warm process, with a page in the browser.")
-@click.argument("paths", nargs=-1, metavar="[FOLDER]...")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[FOLDER]...")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8766, show_default=True, help="TCP port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; others need --token-file.")
 @click.option(
@@ -73,7 +73,7 @@ def serve_command(
 
 
 @click.command("watch", short_help="Keep indexes up to date while files are saved.")
-@click.argument("paths", nargs=-1, metavar="[FOLDER]...")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[FOLDER]...")
 @state_option
 def watch_command(paths: tuple[str, ...]) -> None:
     """Follow the FOLDERs (here, by default) until interrupted: what is saved can be found 2 s later.

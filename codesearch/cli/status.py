@@ -9,7 +9,7 @@ from codesearch.cli.options import state_option
 
 
 @click.command("status", short_help="Show what an index holds, what it skipped, what is stale.")
-@click.argument("path", required=False)
+@click.argument("path", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--skipped", is_flag=True, help="List every skipped file with its reason.")
 @state_option

@@ -42,7 +42,7 @@ def folder_arguments(command: Command) -> Command:
     command = click.option(
         "--all", "every", is_flag=True, help="Ask every index that `codesearch repos` lists, as one."
     )(command)
-    return click.argument("folders", nargs=-1, metavar="[PATH]...")(command)
+    return click.argument("folders", nargs=-1, type=click.Path(), metavar="[PATH]...")(command)
 
 
 @contextmanager

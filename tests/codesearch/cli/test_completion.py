@@ -14,7 +14,7 @@ def complete(no_user_settings):
         variables = {"_CODESEARCH_COMPLETE": "zsh_complete", "COMP_CWORD": str(len(words))}
         variables["COMP_WORDS"] = " ".join(("codesearch", *words))
         done = CliRunner().invoke(cli, [], prog_name="codesearch", env=variables)
-        lines = done.stdout.splitlines()
+        lines = done.stdout.split("\n")[:-1]
         return list(zip(lines[::3], lines[1::3], strict=True))
 
     return ask
@@ -43,7 +43,9 @@ def test_paths(complete, words):
     assert complete(*words)[0][0] in ("file", "dir")
 
 
-@pytest.mark.parametrize(("shell", "sign"), [("bash", "complete -o"), ("zsh", "#compdef"), ("fish", "function")])
+@pytest.mark.parametrize(
+    ("shell", "sign"), [("bash", "complete -o"), ("zsh", "#compdef"), ("fish", "function")]
+)
 def test_the_script_of_a_shell(run, shell, sign):
     done = run("completion", shell)
     assert done.exit_code == 0
