@@ -36,9 +36,12 @@ def test_commands_options_and_values(complete):
 
 @pytest.mark.parametrize(
     "words",
-    [("index", ""), ("search", "x", ""), ("context", "x", ""), ("similar", ""), ("outline", ""), ("status", ""),
-     ("doctor", ""), ("remove", ""), ("search", "x", "--state", ""), ("mcp", ""), ("serve", ""), ("tui", "")],
-)  # fmt: skip
+    [
+        *((name, "") for name in ("index", "similar", "outline", "status", "doctor", "remove", "mcp", "tui")),
+        *((name, "x", "") for name in ("search", "context", "files", "ask")),
+        ("search", "x", "--state", ""),
+    ],
+)
 def test_paths(complete, words):
     assert complete(*words)[0][0] in ("file", "dir")
 
