@@ -17,7 +17,7 @@ from indexer.ingest.writer import Writer
 from indexer.records import FileRow, FoundFile, SkippedRow
 
 _FILES_AHEAD = 32
-TEXT_RULES = "9"
+TEXT_RULES = "10"
 """Changed when the same bytes are to be read as another text, with other symbols or in other windows: an
 older index is then read anew."""
 

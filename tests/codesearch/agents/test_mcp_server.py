@@ -238,7 +238,7 @@ async def test_refresh_and_follow(tmp_path):
     (root / "a.py").write_text("def first_answer():\n    return 1\n")
     fresh = make_server([root])
     assert "There is no index" in await refused(fresh, "search", query="answer")
-    assert await call(fresh, "refresh") == "Built the index of fresh: 1 files.\n"
+    assert await call(fresh, "refresh") == "Built the index of fresh: 1 file.\n"
     assert "first_answer" in await call(fresh, "search", query="answer")
     (root / "a.py").write_text("def second_answer():\n    return 2\n")
     CodeIndex.build(root).close()

@@ -34,6 +34,84 @@ PAGES = (
 )
 
 
+GROFF = r"""
+.TH LAMPCHECK 1 2024-01-01 lighthouse "Keeper's Manual"
+.SH DESCRIPTION
+This manual page
+documents the harbour version of
+.BR lampcheck .
+The
+.B lampcheck
+command compares each given
+.I lamp
+with the list of lamps that the
+.B keeper
+has written, from left to right, according to the rules of the
+.B harbour
+office until the outcome is known, at which point
+.B lampcheck
+moves on to the next lamp.  If
+.I parameter
+is not given in advance, each
+.I variable
+keeps the value that it was given, and the
+.I limit
+argument is overridden by the available oil.  Use
+.B \-\-level
+with the
+.I weather
+that is expected; then the
+.B report
+follows, and every
+.I lamp
+is given a value.  When
+.B lampcheck
+examines a lamp, the information that is used is that of the keeper.
+This is similar to using
+.BR grep ,
+but it is optimized for several different lamps.  It will still be in
+.B effect
+when the
+.I keeper
+returns from the
+.B harbour
+in the evening, whatever the
+.I weather
+may be.
+.SH OPTIONS
+.IP \-L
+Causes the
+.B \-name
+and
+.B \-value
+arguments to follow the
+.I lamp
+itself, unless the
+.B keeper
+has given another
+.I value
+in advance.  Actions that can cause lamps to become broken while
+.B lampcheck
+is running (for example
+.BR \-\-delete )
+can give rise to confusing results.  Using
+.B \-L
+always follows the
+.I lamp
+itself, never the
+.BR keeper .
+"""
+
+
+def write_groff() -> None:
+    """groff.pdf, by the program of that name: word spaces before another font are written its own way."""
+    import subprocess
+
+    command = ["groff", "-man", "-Tpdf"]
+    made = subprocess.run(command, input=GROFF.lstrip().encode(), stdout=subprocess.PIPE, check=True)
+    (FOLDER / "groff.pdf").write_bytes(made.stdout)
+
+
 def write_pdfs() -> None:
     """manual.pdf (bookmarks, running header and page numbers), locked.pdf, scanned.pdf."""
     from reportlab.lib.pdfencrypt import StandardEncryption
@@ -101,3 +179,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     write_pdfs()
     write_docx()
+    write_groff()

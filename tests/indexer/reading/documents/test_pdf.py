@@ -6,6 +6,7 @@ import pytest
 
 from indexer.reading.documents import DocumentError, pdf, read_document
 from indexer.reading.documents.pdf import drop_repeated_edges
+from indexer.reading.documents.pdf_worker import Glyph, with_lost_spaces
 from indexer.settings import DocumentLimits
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -37,6 +38,45 @@ def test_pages_and_bookmarks_are_where_they_are_in_the_file():
     assert (installing.start_line, installing.end_line) == (1, 7)
     assert (hose.start_line, hose.end_line) == (5, 7)
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_words_of_groff_are_neither_glued_nor_torn():
+    """It writes the space before another font in a way that PDFium passes over."""
+    text = read_document((FIXTURES / "groff.pdf").read_bytes(), "lampcheck.pdf").text
+    words = " ".join(text.split())
+    for phrase in (
+        "harbour version of lampcheck. The lampcheck command",
+        "When lampcheck examines a lamp",
+        "similar to using grep, but it",
+        "given lamp with the list of lamps that the keeper has written",
+        "(for example --delete) can give rise",
+        "Using -L always follows the lamp itself",
+    ):
+        assert phrase in words
+
+
+def test_a_lost_space_goes_to_the_change_of_font_and_others_stay():
+    def page(*parts):
+        """Text and glyphs of parts of a line, each (text, font, where it begins); half an em a glyph."""
+        text, glyphs, right = "", [], 0.0
+        for number, (characters, font, x) in enumerate(parts):
+            if x > right:
+                text += " "
+                glyphs.append(Glyph(right, right, 10, 0, 0, True))
+            for character in characters:
+                text += character
+                glyphs.append(Glyph(x, x + 5, 10, number, font, False))
+                x += 5
+            right = x
+        return text, glyphs
+
+    lost = page(("using", 1, 0.0), ("gr", 2, 25.0), ("ep", 2, 38.0), (", but", 1, 48.0))
+    assert with_lost_spaces(*lost) == "using grep, but"
+    option = page(("the", 1, 0.0), ("-n", 2, 18.0), ("NUM", 3, 28.0), ("is", 1, 46.0))
+    assert with_lost_spaces(*option) == "the -nNUM is", "a gap at a change of font is a gap"
+    table = page(("one", 1, 0.0), ("two", 2, 15.0), ("three", 2, 90.0))
+    assert with_lost_spaces(*table) == "onetwo three", "so wide is no space of a sentence"
+    assert with_lost_spaces("usinggr ep", lost[1][:3]) == "usinggr ep"
 
 
 @pytest.mark.parametrize(
