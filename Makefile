@@ -1,9 +1,10 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test browser lint clean
+.PHONY: run test test-browser lint clean
 
 run: $(VENV)/base  ## environment, index a sample repository, search it, print passages
 	@rm -rf $(VENV)/sample && cp -r sample_repos/task_queue $(VENV)/sample
@@ -14,8 +15,10 @@ run: $(VENV)/base  ## environment, index a sample repository, search it, print p
 test: lint  ## everything CI runs
 	$(BIN)/python -m pytest -n 2
 
-browser: $(VENV)/test  ## the page of `codesearch serve` in a headless Chromium
-	CODESEARCH_BROWSER=chromium $(BIN)/python -m pytest tests/codesearch/service/test_page.py
+test-browser: $(VENV)/test  ## the page of `codesearch serve`, in headless Chromium
+	@test -n "$(CHROMIUM)" || { echo "There is no Chromium here; for example: apt-get install chromium"; exit 2; }
+	$(INSTALL) "playwright>=1.49"
+	CODESEARCH_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest tests/codesearch/service/test_browser*.py
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

@@ -37,6 +37,8 @@ _NOTHING_HERE = "There is nothing here; /docs lists what can be asked."
 _PAGE_FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/page/server.js": ("server.js", "text/javascript; charset=utf-8"),
+    "/page/icon.svg": ("icon.svg", "image/svg+xml"),
     "/page/view.js": ("view.js", "text/javascript; charset=utf-8"),
     "/page/style.css": ("style.css", "text/css; charset=utf-8"),
 }

@@ -137,6 +137,10 @@ class Read(OfRepository):
 class Status(OfRepository):
     """What an index holds, what it skipped and what changed since."""
 
+    look_seconds: float = Field(
+        5.0, description="Time for looking at the disk for what changed; 0 for not at all.", ge=0, le=30
+    )
+
 
 class AllRepositories(Asked):
     """The repositories that this server answers from."""
@@ -226,7 +230,7 @@ class Operations:
     def status(self, asked: Status) -> Answer:
         """Say how an index stands to its files."""
         with self.workspace.opened(asked.repo) as index:
-            return Answer(status_json(index.status()))
+            return Answer(status_json(index.status(asked.look_seconds)))
 
     def own(self, root: str, verb: str, asked: Mapping[str, Any]) -> Answer:
         """What `CodeIndex` answers, whole, for the command line of the same user.
