@@ -23,13 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from indexer.disk.state_place import state_folder
 from indexer.disk.write_lock import has_writer, write_lock
 from indexer.embeddings.embedding_check import repair_embeddings
 from indexer.embeddings.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
-from indexer.embeddings.segment_files import segment_path
 from indexer.errors import (
     BuildInterruptedError,
     IndexCorruptError,
@@ -71,11 +68,17 @@ from indexer.storage.generations import (
     prepare_state,
     publish,
     remove_others,
+    segment_seals,
 )
-from indexer.storage.manifest import FORMAT_VERSION, Manifest, OlderFormatError, check_agrees, read_manifest
-from indexer.storage.mapped_tables import Tables, load_tables, make_tables, save_tables
+from indexer.storage.manifest import (
+    Manifest,
+    OlderFormatError,
+    check_agrees,
+    manifest_for,
+    read_manifest,
+)
+from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
 from indexer.storage.other_indexes import states_of, take_vectors
-from indexer.storage.seals import Seal, seal_segment
 from indexer.storage.signing import require_key
 from indexer.storage.single_rows import build_single_index
 from indexer.storage.token_rows import build_multi_index
@@ -83,7 +86,6 @@ from indexer.tree.freshness import Changes, compare
 from indexer.tree.git_state import git_state
 from indexer.tree.walk import walk
 from indexer.tree.worktrees import other_worktrees
-from indexer.vectors.codec import DEFAULT_CODEC
 
 _UNTOUCHED = "the previous index is untouched"
 _AT_ONCE_TOKENS = 65_536
@@ -187,7 +189,7 @@ class _Build:
 
     def run(self) -> BuildReport:
         """Bring the index to what the tree holds; the caller holds the lock."""
-        wanted = _manifest_for(self.checkpoint, self.settings)
+        wanted = manifest_for(self.checkpoint, self.settings.max_tokens)
         live = self._live_manifest(wanted)
         when = {"built_at_ns": str(time.time_ns())}
         found, walk_skips = self._walk()
@@ -330,26 +332,12 @@ class _Build:
         build_single_index(folder, tables, segments, self.settings.vectors, before)
         if is_whole:
             build_multi_index(folder, tables, segments, layout.codec, self.settings.vectors, before)
-        published = publish(self.state, folder, made.wanted, self._seals(tables, layout))
+        published = publish(self.state, folder, made.wanted, segment_seals(self.state, tables, layout))
         self.has_published = True
         remove_others(self.state, published.generation)
         if is_whole:
             embeddings.drop(garbage, segments_read(self.state))  # and what killed builds left unnamed
         return published
-
-    def _seals(self, tables: Tables, layout: RowLayout) -> dict[str, Seal]:
-        """Seals of the segments that the tables point into."""
-        seals = {}
-        for segment in np.unique(tables.segment[tables.has_vectors]).tolist():
-            own = tables.segment == segment
-            for kind, ends, width in (
-                ("single", tables.single_start + tables.n_single, 2 * layout.single_dim),
-                ("rows", tables.rows_start + tables.n_rows, layout.n_row_bytes),
-            ):
-                if width:
-                    path = segment_path(self.state / EMBEDDINGS, segment, kind)
-                    seals[path.name] = seal_segment(path, int(ends[own].max()) * width)
-        return seals
 
     def report(self, stage: str, done: int, total: int, path: str = "") -> None:
         """Send one progress event."""
@@ -475,17 +463,3 @@ def _totals(store: StoreWriter) -> dict[str, int]:
 
 def _count(store: StoreWriter, what: str) -> int:
     return int(store.connection.execute(f"SELECT {what}").fetchone()[0])
-
-
-def _manifest_for(checkpoint: Checkpoint, settings: BuildSettings) -> Manifest:
-    """What an index made now would be."""
-    return Manifest(
-        generation="",
-        format_version=FORMAT_VERSION,
-        model=checkpoint.name,
-        model_fingerprint=checkpoint.fingerprint,
-        max_tokens=min(settings.max_tokens, checkpoint.max_tokens),
-        window_tokens=checkpoint.window_tokens,
-        overlap_tokens=checkpoint.overlap_tokens,
-        codec=DEFAULT_CODEC,
-    )

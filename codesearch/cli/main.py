@@ -36,6 +36,8 @@ _COMMANDS = {
     "outline": "codesearch.cli.context:outline_command",
     "status": "codesearch.cli.status:status_command",
     "doctor": "codesearch.cli.doctor:doctor_command",
+    "export": "codesearch.cli.travel:export_command",
+    "import": "codesearch.cli.travel:import_command",
     "models": "codesearch.cli.models:models_command",
     "repos": "codesearch.cli.repositories:repositories_command",
     "remove": "codesearch.cli.repositories:remove_command",

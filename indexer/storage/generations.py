@@ -17,11 +17,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import numpy as np
+
 from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
 from indexer.disk.state_place import note_root, state_folder
+from indexer.embeddings.embedding_store import RowLayout
+from indexer.embeddings.segment_files import segment_path
 from indexer.errors import CodesearchError, IndexCorruptError, StorageError
 from indexer.storage.manifest import Manifest, read_manifest, write_manifest
-from indexer.storage.seals import Seal, check_seals, seal_file
+from indexer.storage.mapped_tables import Tables
+from indexer.storage.seals import Seal, check_seals, seal_file, seal_segment
 from indexer.system import FOLDER_FLAGS, LOCKS_FOLDERS, lock
 
 DATABASE = "index.db"
@@ -118,6 +123,21 @@ def publish(state: Path, folder: Path, manifest: Manifest, segments: Mapping[str
     live = replace(manifest, generation=folder.name, files=files, segments=dict(segments))
     write_manifest(state, live)
     return live
+
+
+def segment_seals(state: Path, tables: Tables, layout: RowLayout) -> dict[str, Seal]:
+    """Seals of the segments that a generation's tables point into."""
+    seals = {}
+    for segment in np.unique(tables.segment[tables.has_vectors]).tolist():
+        own = tables.segment == segment
+        for kind, ends, width in (
+            ("single", tables.single_start + tables.n_single, 2 * layout.single_dim),
+            ("rows", tables.rows_start + tables.n_rows, layout.n_row_bytes),
+        ):
+            if width:
+                path = segment_path(state / EMBEDDINGS, segment, kind)
+                seals[path.name] = seal_segment(path, int(ends[own].max()) * width)
+    return seals
 
 
 def generation_names(state: Path) -> list[str]:

@@ -17,9 +17,11 @@ from indexer.disk.state_files import write_file
 from indexer.disk.state_place import root_of
 from indexer.disk.user_folders import key_file
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
+from indexer.models.checkpoint import Checkpoint
 from indexer.settings import MANIFEST_NAME
 from indexer.storage.seals import Seal
 from indexer.storage.signing import is_signed, sign
+from indexer.vectors.codec import DEFAULT_CODEC
 
 FORMAT_VERSION = 4
 _MAX_BYTES = 1_000_000
@@ -97,7 +99,7 @@ def read_manifest(state: Path, *, trust: bool = False) -> Manifest:
     try:
         if checksum != hashlib.sha256(content).hexdigest():
             raise ValueError("its checksum is another")
-        manifest = _from_json(raw)
+        manifest = manifest_from_json(raw)
     except (ValueError, TypeError, KeyError) as error:
         raise IndexCorruptError(
             f"{path} is damaged ({_short(error)})", f"`codesearch doctor --repair {root}` makes it anew."
@@ -117,8 +119,11 @@ def _content(raw: dict[str, Any]) -> bytes:
     return json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _from_json(raw: dict[str, Any]) -> Manifest:
-    """Every field in its type: a planted or flipped value must not get any further than here."""
+def manifest_from_json(raw: dict[str, Any]) -> Manifest:
+    """Every field in its type: a planted or flipped value must not get any further than here.
+
+    Raises ValueError, TypeError or KeyError.
+    """
     known = {item.name for item in fields(Manifest)}
     if set(raw) != known:
         raise ValueError(f"missing or unknown fields: {', '.join(sorted(set(raw) ^ known))}")
@@ -150,6 +155,20 @@ def write_manifest(state: Path, manifest: Manifest) -> None:
     content = _content(raw)
     raw |= {"checksum": hashlib.sha256(content).hexdigest(), "signature": sign(content)}
     write_file(state / MANIFEST_NAME, json.dumps(raw, indent=1, sort_keys=True).encode())
+
+
+def manifest_for(checkpoint: Checkpoint, max_tokens: int) -> Manifest:
+    """What an index would be that were made now: no generation, no seals."""
+    return Manifest(
+        generation="",
+        format_version=FORMAT_VERSION,
+        model=checkpoint.name,
+        model_fingerprint=checkpoint.fingerprint,
+        max_tokens=min(max_tokens, checkpoint.max_tokens),
+        window_tokens=checkpoint.window_tokens,
+        overlap_tokens=checkpoint.overlap_tokens,
+        codec=DEFAULT_CODEC,
+    )
 
 
 def check_agrees(found: Manifest, wanted: Manifest, root: Path) -> None:

@@ -33,6 +33,7 @@ ROWS: dict[str, RowMaker] = {
     "readers": state.readers,
     "worktrees": state.worktrees,
     "corruption": state.corruption,
+    "imports": state.imports,
     "containment": state.containment,
     "edits": state.edits,
     "secrets": state.secrets,

@@ -14,7 +14,14 @@ from pathlib import Path
 from indexer.search import Searcher
 from tests.benchmarks.reliability_figures import Bench, Row
 from tests.indexer.reading.test_redact import ISSUED
-from tests.reliability import hostile, test_concurrency, test_containment, test_corruption, test_kill
+from tests.reliability import (
+    hostile,
+    test_concurrency,
+    test_containment,
+    test_corruption,
+    test_imports,
+    test_kill,
+)
 from tests.reliability.trees import module_text, write_tree
 
 
@@ -91,6 +98,18 @@ def corruption(bench: Bench) -> Row:
         " another repository's; named or repaired, never a wrong line",
         f"{len(files) * (bench.count(len(test_corruption.DAMAGES)) + 1)}",
         lost="nothing; all found",
+    )
+
+
+def imports(bench: Bench) -> Row:
+    """Exports that were changed anywhere."""
+    n_tries = bench.count(400)
+    n_refused = test_imports.import_damaged(bench.place("imports"), indexed(bench), n_tries, seed=104)
+    return Row(
+        "imports",
+        "exports cut short, with bytes changed, moved or added: refused in one sentence, or the same index",
+        f"{n_tries} ({n_refused} refused, the others as they were exported)",
+        lost="nothing written by one that was refused",
     )
 
 

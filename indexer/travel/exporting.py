@@ -1,0 +1,151 @@
+"""An index into one file: the vectors that its live generation needs, and its texts where that is wanted.
+
+The generation is compared with its seals and every vector with the checksum of its commit; what earlier
+generations left in the store stays at home.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from indexer.disk.state_files import FOLDER_MODE, create_file, sync_folder
+from indexer.disk.state_place import state_folder
+from indexer.disk.write_lock import write_lock
+from indexer.embeddings.embedding_store import EmbeddingStore, row_layout
+from indexer.embeddings.other_store import OtherStore
+from indexer.errors import IndexCorruptError, StorageError
+from indexer.models.checkpoint import open_checkpoint
+from indexer.storage.database import StoreReader
+from indexer.storage.facts import TOTALS, build_facts
+from indexer.storage.generations import DATABASE, EMBEDDINGS, generation_folder
+from indexer.storage.manifest import Manifest, read_manifest
+from indexer.storage.mapped_tables import load_tables
+from indexer.storage.other_indexes import copy_vectors
+from indexer.storage.seals import check_seals
+from indexer.travel.archives import add_file, compressing, end_archive
+from indexer.travel.header import DATABASE_NAME, HEADER_NAME, Header, Member, header_bytes
+from indexer.wording import counted
+
+_NOT_SETTINGS = frozenset({*TOTALS, "commit", "branch", "built_at_ns", "n_redacted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    header: Header
+    n_bytes: int
+    """Of the file."""
+
+
+def export_index(
+    root: Path, target: Path, version: str, *, with_text: bool = True, outside: Path | None = None
+) -> Exported:
+    """Write the index of a tree to `target`, whose suffix says how; whole, or not at all.
+
+    `version` is codesearch's own, for the message of one that cannot read the file. Without text the file
+    holds vectors under the hashes of their content: no line, no name and no path of the tree. Raises
+    InputError for an unknown suffix, StorageError where `target` cannot be written, and what opening the
+    index raises; IndexBusyError while a build writes it.
+    """
+    root = root.resolve()
+    state = state_folder(root, outside)
+    manifest = read_manifest(state)  # before the lock, which is a file
+    try:
+        with (
+            write_lock(state),
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=".codesearch-") as folder,
+        ):
+            manifest = read_manifest(state)
+            generation = generation_folder(state, manifest.generation)
+            check_seals(root, generation, manifest.files, state / EMBEDDINGS, manifest.segments)
+            with closing(StoreReader(generation / DATABASE)) as store:
+                header, files = _gather(root, state, manifest, store, Path(folder))
+            if with_text:
+                files = {DATABASE_NAME: generation / DATABASE, **files}
+            return _write(target, header, files, version)
+    except OSError as error:
+        raise StorageError(
+            f"{target} cannot be written ({error.strerror or error}); check the folder and the space left."
+        ) from error
+
+
+def _gather(
+    root: Path, state: Path, manifest: Manifest, store: StoreReader, folder: Path
+) -> tuple[Header, dict[str, Path]]:
+    """Copy the vectors that a generation needs into a store of their own below `folder`."""
+    checkpoint = open_checkpoint(manifest.model)
+    layout = row_layout(checkpoint.single_dim, checkpoint.row_dim, manifest.codec)
+    tables = load_tables(generation_folder(state, manifest.generation))
+    wanted = {
+        row.embedding_key
+        for row, has_vectors in zip(store.chunk_keys(), tables.has_vectors.tolist(), strict=True)
+        if has_vectors
+    }
+    with EmbeddingStore(state / EMBEDDINGS, layout):
+        pass  # takes in what a killed build wrote ahead
+    own = folder / EMBEDDINGS
+    own.mkdir(mode=FOLDER_MODE)
+    stored = OtherStore(state / EMBEDDINGS, layout)
+    with closing(stored), EmbeddingStore(own, layout) as copy, suppress(sqlite3.Error):
+        wanted -= copy_vectors(copy, stored, wanted)
+    if wanted:
+        raise IndexCorruptError(
+            f"The index in {root} has lost the vectors of {counted(len(wanted), 'chunk')}",
+            f"`codesearch doctor --repair {root}` computes them again.",
+        )
+    noted = store.facts()
+    facts = build_facts(noted)
+    header = Header(
+        codesearch="",
+        repository=root.name,
+        commit=facts.commit,
+        branch=facts.branch,
+        n_files=facts.n_files,
+        n_chunks=facts.n_chunks,
+        n_encoded=int((~tables.lacks_vectors).sum()),
+        manifest=manifest,
+        facts={name: value for name, value in noted.items() if name not in _NOT_SETTINGS},
+        files={},
+    )
+    names = sorted(path.name for path in own.iterdir() if path.suffix in (".db", ".single", ".rows"))
+    return header, {f"{EMBEDDINGS}/{name}": own / name for name in names}
+
+
+def _write(target: Path, header: Header, files: dict[str, Path], version: str) -> Exported:
+    members = {name: _member(path) for name, path in files.items()}
+    header = replace(header, codesearch=version, files=members)
+    with _whole(target) as raw, compressing(raw, target.name) as stream:
+        add_file(stream, HEADER_NAME, header_bytes(header))
+        for name, path in files.items():
+            add_file(stream, name, path)
+        end_archive(stream)
+    return Exported(header, target.stat().st_size)
+
+
+def _member(path: Path) -> Member:
+    with path.open("rb") as file:
+        return Member(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the name `target` once it is written to its end, closed to other users."""
+    half = target.with_name(f"{target.name}.{os.getpid()}.new")
+    try:
+        with os.fdopen(create_file(half), "wb") as raw:
+            yield raw
+            raw.flush()
+            os.fsync(raw.fileno())
+        half.replace(target)
+        sync_folder(target.parent)
+    finally:
+        half.unlink(missing_ok=True)
