@@ -5,10 +5,11 @@ Only a server that the same user started, of the same version, over its own sock
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -84,7 +85,7 @@ class Served:
             asked = {"verb": verb, "root": str(self.root), "arguments": arguments, "options": options}
             try:
                 return from_plain(kind, _answer(self._address.socket, asked))
-            except (OSError, http.client.HTTPException, ValueError, TypeError):
+            except (OSError, ValueError, TypeError, AttributeError):
                 pass  # it is gone, busy or another program: the index is there
         if seen is not None:
             options["seen"] = seen
@@ -104,33 +105,35 @@ def typed(verb: str, arguments: list[Any]) -> list[Any]:
     return arguments if verb == "similar" else [from_plain(SearchRequest, arguments[0]), *arguments[1:]]
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket whose other end is the same user."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("codesearch", timeout=ANSWER_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect. Raises OSError where the socket is another user's."""
-        if self._path.lstat().st_uid != os.getuid():
-            raise PermissionError(f"{self._path} is another user's")
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 def _answer(path: Path, asked: dict[str, Any]) -> Any:
-    """The answer to a question. Raises InputError as the server did, OSError where it has no answer."""
-    connection = _Connection(path)
-    try:
-        connection.request("POST", "/own", json.dumps(asked), {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        value = json.loads(response.read())
-    finally:
-        connection.close()
-    if response.status == 400:
-        raise InputError(str(value["error"]))
-    if response.status != 200:
+    """The answer to a question. Raises InputError as the server did, OSError where it has no answer.
+
+    HTTP/1.0, where the end of a response is the end of the connection: `http.client` takes longer to be
+    imported than the server to answer.
+    """
+    body = json.dumps(asked).encode()
+    head = f"POST /own HTTP/1.0\r\nHost: codesearch\r\nContent-Length: {len(body)}\r\n\r\n"
+    response = b"".join(_exchange(path, head.encode() + body))
+    status_line, _, rest = response.partition(b"\r\n")
+    _, _, content = rest.partition(b"\r\n\r\n")
+    status = status_line.split(b" ")[1:2]
+    value = json.loads(content)  # half an answer is no JSON
+    if status == [b"400"]:
+        raise InputError(str(value.get("error")))
+    if status != [b"200"]:
         raise ConnectionError(str(value.get("error")))
     return value
+
+
+def _exchange(path: Path, request: bytes) -> Iterator[bytes]:
+    """Send a request to a socket and yield the parts of its response. Raises OSError."""
+    if path.lstat().st_uid != os.getuid():
+        raise PermissionError(f"{path} is another user's")
+    until = time.monotonic() + ANSWER_SECONDS
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_SECONDS)
+        connection.connect(str(path))
+        connection.sendall(request)
+        while part := connection.recv(1 << 20):
+            yield part
+            connection.settimeout(max(0.001, until - time.monotonic()))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -17,7 +19,7 @@ from codesearch.api import CodeIndex
 from codesearch.cli.main import cli
 from codesearch.context import Context
 from codesearch.service import client
-from codesearch.service.addresses import own_address
+from codesearch.service.addresses import Address, own_address
 from codesearch.service.dataclass_json import from_plain, to_plain
 
 ASKED = (
@@ -93,6 +95,33 @@ def test_a_server_of_another_version_or_another_user_is_not_asked(tree, monkeypa
         client._answer(address.socket, {})
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [b"", b"SSH-2.0-x\r\n", b'HTTP/1.0 200 OK\r\n\r\n{"request": {', b"HTTP/1.0 200 OK\r\n\r\n[1]",
+     b'HTTP/1.0 400 Bad\r\n\r\n[]', b"HTTP/1.0 503 Busy\r\n\r\n{}"],
+)  # fmt: skip
+def test_where_something_else_answers_the_index_is_opened(tree, monkeypatch, tmp_path, reply):
+    monkeypatch.chdir(tree)
+    address = Address(tmp_path / "serve.sock")
+    address.note.write_text(json.dumps({"version": client.__version__, "roots": [str(tree)]}))
+    monkeypatch.setattr(client, "own_address", lambda: address)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(address.socket))
+        other.listen()
+
+        def answer():
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert run(ASKED[0]) == run([*ASKED[0], "--no-server"])
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
 def test_values_travel_exactly(tree):
     with CodeIndex.open(tree) as index:
         for kind, value in (
@@ -109,7 +138,8 @@ def test_values_travel_exactly(tree):
 def test_asking_a_server_loads_no_engine():
     program = (
         "import sys, codesearch.cli.searching, codesearch.service.client, codesearch.render.passages;"
-        "print({'numpy', 'faiss', 'pydantic', 'rich', 'indexer.search', 'codesearch.api'} & set(sys.modules))"
+        "heavy = {'numpy', 'faiss', 'pydantic', 'rich', 'http.client', 'ssl', 'indexer.search'};"
+        "print({*heavy, 'codesearch.api'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
