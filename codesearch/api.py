@@ -43,7 +43,8 @@ from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_K, BuildSettings
 
 if TYPE_CHECKING:
     from indexer.records import OutlineEntry
-    from indexer.search import Searcher, SearchResult
+    from indexer.search import Searcher
+    from indexer.search_steps import SearchResult
     from indexer.storage.status import IndexStatus
 
 _FRESHNESS_SECONDS = 0.2

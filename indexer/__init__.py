@@ -2,5 +2,5 @@
 
 Nothing here prints, parses flags or draws. Stages (walk, parse, chunks, tokens, windows, pack,
 encoder, pool) know the records and not each other; only `build.py` (the write path) and
-`search.py` (the read path) compose them. Importing this package loads nothing heavy.
+`search_steps.py` (the read path) compose them. Importing this package loads nothing heavy.
 """

@@ -32,7 +32,8 @@ from indexer.wording import counted
 
 if TYPE_CHECKING:
     from indexer.records import MissingVectors
-    from indexer.search import Searcher, SearchResult
+    from indexer.search import Searcher
+    from indexer.search_steps import SearchResult
 
 _JOINED_HITS = 40
 """Hits that a few long passages start from: those that make none of their own may belong to one."""

@@ -1,7 +1,7 @@
 """Which regions may answer, and what each ranker says of them: the first half of a search.
 
 Full text, symbol names and single vectors name chunks; MaxSim is then computed for every region of
-those, or of the whole index while that is small enough to read. Composed by `search.py`; ranks nothing.
+those, or of all while that is little enough to read. Composed by `search_steps.py`; ranks nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from indexer.vectors.exact import run_maxima
 from indexer.vectors.ragged import run_places
 
 FULL_SCAN_ROWS = 60_000
-"""An index of at most this many token rows is scored whole: nothing can be missed. See `DECISIONS.md`, 17."""
+"""Indexes of at most this many token rows are scored whole: nothing can be missed. See `DECISIONS.md`, 17."""
 MAX_CHUNKS = 256
-"""Chunks scored by MaxSim in a larger one."""
+"""Chunks scored by MaxSim in larger ones."""
 MAX_ROWS = 100_000
 """Token rows of those chunks: files of 8,192 tokens are fewer."""
 _LEXICAL_REGIONS = 400
@@ -96,6 +96,18 @@ class Nominated:
 
 
 @dataclass(frozen=True, slots=True)
+class Nominations:
+    """What the rankers of one index name for one text."""
+
+    words: list[Nominated]
+    """By full text, symbols and definitions."""
+    rows: Int64Array | None
+    """By PLAID, best first; None where none is built or rows are not compared."""
+    single: Nominated | None
+    """By single vectors; None where the text has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class LexicalStatistics:
     """How often the words of a query occur, over one index or several."""
 
@@ -123,14 +135,10 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A text that is searched for, and what is known before any region is scored."""
+    """A text that is searched for, and what full text says of it in one index."""
 
     shape: QueryShape
-    vectors: QueryVectors | None
-    """None in lexical mode."""
     looked_up: LookedUp
-    near: list[Int64Array] | None
-    """As `CandidateGatherer.look_near` gives it."""
     rarities: dict[str, float]
     """Of the stems in its shape."""
 
@@ -184,45 +192,51 @@ class CandidateGatherer:
             self._definitions(shape) if by_words else _no_places(),
         )
 
-    def look_near(self, vectors: QueryVectors | None, mode: Mode, filters: Masks) -> list[Int64Array] | None:
-        """Chunks that a query's vectors name, best first, an array an index; None: all are to be scored.
+    @property
+    def has_row_index(self) -> bool:
+        """Whether PLAID is built, which names chunks by their rows."""
+        return self._multis.is_built
 
-        `vectors` is None in lexical mode. Needs nothing of `look_up`, which may run beside it.
+    @property
+    def n_rows(self) -> int:
+        """Token rows of all chunks."""
+        return int(self._tables.n_rows.sum())
+
+    def every_chunk(self, filters: Masks) -> Int64Array:
+        """All chunks that the filters let through, in order of position."""
+        chunks = np.arange(self._tables.n_chunks)
+        return chunks if filters.chunks is None else chunks[filters.chunks]
+
+    def nominate(
+        self, looked_up: LookedUp, vectors: QueryVectors | None, mode: Mode, filters: Masks
+    ) -> Nominations:
+        """The chunks that words and vectors name for a text, of those that the filters let through.
+
+        `vectors` is None in lexical mode.
         """
         multi = _multi(vectors, mode)
-        by_rows = multi is not None and self._multis.is_built
-        if multi is not None and not by_rows and int(self._tables.n_rows.sum()) <= FULL_SCAN_ROWS:
-            return None
-        near = []
-        if multi is not None and by_rows:
-            near.append(self._multis.search(multi, MAX_CHUNKS, filters.chunks))
+        rows = single = None
+        if multi is not None and self._multis.is_built:
+            rows = self._multis.search(multi, MAX_CHUNKS, filters.chunks)
         if vectors is not None and vectors.single is not None:
-            near.append(self._singles.search(vectors.single, _SINGLE_ROWS, filters.chunks).chunk)
-        return near
+            found = self._singles.search(vectors.single, _SINGLE_ROWS, filters.chunks)
+            single = Nominated(found.chunk, found.scores)
+        return Nominations([_allowed(each, filters) for each in self._by_words(looked_up)], rows, single)
 
     def gather(
         self,
         looked_up: LookedUp,
-        near: Sequence[Int64Array] | None,
         vectors: QueryVectors | None,
         mode: Mode,
         filters: Masks,
-        chunks: Int64Array | None = None,
+        chunks: Int64Array,
     ) -> Gathered:
-        """Candidates for a query, from what `look_up` and `look_near` found, or all of `chunks`."""
+        """The regions of chunks, in order of position, that the filters let through, with their scores."""
         tables = self._tables
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         single = vectors.single if vectors is not None else None
         multi = _multi(vectors, mode)
         found, symbols, definitions = looked_up.regions, looked_up.symbols, looked_up.definitions
-        if chunks is not None:
-            pass
-        elif near is None:
-            chunks = np.arange(tables.n_chunks)
-            if filters.chunks is not None:
-                chunks = chunks[filters.chunks]
-        else:
-            chunks = self._choose_chunks(looked_up, near, filters)
         counts = tables.n_regions[chunks]
         region = run_places(tables.region_start[chunks], counts)
         n = len(region)
@@ -262,7 +276,8 @@ class CandidateGatherer:
 
     def named(self, looked_up: LookedUp, filters: Masks) -> Int64Array:
         """Chunks that words name, best first."""
-        votes = self._votes(looked_up, (), filters)
+        lists = [_allowed(each, filters).chunk for each in self._by_words(looked_up)]
+        votes = votes_of(lists, self._tables.n_chunks)
         chosen = np.flatnonzero(votes)
         return chosen[np.argsort(-votes[chosen], kind="stable")]
 
@@ -314,24 +329,7 @@ class CandidateGatherer:
         chunks = tables.position(row_ids >> REGION_BITS)
         return tables.region_start[chunks] + (row_ids & ((1 << REGION_BITS) - 1))
 
-    def _choose_chunks(
-        self,
-        looked_up: LookedUp,
-        near: Sequence[Int64Array],
-        filters: Masks,
-    ) -> Int64Array:
-        """The chunks most often and most highly named, by reciprocal rank, in order of position.
-
-        `near` holds chunks that vectors named, best first, one array an index.
-        """
-        return best_chunks(self._votes(looked_up, near, filters), self._tables.n_rows)
-
-    def _votes(self, looked_up: LookedUp, near: Sequence[Int64Array], filters: Masks) -> Float32Array:
-        """(C,) how often and how highly each chunk is named."""
-        lists = [each.chunk for each in self.nominated(looked_up)]
-        return votes_of([*lists, *near], self._tables.n_chunks, filters.chunks)
-
-    def nominated(self, looked_up: LookedUp) -> list[Nominated]:
+    def _by_words(self, looked_up: LookedUp) -> list[Nominated]:
         """The chunks that full text, symbols and definitions name, a list each, best first."""
         tables = self._tables
         regions = looked_up.regions
@@ -402,16 +400,21 @@ class CandidateGatherer:
         return maxima[:, ~is_header], np.repeat(maxima[:, is_header], counts, axis=1)
 
 
-def votes_of(
-    lists: Sequence[Int64Array], n_chunks: int, allowed: NDArray[np.bool_] | None = None
-) -> Float32Array:
-    """(C,) how often and how highly each chunk is named, by reciprocal rank, of those `allowed` (C,)."""
+def are_scored_whole(
+    gatherers: Sequence[CandidateGatherer], vectors: QueryVectors | None, mode: Mode
+) -> bool:
+    """Whether MaxSim has time for all rows of these indexes together, so that nobody need name chunks."""
+    if _multi(vectors, mode) is None or any(each.has_row_index for each in gatherers):
+        return False
+    return sum(each.n_rows for each in gatherers) <= FULL_SCAN_ROWS
+
+
+def votes_of(lists: Sequence[Int64Array], n_chunks: int) -> Float32Array:
+    """(C,) how often and how highly each chunk is named, by reciprocal rank."""
     votes = np.zeros(n_chunks, np.float32)
     for positions in lists:
         _, first = np.unique(positions, return_index=True)
         ordered = positions[np.sort(first)]
-        if allowed is not None:
-            ordered = ordered[allowed[ordered]]
         votes[ordered] += 1.0 / (20.0 + np.arange(len(ordered), dtype=np.float32))
     return votes
 
@@ -422,6 +425,13 @@ def best_chunks(votes: Float32Array, n_rows: Int64Array) -> Int64Array:
     chosen = chosen[np.argsort(-votes[chosen], kind="stable")[:MAX_CHUNKS]]
     n_fitting = int(np.searchsorted(np.cumsum(n_rows[chosen]), MAX_ROWS, "right"))
     return np.sort(chosen[: max(1, n_fitting)])
+
+
+def _allowed(named: Nominated, filters: Masks) -> Nominated:
+    if filters.chunks is None:
+        return named
+    kept = filters.chunks[named.chunk]
+    return Nominated(named.chunk[kept], named.score[kept])
 
 
 def _multi(vectors: QueryVectors | None, mode: Mode) -> Float32Array | None:

@@ -1,6 +1,6 @@
 """Why a hit is a hit: for each query word, the word of the code that answers it best, and how well.
 
-Composed by `search.py`, for the hits that become passages; ranks nothing and tokenises nothing.
+For the hits that become passages; ranks nothing and tokenises nothing.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from indexer.records import Float32Array, Int64Array
-from indexer.retrieve.candidates import Gathered, Nominated, best_chunks, votes_of
+from indexer.retrieve.candidates import Gathered, Nominated, Nominations, best_chunks, votes_of
 from indexer.retrieve.ranking import Ranked
 from indexer.retrieve.signals import PathSignals
 
@@ -31,21 +31,10 @@ class Part:
     paths: PathSignals
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
-    """Several parts as one."""
-
-    gathered: Gathered
-    file_of: Int64Array
-    paths: PathSignals
-    part_of: Int64Array
-    """(N,) which part each region is of."""
-    place: Int64Array
-    """(N,) where in that part."""
-
-
-def union(parts: Sequence[Part]) -> Union:
+def union(parts: Sequence[Part]) -> Part:
     """The parts one behind the other; their rows of a query must be the same model's."""
+    if len(parts) == 1:
+        return parts[0]
     n_regions = [len(part.gathered.region) for part in parts]
     region = _offsets([int(part.gathered.region.max(initial=-1)) + 1 for part in parts])
     chunk = _offsets([int(part.gathered.chunk.max(initial=-1)) + 1 for part in parts])
@@ -69,13 +58,8 @@ def union(parts: Sequence[Part]) -> Union:
             for each in fields(PathSignals)
         }
     )
-    return Union(
-        gathered,
-        np.concatenate([part.file_of + at for part, at in zip(parts, file, strict=True)]),
-        paths,
-        np.repeat(np.arange(len(parts)), n_regions),
-        np.concatenate([np.arange(n) for n in n_regions]),
-    )
+    files = [part.file_of + at for part, at in zip(parts, file, strict=True)]
+    return Part(gathered, np.concatenate(files), paths)
 
 
 def without_vectors(part: Part) -> Part:
@@ -86,30 +70,39 @@ def without_vectors(part: Part) -> Part:
     return replace(part, gathered=words)
 
 
-def best_of_all(
-    lists: Sequence[Sequence[Nominated]],
-    near: Sequence[Sequence[Int64Array]],
-    n_rows: Sequence[Int64Array],
-) -> list[Int64Array]:
+def best_of_all(named: Sequence[Sequence[Nominations]], n_rows: Sequence[Int64Array]) -> list[Int64Array]:
     """The chunks of each index that MaxSim has time for, in order of position.
 
-    `lists` holds for each index what each ranker names in it, the same rankers in the same order; their
-    scores can be compared. Those of `near` cannot: each index has its own first place. `n_rows` holds the
-    token rows of the chunks (C,) of each.
+    `named` holds for each index what its rankers name for each text, the query first. `n_rows` holds the
+    token rows of the chunks (C,) of each. Scores of words and of single vectors can be compared between
+    indexes; what PLAID names cannot: each index has its own first place. Words of another text than the
+    query vote as one ranker, for there the query's own have voted.
     """
-    starts = _offsets([len(rows) for rows in n_rows])
-    named: list[Int64Array] = []
-    for each in zip(*lists, strict=True):
-        chunk = np.concatenate([one.chunk + at for one, at in zip(each, starts, strict=True)])
-        score = np.concatenate([one.score for one in each])
-        named.append(chunk[np.argsort(-score, kind="stable")])
-    n_chunks = sum(map(len, n_rows))
-    votes = votes_of(named, n_chunks)
-    for own, at in zip(near, starts, strict=True):
-        votes += votes_of([chunks + at for chunks in own], n_chunks)
+    starts, n_chunks = _offsets([len(rows) for rows in n_rows]), sum(map(len, n_rows))
+    lists: list[Int64Array] = []
+    for at, of_text in enumerate(zip(*named, strict=True)):
+        by_words = [_merged(each, starts) for each in zip(*(own.words for own in of_text), strict=True)]
+        if at:
+            together = votes_of(by_words, n_chunks)
+            chosen = np.flatnonzero(together)
+            by_words = [chosen[np.argsort(-together[chosen], kind="stable")]]
+        by_rows = [
+            own.rows + start for own, start in zip(of_text, starts, strict=True) if own.rows is not None
+        ]
+        singles = [own.single for own in of_text if own.single is not None]
+        lists += [*by_words, *by_rows, *([_merged(singles, starts)] if singles else [])]
+    votes = votes_of(lists, n_chunks)
     chosen = best_chunks(votes, np.concatenate(n_rows))
     bounds = np.searchsorted(chosen, [*starts, n_chunks])
     return [chosen[first:last] - at for at, first, last in zip(starts, bounds[:-1], bounds[1:], strict=True)]
+
+
+def _merged(each: Sequence[Nominated], starts: Sequence[int]) -> Int64Array:
+    """What one ranker names in all indexes, best first."""
+    if len(each) == 1:
+        return each[0].chunk
+    chunk = np.concatenate([one.chunk + at for one, at in zip(each, starts, strict=True)])
+    return chunk[np.argsort(-np.concatenate([one.score for one in each]), kind="stable")]
 
 
 def by_rank(rankings: Sequence[Int64Array], n: int) -> Ranked:

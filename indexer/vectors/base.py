@@ -1,7 +1,7 @@
 """What every search structure over vectors offers; `index_choice.py` chooses one.
 
 Values and protocols: `exact.py`, `faiss_index.py` and
-`plaid_index.py` implement the protocols; `build.py` and `search.py` hold to them.
+`plaid_index.py` implement the protocols; builds and searches hold to them.
 
 Ids are the caller's 64-bit integers, 0 or more. They must outlive a generation (a place in the
 embedding store does, a row number of one generation does not), because an index that is added to

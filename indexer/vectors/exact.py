@@ -2,7 +2,7 @@
 
 NumPy alone: no index, no training, nothing approximated but what the codec rounded. Work goes tile by
 tile, so that memory stays at a few megabytes whatever the number of rows, which may be mapped files.
-The ranker (`candidates.py`, `search.py`) calls it for candidate chunks, and for everything while an
+The ranker (`candidates.py`) calls it for candidate chunks, and for everything while an
 index is small; it is what FAISS and PLAID are measured against.
 """
 

@@ -1,8 +1,8 @@
 """Token rows through PyLate: a PLAID index searched end to end, and PyLate's re-ranking of candidates.
 
 A `MultiIndex` for collections whose rows are too many to score as they are stored. It is not where
-rows live: it is fed from the embedding store, and whoever needs a row reads it there. Called by
-`build.py` and `search.py`. torch and PyLate are imported on first use, which takes seconds.
+rows live: it is fed from the embedding store, and whoever needs a row reads it there. torch
+and PyLate are imported on first use, which takes seconds.
 
 What of PyLate is used, and what is not, as of PyLate 1.6 and fast-plaid 1.4:
 

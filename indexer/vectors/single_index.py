@@ -1,6 +1,6 @@
 """A generation's single vectors, in whichever structure was chosen for them: written, changed, opened.
 
-The one place that knows both kinds, so that `build.py` and `search.py` need not: exact rows in a .npy
+The one place that knows both kinds, so that builds and searches need not: exact rows in a .npy
 file, or FAISS. It decides nothing; `index_choice.choose` does, by the number of rows or as a person
 forces it.
 """

@@ -107,9 +107,10 @@ def main() -> int:
 
 def _ask(collection: Collection, spec: IndexSpec, mode: str, names: Sequence[str]) -> list[Asked]:
     """Every question of a collection put to the product, and the signals that its search noted."""
-    import indexer.search as search
     from codesearch.request import make_request
+    from indexer import open_generation, search_steps
     from indexer.retrieve.ranking import file_signals
+    from indexer.search import Searcher
 
     noted: dict[str, Any] = {}
 
@@ -121,12 +122,12 @@ def _ask(collection: Collection, spec: IndexSpec, mode: str, names: Sequence[str
         noted["signals"] = file_signals(gathered, file_of, paths).columns if len(gathered.region) else None
         return rank(gathered, file_of, paths, *rest)
 
-    path_signals, rank = search.path_signals, search.rank
+    path_signals, rank = open_generation.path_signals, search_steps.rank
     asked = []
     with ExitStack() as stack:
-        stack.enter_context(patch.object(search, "path_signals", note_paths))
-        stack.enter_context(patch.object(search, "rank", note_signals))
-        engine = stack.enter_context(search.Searcher.open(tree_of(collection, spec)))
+        stack.enter_context(patch.object(open_generation, "path_signals", note_paths))
+        stack.enter_context(patch.object(search_steps, "rank", note_signals))
+        engine = stack.enter_context(Searcher.open(tree_of(collection, spec)))
         for query in collection.queries:
             engine.search(make_request(query.text, k=1, mode=mode))
             right = {target.path for target in query.targets}

@@ -74,15 +74,15 @@ def without_vectors(tables: Tables) -> Tables:
 def scores(collection: Collection, budget: int) -> Iterator[float]:
     """NDCG@10 of each question."""
     with Searcher.open(tree_of(collection, IndexSpec("codesearch-edge"))) as searcher:
-        whole = searcher._tables
+        whole = searcher.generation.tables
         bare = without_vectors(whole)
-        n_tokens = dict(searcher._store.query("SELECT chunk_id, n_tokens FROM chunks"))
+        n_tokens = dict(searcher.generation.store.query("SELECT chunk_id, n_tokens FROM chunks"))
         for query in collection.queries:
             if budget != WHOLE:
-                patched: dict[str, Any] = vars(searcher)
-                for name in ("_gatherer", "_evidence_finder", "_singles", "_multis"):
+                patched: dict[str, Any] = vars(searcher.generation)
+                for name in ("gatherer", "_evidence_finder", "singles", "multis"):
                     patched.pop(name, None)
-                searcher._tables = bare
+                searcher.generation.tables = bare
                 patched["_on_demand"] = Borrowed(whole, n_tokens, budget)
             request = SearchRequest(query.text, DEPTH, encode_seconds=1.0)
             hits = searcher.search(request).hits

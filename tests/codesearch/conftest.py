@@ -24,13 +24,14 @@ from indexer.records import (
     Chunk,
     ComponentScores,
     Hit,
+    OutlineEntry,
     SearchRequest,
     SkippedFile,
     Span,
     StaleFiles,
     WordMatch,
 )
-from indexer.search import OutlineEntry, SearchResult
+from indexer.search_steps import SearchResult
 from indexer.storage.facts import BuildFacts
 from indexer.storage.status import IndexStatus
 

@@ -166,7 +166,7 @@ def test_chunks_tile_their_files_and_regions_their_chunks(tmp_path):
     with Searcher.open(root) as searcher:
         tables = load_tables(live_folder(root))
         for path in searcher.paths():
-            chunks = searcher._store.file_chunks(path)
+            chunks = searcher.generation.store.file_chunks(path)
             text = searcher.file_text(path)
             assert "".join(chunk.text for chunk in chunks) == text
             assert text.encode() == (root / path).read_bytes()

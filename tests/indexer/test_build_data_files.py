@@ -46,7 +46,7 @@ def test_a_large_csv_is_found_by_its_words_and_encoded_within_the_bound(tree):
             assert (first.path, "zugspitze" in first.text, result.missing) == ("weather.csv", True, None)
         assert searcher.n_encoded == report.n_chunks
         # Asking for the last line encoded nothing.
-        assert int(searcher._tables.has_vectors.sum()) == report.n_encoded_chunks
+        assert int(searcher.generation.tables.has_vectors.sum()) == report.n_encoded_chunks
         status = searcher.status()
     n_without = report.n_chunks - report.n_encoded_chunks
     assert (status.n_words_only, status_dict(status)["words_only"]) == (n_without, n_without)

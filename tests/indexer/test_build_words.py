@@ -40,7 +40,7 @@ def answers(root, query="ignite the lamp", mode=Mode.HYBRID):
 
 def n_encoded(root):
     with Searcher.open(root) as searcher:
-        return int(searcher._tables.has_vectors.sum())
+        return int(searcher.generation.tables.has_vectors.sum())
 
 
 def test_words_alone_answer_and_the_next_build_encodes_the_rest(tree):
@@ -110,7 +110,7 @@ def test_files_that_were_changed_last_are_encoded_first(tree, in_steps, monkeypa
     def look(event):
         if event.stage == "encode":
             with Searcher.open(tree) as searcher:
-                keys = searcher._tables
+                keys = searcher.generation.tables
                 order.append([searcher.chunk(int(i)).path for i in keys.chunk_id[keys.has_vectors].tolist()])
 
     build(tree, SETTINGS, look)

@@ -170,17 +170,17 @@ def test_a_word_of_the_code_is_its_own_evidence(searcher, word):
 
 
 def test_every_row_of_a_text_is_noted_where_its_token_begins(searcher):
-    tables, skipped, n_noted = searcher._tables, searcher._tokenizer.skip_ids(), 0
+    tables, skipped, n_noted = searcher.generation.tables, searcher.generation.tokenizer.skip_ids(), 0
     for position, chunk_id in enumerate(tables.chunk_id.tolist()):
         chunk = searcher.chunk(chunk_id)
-        (tokenized,) = searcher._tokenizer.tokenize([chunk])
+        (tokenized,) = searcher.generation.tokenizer.tokenize([chunk])
         chars = tokenized.token_chars[~np.isin(tokenized.input_ids, skipped)]
         expected = (chars[chars[:, 0] >= 0, 0] - chunk.start_char).tolist()
         regions = tables.regions[tables.region_start[position] : tables.region_start[position + 1]]
         first_row, noted = 0, []
         for start, end, end_row in regions.tolist():
             rows = int(tables.segment[position]), int(tables.rows_start[position]) + first_row
-            starts = searcher._segments.row_starts(*rows, end_row - first_row).astype(int)
+            starts = searcher.generation.segments.row_starts(*rows, end_row - first_row).astype(int)
             here = (starts[starts < NOWHERE] + start).tolist()
             assert all(start <= at < end for at in here)
             noted += here
@@ -241,7 +241,7 @@ def test_filters_reach_beyond_the_first_matches(searcher, monkeypatch):
 def test_token_rows_alone_find_in_a_large_index_too(searcher, monkeypatch):
     """A model without single vectors: words name the candidates, rows rank them."""
     monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
-    encoder = searcher._query_encoder
+    encoder = searcher.generation.query_encoder
     real = encoder.encode
     monkeypatch.setattr(encoder, "encode", lambda query: replace(real(query), single=None))
     monkeypatch.setattr(SingleVectors, "is_empty", True)
@@ -253,7 +253,7 @@ def test_token_rows_alone_find_in_a_large_index_too(searcher, monkeypatch):
 @pytest.mark.parametrize(("mode", "head"), [(Mode.SINGLE, "single"), (Mode.COLBERT, "rows")])
 def test_a_mode_that_the_model_does_not_serve_is_refused(task_queue, mode, head):
     with Searcher.open(task_queue) as searcher:
-        searcher.__dict__["_checkpoint"] = replace(searcher._checkpoint, **{head: None})
+        vars(searcher.generation)["checkpoint"] = replace(searcher.generation.checkpoint, **{head: None})
         with pytest.raises(InputError, match=f"makes no vectors for mode {mode}; use hybrid"):
             ask(searcher, mode=mode)
 
@@ -339,16 +339,16 @@ def test_status_counts_what_there_is(searcher, task_queue):
 
 def test_what_the_build_did_not_note_is_said_and_not_a_traceback(task_queue, monkeypatch):
     with Searcher.open(task_queue) as searcher:
-        noted = searcher._store.facts()
+        noted = searcher.generation.store.facts()
         for name in ("n_files", "built_at_ns"):
-            monkeypatch.setattr(searcher._store, "facts", lambda name=name: {**noted, name: "many"})
+            monkeypatch.setattr(searcher.generation.store, "facts", lambda name=name: {**noted, name: "many"})
             with pytest.raises(IndexCorruptError, match=f"lacks its fact {name}; rebuild"):
                 searcher.status()
-            monkeypatch.setattr(searcher._store, "facts", lambda: {})
+            monkeypatch.setattr(searcher.generation.store, "facts", lambda: {})
             with pytest.raises(IndexCorruptError, match="lacks its fact"):
                 _ = searcher.facts
         kept = {name: noted[name] for name in (*TOTALS, "built_at_ns")}
-        monkeypatch.setattr(searcher._store, "facts", lambda: kept)
+        monkeypatch.setattr(searcher.generation.store, "facts", lambda: kept)
         status = searcher.status()
     assert (status.commit, status.n_redacted, status.settings["max_file_bytes"]) == ("", 0, "1000000")
 
@@ -356,7 +356,7 @@ def test_what_the_build_did_not_note_is_said_and_not_a_traceback(task_queue, mon
 def test_recorded_settings_are_read_without_the_tables(own_copy, monkeypatch):
     settings = BuildSettings(vectors="exact", walk=WalkSettings(max_file_bytes=5000, include_hidden=True))
     build(own_copy, settings)
-    monkeypatch.setattr("indexer.search.load_tables", None)
+    monkeypatch.setattr("indexer.open_generation.load_tables", None)
     assert recorded_settings(own_copy) == settings
     (own_copy / "elsewhere").mkdir()
     with pytest.raises(IndexMissingError):
@@ -414,9 +414,9 @@ def test_another_version_of_the_model_is_refused(own_copy):
 
 
 def test_the_full_text_table_has_a_row_a_region(searcher):
-    (n_rows,) = searcher._store.query(f"SELECT count(*) FROM {REGIONS}_docsize")[0]
-    assert n_rows == len(searcher._tables.regions)
-    assert np.array_equal(searcher._tables.chunk_id, np.unique(searcher._tables.chunk_id))
+    (n_rows,) = searcher.generation.store.query(f"SELECT count(*) FROM {REGIONS}_docsize")[0]
+    assert n_rows == len(searcher.generation.tables.regions)
+    assert np.array_equal(searcher.generation.tables.chunk_id, np.unique(searcher.generation.tables.chunk_id))
 
 
 # --- long queries ----------------------------------------------------------------------------

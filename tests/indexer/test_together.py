@@ -84,6 +84,18 @@ def test_the_answer_over_two_halves_is_the_answer_over_the_whole_score_by_score(
     assert ordered == sorted(ordered, reverse=True)
 
 
+@pytest.mark.parametrize("mode", Mode)
+def test_one_index_asked_by_name_answers_as_it_does_alone(task_queue, mode):
+    """A word of its folder's name, which tells nothing within it, is in the query."""
+    with Searcher.open(task_queue) as searcher:
+        request = SearchRequest(query="avoid queueing the same work twice", mode=mode)
+        alone = searcher.search(request)
+        result = Together({"jobs": searcher}).search(request)
+        assert [replace(hit, repository="") for hit in result.hits] == list(alone.hits)
+        assert {hit.repository for hit in result.hits} == {"jobs"}
+        assert (result.query, result.n_candidates) == (alone.query, alone.n_candidates)
+
+
 def test_a_filter_is_each_index_s_own(trees):
     with Searcher.open(trees / "even") as even, Searcher.open(trees / "odd") as odd:
         only = {"even": ("*.md",), "odd": ("*.py",)}

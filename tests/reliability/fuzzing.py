@@ -22,8 +22,7 @@ from indexer.errors import InputError
 from indexer.models.checkpoint import open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.reading.read_file import ReadFile, read_file
-from indexer.records import Chunk, ComponentScores, FoundFile, Hit, Span
-from indexer.search import OutlineEntry
+from indexer.records import Chunk, ComponentScores, FoundFile, Hit, OutlineEntry, Span
 from indexer.settings import BuildSettings
 
 CORPUS = Path(__file__).parent / "corpus"

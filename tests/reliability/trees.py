@@ -121,4 +121,4 @@ def stored_keys(root: Path) -> set[str]:
 def needed_keys(root: Path) -> set[str]:
     """The keys of all embeddings that the live generation uses."""
     with Searcher.open(root) as searcher:
-        return {key for (key,) in searcher._store.query("SELECT embedding_key FROM chunks")}
+        return {key for (key,) in searcher.generation.store.query("SELECT embedding_key FROM chunks")}

@@ -10,8 +10,7 @@ from codesearch.answers.drafts import above_all, ranges_of
 from codesearch.answers.lines import numbered_lines, split_lines
 from codesearch.answers.passage_limits import CONTEXT_LIMITS, PassageLimits, search_limits
 from codesearch.answers.passages import draft_passages
-from indexer.records import Chunk, ComponentScores, Hit, Span, WordMatch
-from indexer.search import OutlineEntry
+from indexer.records import Chunk, ComponentScores, Hit, OutlineEntry, Span, WordMatch
 
 
 class Lines:

@@ -55,7 +55,7 @@ def test_a_model_of_token_rows_alone(tree, rows_alone):
     (tree / "bell.py").write_text("def ring():\n    return 'ding'\n")
     assert build(tree, settings).n_encoded_chunks == 1
     with Searcher.open(tree) as searcher:
-        tables = searcher._tables
+        tables = searcher.generation.tables
         assert int(tables.n_single.sum()) == len(tables.wide) == 0
         assert (tables.n_rows > 0).all()
         for mode in (Mode.HYBRID, Mode.COLBERT, Mode.LEXICAL):
@@ -75,7 +75,7 @@ def test_a_model_of_single_vectors_alone(tree, plain_folder, vectors):
     (tree / "clock.py").unlink()
     assert build(tree, settings).n_encoded_chunks == 0
     with Searcher.open(tree) as searcher:
-        tables = searcher._tables
+        tables = searcher.generation.tables
         assert int(tables.n_rows.sum()) == 0
         assert tables.n_single.tolist() == (1 + tables.n_regions + np.diff(tables.wide_start)).tolist()
         assert len(ask(searcher, "lamp", Mode.SINGLE)) == len(tables.regions)

@@ -16,9 +16,17 @@ import pytest
 from indexer.embeddings.embedding_store import StoredEmbedding
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors, SearchRequest
 from indexer.retrieve import candidates
-from indexer.retrieve.candidates import CandidateGatherer, Gathered, LookedUp
+from indexer.retrieve.candidates import (
+    CandidateGatherer,
+    Gathered,
+    LookedUp,
+    Nominated,
+    Nominations,
+    are_scored_whole,
+)
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import query_shape
+from indexer.retrieve.union import best_of_all
 from indexer.search import Searcher
 from indexer.storage.database import ChunkKey
 from indexer.storage.full_text import LexicalMatches
@@ -149,6 +157,13 @@ def found_words(*regions: tuple[int, int, float]) -> LookedUp:
     )
 
 
+def chosen(index: Index, *lists: Int64Array) -> list[int]:
+    """The chunks that are scored where rankers name these, best first."""
+    named = [Nominated(each, np.zeros(len(each), np.float32)) for each in lists]
+    (chunks,) = best_of_all([[Nominations(named, None, None)]], [index.tables.n_rows])
+    return list(chunks.tolist())
+
+
 def expected_of_vectors(index: Index, query: QueryVectors, wanted: Sequence[int]) -> dict[str, Any]:
     """What the vectors say of the regions of some chunks, one after the other."""
     single, whole, maxima, header = [], [], [], []
@@ -188,7 +203,7 @@ def check_vectors(index: Index, found: Gathered, query: QueryVectors, wanted: Se
 
 def test_every_region_has_its_own_scores_where_the_whole_index_is_scored() -> None:
     index, query = Index(), vectors()
-    found = index.gatherer().gather(found_words(), None, query, Mode.HYBRID, EVERYTHING)
+    found = index.gatherer().gather(found_words(), query, Mode.HYBRID, EVERYTHING, np.arange(3))
     assert found.region.tolist() == [0, 1, 2, 3, 4, 5]
     assert found.chunk.tolist() == [WIDE, WIDE, BARE, LONG, LONG, LONG]
     check_vectors(index, found, query, [WIDE, BARE, LONG])
@@ -197,31 +212,37 @@ def test_every_region_has_its_own_scores_where_the_whole_index_is_scored() -> No
 @pytest.mark.parametrize("wanted", [[WIDE], [BARE], [LONG], [WIDE, LONG], [BARE, LONG]])
 def test_chosen_chunks_are_scored_as_within_the_whole(wanted: list[int]) -> None:
     index, query = Index(), vectors(11)
-    near = [np.array(wanted[::-1], np.int64)]
-    found = index.gatherer().gather(found_words(), near, query, Mode.HYBRID, EVERYTHING)
-    assert sorted(set(found.chunk.tolist())) == wanted, "in order of the index, not of nearness"
+    found = index.gatherer().gather(found_words(), query, Mode.HYBRID, EVERYTHING, np.array(wanted, np.int64))
+    assert sorted(set(found.chunk.tolist())) == wanted
     check_vectors(index, found, query, wanted)
 
 
 def test_an_index_of_one_region() -> None:
     index, query = Index(CHUNKS[BARE : BARE + 1]), vectors()
-    found = index.gatherer().gather(found_words((5, 0, 2.0)), None, query, Mode.HYBRID, EVERYTHING)
+    found = index.gatherer().gather(found_words((5, 0, 2.0)), query, Mode.HYBRID, EVERYTHING, np.arange(1))
     assert (found.region.tolist(), found.lexical.tolist(), found.lexical_body.tolist()) == ([0], [2.0], [1.0])
     check_vectors(index, found, query, [0])
 
 
 def test_an_empty_index() -> None:
     index = Index(())
-    for near in (None, [np.empty(0, np.int64)]):
-        found = index.gatherer().gather(found_words(), near, vectors(), Mode.HYBRID, EVERYTHING)
-        assert len(found.region) == len(found.chunk) == len(found.single) == 0
-        assert found.maxima is None
+    gatherer = index.gatherer()
+    assert chosen(index, np.empty(0, np.int64)) == []
+    found = gatherer.gather(
+        found_words(), vectors(), Mode.HYBRID, EVERYTHING, gatherer.every_chunk(EVERYTHING)
+    )
+    assert len(found.region) == len(found.chunk) == len(found.single) == 0
+    assert found.maxima is None
 
 
 def test_words_reach_the_regions_that_hold_them() -> None:
     index = Index()
     looked_up = found_words((9, 1, 4.0), (3, 0, 1.0), (9, 2, 6.0))
-    found = index.gatherer().gather(looked_up, [], None, Mode.LEXICAL, EVERYTHING)
+    gatherer = index.gatherer()
+    named = gatherer.nominate(looked_up, None, Mode.LEXICAL, EVERYTHING)
+    (chunks,) = best_of_all([[named]], [index.tables.n_rows])
+    assert chunks.tolist() == [WIDE, LONG], "in order of the index, not of rank"
+    found = gatherer.gather(looked_up, None, Mode.LEXICAL, EVERYTHING, chunks)
     assert found.region.tolist() == [0, 1, 3, 4, 5]
     assert found.lexical.tolist() == [1, 0, 0, 4, 6]
     assert found.lexical_body.tolist() == [0.5, 0, 0, 2, 3]
@@ -234,7 +255,7 @@ def test_a_named_span_scores_the_region_in_which_it_begins() -> None:
     index = Index(answers={"leaf IN": spans})
     gatherer = index.gatherer()
     looked_up = gatherer.look_up(query_shape("LampPost", "x"), Mode.HYBRID, EVERYTHING)
-    found = gatherer.gather(looked_up, [], None, Mode.LEXICAL, EVERYTHING)
+    found = gatherer.gather(looked_up, None, Mode.LEXICAL, EVERYTHING, np.array([WIDE, LONG]))
     by_kind = candidates._DEFINITION_WEIGHT
     assert dict(zip(found.region.tolist(), found.definition.tolist(), strict=True)) == pytest.approx(
         {0: 0, 1: by_kind["section"], 3: 0, 4: 1.0, 5: by_kind["method"]}
@@ -249,7 +270,7 @@ def test_the_best_symbol_of_a_region_counts() -> None:
     assert looked_up.symbols.region.tolist() == [2, 2]
     nothing = found_words().regions
     only_symbols = LookedUp(nothing, looked_up.symbols, looked_up.definitions)
-    found = gatherer.gather(only_symbols, [], None, Mode.LEXICAL, EVERYTHING)
+    found = gatherer.gather(only_symbols, None, Mode.LEXICAL, EVERYTHING, np.array([BARE]))
     assert (found.region.tolist(), found.symbol.tolist()) == ([2], [8.0])
 
 
@@ -263,8 +284,8 @@ def test_the_best_symbol_of_a_region_counts() -> None:
     ],
 )
 def test_only_the_rankers_of_the_mode_speak(mode: Mode, ran: str) -> None:
-    near = [np.arange(3)]
-    found = Index().gatherer().gather(found_words((3, 0, 1.0)), near, vectors(), mode, EVERYTHING)
+    words = found_words((3, 0, 1.0))
+    found = Index().gatherer().gather(words, vectors(), mode, EVERYTHING, np.arange(3))
     spoke = {name for name in ("lexical", "single", "single_chunk") if getattr(found, name).any()}
     spoke |= {name for name in ("maxima", "header_maxima") if getattr(found, name) is not None}
     also = {"single": "single_chunk", "maxima": "header_maxima"}
@@ -279,11 +300,12 @@ def only(*regions: int) -> Masks:
     return Masks(np.array([passing[:2].any(), passing[2], passing[3:].any()]), passing)
 
 
-@pytest.mark.parametrize("near", [None, [np.array([LONG, BARE, WIDE])]])
-def test_only_regions_that_pass_are_candidates(near: list[Int64Array] | None) -> None:
+def test_only_regions_that_pass_are_candidates() -> None:
     index, query = Index(), vectors()
     looked_up = found_words((5, 0, 9.0), (9, 1, 4.0), (9, 0, 2.0))
-    found = index.gatherer().gather(looked_up, near, query, Mode.HYBRID, only(1, 3, 4))
+    gatherer, passing = index.gatherer(), only(1, 3, 4)
+    assert gatherer.every_chunk(passing).tolist() == [WIDE, LONG]
+    found = gatherer.gather(looked_up, query, Mode.HYBRID, passing, gatherer.every_chunk(passing))
     assert found.region.tolist() == [1, 3, 4]
     assert found.chunk.tolist() == [WIDE, LONG, LONG]
     assert found.lexical.tolist() == [0, 2, 4]
@@ -293,16 +315,19 @@ def test_only_regions_that_pass_are_candidates(near: list[Int64Array] | None) ->
 
 
 def test_nothing_passes_nothing_is_found() -> None:
-    found = Index().gatherer().gather(found_words((5, 0, 9.0)), None, vectors(), Mode.HYBRID, only())
+    words, gatherer = found_words((5, 0, 9.0)), Index().gatherer()
+    found = gatherer.gather(words, vectors(), Mode.HYBRID, only(), gatherer.every_chunk(only()))
     assert len(found.region) == 0
 
 
 def test_what_a_filter_leaves_out_takes_no_candidates_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "MAX_CHUNKS", 1)
-    near = [np.array([BARE, LONG]), np.array([BARE, WIDE])]
+    index = Index()
+    looked_up = found_words((5, 0, 9.0), (9, 0, 4.0), (3, 0, 2.0))
     for filters, expected in ((EVERYTHING, BARE), (only(4), LONG), (only(0), WIDE)):
-        found = Index().gatherer().gather(found_words(), near, vectors(), Mode.HYBRID, filters)
-        assert set(found.chunk.tolist()) == {expected}
+        named = index.gatherer().nominate(looked_up, None, Mode.LEXICAL, filters)
+        (chunks,) = best_of_all([[named]], [index.tables.n_rows])
+        assert chunks.tolist() == [expected]
 
 
 def test_filters_reach_the_vector_indexes_and_lift_the_limit_on_words() -> None:
@@ -310,7 +335,7 @@ def test_filters_reach_the_vector_indexes_and_lift_the_limit_on_words() -> None:
         index = Index(near_rows=(BARE,))
         gatherer = index.gatherer()
         gatherer.look_up(query_shape("lamp", "x"), Mode.LEXICAL, filters)
-        gatherer.look_near(vectors(), Mode.HYBRID, filters)
+        gatherer.nominate(found_words(), vectors(), Mode.HYBRID, filters)
         words = next(each for each in index.asked if "lexical_regions" in each[0])
         assert words[-1] == limit
         rows, single = index.asked[-2:]
@@ -327,41 +352,41 @@ def test_filters_reach_the_vector_indexes_and_lift_the_limit_on_words() -> None:
 
 def test_an_index_is_scored_whole_up_to_its_limit_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     n_rows = sum(sum(chunk.n_rows) for chunk in CHUNKS)
-    gatherer = Index(near=(LONG,)).gatherer()
+    one, two = Index(near=(LONG,)).gatherer(), Index().gatherer()
     monkeypatch.setattr(candidates, "FULL_SCAN_ROWS", n_rows)
-    assert gatherer.look_near(vectors(), Mode.HYBRID, EVERYTHING) is None
+    assert are_scored_whole([one], vectors(), Mode.HYBRID)
+    assert not are_scored_whole([one, two], vectors(), Mode.HYBRID), "all together have that much time"
     monkeypatch.setattr(candidates, "FULL_SCAN_ROWS", n_rows - 1)
-    near = gatherer.look_near(vectors(), Mode.HYBRID, EVERYTHING)
-    assert near is not None
-    assert [chunks.tolist() for chunks in near] == [[LONG]]
+    assert not are_scored_whole([one], vectors(), Mode.HYBRID)
     # Only MaxSim scans: without rows to compare, an index names candidates whatever its size.
-    assert gatherer.look_near(None, Mode.LEXICAL, EVERYTHING) == []
-    found = gatherer.look_near(vectors(), Mode.SINGLE, EVERYTHING)
-    assert found is not None
-    assert found[0].tolist() == [LONG]
+    monkeypatch.setattr(candidates, "FULL_SCAN_ROWS", n_rows)
+    assert not are_scored_whole([one], None, Mode.LEXICAL)
+    assert not are_scored_whole([one], vectors(), Mode.SINGLE)
+    named = one.nominate(found_words(), vectors(), Mode.SINGLE, EVERYTHING)
+    assert named.single is not None
+    assert named.single.chunk.tolist() == [LONG]
+    assert one.nominate(found_words(), None, Mode.LEXICAL, EVERYTHING).single is None
 
 
 def test_plaid_names_chunks_where_it_is_built_however_small_the_index() -> None:
-    near = (
-        Index(near=(LONG,), near_rows=(BARE, WIDE)).gatherer().look_near(vectors(), Mode.HYBRID, EVERYTHING)
-    )
-    assert near is not None
-    assert [chunks.tolist() for chunks in near] == [[BARE, WIDE], [LONG]]
+    gatherer = Index(near=(LONG,), near_rows=(BARE, WIDE)).gatherer()
+    assert not are_scored_whole([gatherer], vectors(), Mode.HYBRID)
+    named = gatherer.nominate(found_words(), vectors(), Mode.HYBRID, EVERYTHING)
+    assert named.rows is not None
+    assert named.rows.tolist() == [BARE, WIDE]
 
 
 def test_the_chunks_most_often_and_most_highly_named_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     near = [np.array([WIDE, LONG]), np.array([BARE, LONG])]  # 1/20, 1/20 and twice 1/21
     for most, expected in ((1, [LONG]), (2, [WIDE, LONG]), (3, [WIDE, BARE, LONG])):
         monkeypatch.setattr(candidates, "MAX_CHUNKS", most)
-        found = Index().gatherer().gather(found_words(), near, vectors(), Mode.HYBRID, EVERYTHING)
-        assert sorted(set(found.chunk.tolist())) == expected
+        assert chosen(Index(), *near) == expected
 
 
 def test_a_chunk_named_twice_by_one_index_votes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "MAX_CHUNKS", 1)
     near = [np.array([WIDE, BARE, WIDE])]  # its first place counts: 1/20, not 1/22 below 1/21
-    found = Index().gatherer().gather(found_words(), near, vectors(), Mode.HYBRID, EVERYTHING)
-    assert set(found.chunk.tolist()) == {WIDE}
+    assert chosen(Index(), *near) == [WIDE]
 
 
 def test_rows_to_be_scored_are_bounded_but_for_the_first_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,8 +399,7 @@ def test_rows_to_be_scored_are_bounded_but_for_the_first_chunk(monkeypatch: pyte
         (1, [LONG]),
     ):
         monkeypatch.setattr(candidates, "MAX_ROWS", most)
-        found = Index().gatherer().gather(found_words(), near, vectors(), Mode.HYBRID, EVERYTHING)
-        assert sorted(set(found.chunk.tolist())) == expected, most
+        assert chosen(Index(), *near) == expected, most
 
 
 @pytest.mark.parametrize("mode", list(Mode))

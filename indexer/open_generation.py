@@ -1,0 +1,250 @@
+"""One open generation of one index: its database, its vectors and its model, each made when first needed.
+
+Nothing here loads torch: queries are encoded in NumPy, so that a cold search is quick. `search_steps.py` puts
+the parts in order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.embeddings.embedding_store import RowLayout, SegmentReader, row_layout
+from indexer.encoders.query_encoder import QueryEncoder
+from indexer.errors import IndexMismatchError, InputError
+from indexer.models.checkpoint import Checkpoint, open_checkpoint
+from indexer.models.tokens import ChunkTokenizer
+from indexer.records import Chunk, ComponentScores, Hit, MissingVectors, Mode, QueryVectors
+from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered
+from indexer.retrieve.evidence import EvidenceFinder
+from indexer.retrieve.filters import Masks
+from indexer.retrieve.ranking import Ranked, rank
+from indexer.retrieve.signals import FileFacts, path_signals
+from indexer.retrieve.union import Part
+from indexer.settings import BuildSettings
+from indexer.storage.database import StoreReader
+from indexer.storage.full_text import counts
+from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
+from indexer.storage.manifest import Manifest
+from indexer.storage.mapped_tables import Tables, load_tables, with_vectors
+from indexer.storage.single_rows import SingleVectors
+from indexer.storage.token_rows import MultiVectors
+
+if TYPE_CHECKING:
+    from indexer.ingest.on_demand import OnDemand
+
+_CACHED_CHUNKS = 64
+"""A chunk's text is 30 kB or so."""
+_LOOKED_UP_CHUNKS = 2_000
+"""Of so many chunks without vectors a search asks whether others have stored them meanwhile."""
+_KNOWN_FILES = 20_000
+"""Files of which path and language are remembered: some 200 bytes each."""
+
+
+class OpenGeneration:
+    """The parts of an index that searches use. Threads may share it; it never sees a later build."""
+
+    def __init__(self, root: Path, state: Path, manifest: Manifest) -> None:
+        self.root = root
+        self.state = state
+        self.manifest = manifest
+        self._known_files: dict[int, FileFacts] = {}
+        self._pin = Pin(root, state, manifest)
+        try:
+            self.folder = self._pin.folder
+            self.store = StoreReader(self.folder / DATABASE)
+            self.tables = load_tables(self.folder)
+            self._encoding = threading.Lock()
+        except BaseException:
+            self._pin.close()
+            raise
+
+    def close(self) -> None:
+        """Release the database and the generation."""
+        self.store.close()
+        self._pin.close()
+
+    # --- parts ---------------------------------------------------------------------------------
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The model. Raises IndexMismatchError where it is another than the index was built with."""
+        checkpoint = open_checkpoint(self.manifest.model)
+        if checkpoint.fingerprint != self.manifest.model_fingerprint:
+            raise IndexMismatchError(
+                f"The index in {self.root} was built with another version of the model {self.manifest.model}"
+                " (model_fingerprint differs); rebuild it with `codesearch index --rebuild`."
+            )
+        return checkpoint
+
+    @cached_property
+    def tokenizer(self) -> ChunkTokenizer:
+        """Its tokenizer."""
+        return ChunkTokenizer(self.checkpoint)
+
+    @cached_property
+    def query_encoder(self) -> QueryEncoder:
+        """What encodes queries with it."""
+        return QueryEncoder(self.checkpoint, self.tokenizer)
+
+    @cached_property
+    def layout(self) -> RowLayout:
+        """How its vectors are stored."""
+        return row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, self.manifest.codec)
+
+    @cached_property
+    def segments(self) -> SegmentReader:
+        """All stored vectors."""
+        return SegmentReader(self.state / EMBEDDINGS, self.layout)
+
+    @cached_property
+    def gatherer(self) -> CandidateGatherer:
+        """The rankers over what has vectors by now."""
+        return self._gatherer_over(self.tables)
+
+    def _gatherer_over(self, tables: Tables) -> CandidateGatherer:
+        return CandidateGatherer(
+            self.store, tables, self.segments, self.layout.codec, self.singles, self.multis
+        )
+
+    @cached_property
+    def singles(self) -> SingleVectors:
+        """Its single vectors."""
+        return SingleVectors(self.folder, self.tables)
+
+    @cached_property
+    def multis(self) -> MultiVectors:
+        """Its token rows."""
+        return MultiVectors(self.folder, self.tables)
+
+    @cached_property
+    def _on_demand(self) -> OnDemand:
+        from indexer.ingest.on_demand import OnDemand, OpenIndex
+
+        index = OpenIndex(self.root, self.state, self.manifest, self.layout, self.store, self.segments)
+        return OnDemand(index, self.checkpoint, BuildSettings().max_memory_bytes)
+
+    @cached_property
+    def _evidence_finder(self) -> EvidenceFinder:
+        return EvidenceFinder(self.tables, self.segments, self.layout.codec)
+
+    # --- asking --------------------------------------------------------------------------------
+
+    def check_mode(self, mode: Mode) -> None:
+        """Refuse a mode whose vectors the index's model does not make. Raises InputError."""
+        if (mode is Mode.SINGLE and self.checkpoint.single is None) or (
+            mode is Mode.COLBERT and self.checkpoint.rows is None
+        ):
+            raise InputError(
+                f"The model of this index, {self.manifest.model}, makes no vectors for mode {mode};"
+                " use hybrid."
+            )
+
+    def counts_of(self, stems: Iterable[str]) -> dict[str, int]:
+        """How many regions hold each stemmed word."""
+        return counts(self.store.query, sorted(stems))
+
+    def part(self, asked: Asked, gathered: Gathered) -> Part:
+        """Candidates with their files, and what the files' paths say of a text."""
+        file_ids, file_of = np.unique(self.tables.file_id[gathered.chunk], return_inverse=True)
+        return Part(
+            gathered, file_of, path_signals(asked.shape, asked.rarities, self._file_facts(file_ids.tolist()))
+        )
+
+    def _file_facts(self, file_ids: list[int]) -> list[FileFacts]:
+        known = self._known_files
+        missing = [file_id for file_id in file_ids if file_id not in known]
+        for at in range(0, len(missing), 500):
+            part = missing[at : at + 500]
+            marks = ",".join("?" * len(part))
+            sql = f"SELECT file_id, path, language FROM files WHERE file_id IN ({marks})"
+            known |= {row[0]: FileFacts(*row[1:]) for row in self.store.query(sql, part)}
+        facts = [known[file_id] for file_id in file_ids]
+        if len(known) > _KNOWN_FILES:
+            self._known_files = {}
+        return facts
+
+    def encode_named(self, asked: Asked, masks: Masks, seconds: float) -> None:
+        """Have the vectors of the chunks that words rank highest, as many as there are or `seconds` allow."""
+        with self._encoding:
+            tables = self.tables
+            named = np.sort(self.gatherer.named(asked.looked_up, masks)[:MAX_CHUNKS])
+            by_words = self.gatherer.gather(asked.looked_up, None, Mode.LEXICAL, masks, named)
+            part = self.part(asked, by_words)
+            ordered = by_words.chunk[rank(by_words, part.file_of, part.paths, Mode.LEXICAL).order]
+            named = ordered[np.sort(np.unique(ordered, return_index=True)[1])]
+            named = named[tables.lacks_vectors[named]]
+            others = np.setdiff1d(np.flatnonzero(tables.lacks_vectors), named)[:_LOOKED_UP_CHUNKS]
+            ids = tables.chunk_id
+            stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), seconds)
+            at = tables.position(np.fromiter(stored, np.int64)).tolist()
+            self.tables = with_vectors(tables, dict(zip(at, stored.values(), strict=True)))
+            self.gatherer = self._gatherer_over(self.tables)
+            self._evidence_finder = EvidenceFinder(self.tables, self.segments, self.layout.codec)
+
+    def missing(self) -> MissingVectors | None:
+        """What has no vectors yet; None where everything has that is to have some."""
+        tables = self.tables
+        lacking = tables.chunk_id[tables.lacks_vectors]
+        if not len(lacking):
+            return None
+        ((n_tokens,),) = self.store.query("SELECT coalesce(sum(n_tokens), 0) FROM chunks")
+        if len(lacking) < tables.n_chunks:
+            n_tokens = sum(chunk.n_tokens for chunk in self.store.missing_chunks(lacking.tolist()))
+        speed = self._on_demand.tokens_per_second if "_on_demand" in vars(self) else 0.0
+        return MissingVectors(len(lacking), n_tokens, speed)
+
+    # --- answering -----------------------------------------------------------------------------
+
+    def hits(self, g: Gathered, ranked: Ranked, k: int) -> tuple[Hit, ...]:
+        """The first k of ranked candidates, with what each ranker says of them."""
+        top = ranked.order[:k]
+        chunk_ids = self.tables.chunk_id[g.chunk[top]].tolist()
+        marks = ",".join("?" * len(top))
+        sql = f"SELECT chunk_id, start_char FROM chunks WHERE chunk_id IN ({marks})"
+        chunk_starts = dict(self.store.query(sql, chunk_ids))
+        bounds = self.tables.regions[g.region[top], :2].tolist()
+        return tuple(
+            Hit(
+                chunk_id=chunk_id,
+                score=round(score, 4),
+                start_char=start + chunk_starts[chunk_id],
+                end_char=end + chunk_starts[chunk_id],
+                scores=ComponentScores(
+                    lexical=_number(g.lexical[at]),
+                    single=_number(g.single[at]),
+                    colbert=_number(ranked.colbert[at]),
+                ),
+            )
+            for at, chunk_id, (start, end), score in zip(
+                top.tolist(), chunk_ids, bounds, ranked.scores.tolist(), strict=False
+            )
+        )
+
+    def explain(self, query: str, vectors: QueryVectors | None, hit: Hit) -> Hit:
+        """A hit with its matches: which words of the code answer which of the query."""
+        chunk = self.chunk(hit.chunk_id)
+        position = int(self.tables.position(np.array([hit.chunk_id]))[0])
+        first, last = self.tables.region_start[position : position + 2].tolist()
+        starts = self.tables.regions[first:last, 0]
+        region = first + int(np.searchsorted(starts, hit.start_char - chunk.start_char, "right")) - 1
+        matches = self._evidence_finder.find(query, vectors, chunk, position, region)
+        return replace(hit, matches=matches)
+
+    def chunk(self, chunk_id: int) -> Chunk:
+        """A chunk with its text and spans; the last few are remembered, for a generation never changes."""
+        return self._chunk(chunk_id)
+
+    @cached_property
+    def _chunk(self) -> Callable[[int], Chunk]:
+        return lru_cache(_CACHED_CHUNKS)(lambda chunk_id: self.store.chunks([chunk_id])[chunk_id])
+
+
+def _number(score: float) -> float | None:
+    return round(float(score), 4) if score else None
