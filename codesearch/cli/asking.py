@@ -69,7 +69,7 @@ def ask_command(
     excerpts are printed, to be pasted where you like.
     """
     from codesearch.agents.ask import Conversation, chat_settings
-    from codesearch.cli.searching import read_query
+    from codesearch.cli.questions import read_query
     from codesearch.request import check_query
     from codesearch.workspace import Workspace
     from indexer.errors import InputError

@@ -10,19 +10,16 @@ from codesearch.choices import CONTEXT_FORMATS
 from codesearch.cli.console import put, say
 from codesearch.cli.options import (
     budget_options,
-    build_option,
-    encode_option,
     filter_options,
     open_index,
     refresh_option,
     remembering,
     seen_option,
-    server_option,
     state_option,
 )
 from codesearch.cli.questions import QuestionCommand
-from codesearch.cli.searching import folder_of, read_query, split_place
-from codesearch.cli.targets import folder_arguments, target
+from codesearch.cli.searching import folder_of, split_place
+from codesearch.cli.targets import asked_of, folder_arguments, index_options
 from indexer.wording import counted
 
 if TYPE_CHECKING:
@@ -38,39 +35,28 @@ if TYPE_CHECKING:
 @budget_options
 @click.option("--format", "form", type=click.Choice(CONTEXT_FORMATS), default="text", show_default=True)
 @seen_option
-@encode_option
-@server_option
-@build_option
-@refresh_option
-@state_option
+@index_options
 @click.pass_context
 def context_command(
     context: click.Context,
     /,
     query: str,
     folders: tuple[str, ...],
-    every: bool,
-    mode: str | None,
     budget: int | None,
     tokenizer: str | None,
     form: str,
     seen_file: str | None,
-    refresh: bool | None,
-    build: bool | None,
-    encode_seconds: float | None,
-    **filters: Any,
+    **given: Any,
 ) -> None:
     """Write a block of cited passages that answer QUERY, for a language model; 4,000 tokens by default.
 
     The budget counts everything that is printed, in every format. What did not fit is named on stderr.
     """
-    from codesearch.request import check_budget, make_request
+    from codesearch.request import check_budget
 
-    typed = make_request(read_query(query), **filters)
     check_budget(budget)
-    flags = {"mode": mode, "budget": budget, "tokenizer": tokenizer, "encode_seconds": encode_seconds}
     with (
-        target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked,
+        asked_of(folders, query, given=given, budget=budget, tokenizer=tokenizer) as asked,
         remembering(seen_file) as seen,
     ):
         block = asked.index.context(

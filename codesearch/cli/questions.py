@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import click
@@ -30,3 +31,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_plain(each) for each in value)
     return value.removeprefix(_MARK) if isinstance(value, str) else value
+
+
+def read_query(query: str) -> str:
+    """The query; `-` reads it from standard input, for an error message or a diff."""
+    return sys.stdin.read() if query == "-" else query

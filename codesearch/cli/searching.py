@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from codesearch.cli.options import (
     Command,
     budget_options,
     build_option,
-    encode_option,
     filter_options,
     offset_option,
     open_index,
@@ -27,7 +25,7 @@ from codesearch.cli.options import (
 )
 from codesearch.cli.places import Places
 from codesearch.cli.questions import QuestionCommand
-from codesearch.cli.targets import folder_arguments, target
+from codesearch.cli.targets import asked_of, folder_arguments, index_options
 from indexer.settings import DEFAULT_K
 
 _k_option = click.option(
@@ -45,11 +43,6 @@ def _format_option(command: Command) -> Command:
     )(command)
 
 
-def read_query(query: str) -> str:
-    """The query; `-` reads it from standard input, for an error message or a diff."""
-    return sys.stdin.read() if query == "-" else query
-
-
 @click.command("search", cls=QuestionCommand, short_help="Find the passages that answer a question.")
 @click.argument("query")
 @folder_arguments
@@ -59,29 +52,20 @@ def read_query(query: str) -> str:
 @budget_options
 @_format_option
 @seen_option
-@encode_option
-@server_option
-@build_option
-@refresh_option
-@state_option
+@index_options
 @click.pass_context
 def search_command(
     context: click.Context,
     /,
     query: str,
     folders: tuple[str, ...],
-    every: bool,
     k: int | None,
     offset: int,
-    mode: str | None,
     budget: int | None,
     tokenizer: str | None,
     form: str,
     seen_file: str | None,
-    refresh: bool | None,
-    build: bool | None,
-    encode_seconds: float | None,
-    **filters: Any,
+    **given: Any,
 ) -> None:
     """Find the passages that answer QUERY in the index of PATH, or of the nearest folder above.
 
@@ -89,12 +73,8 @@ def search_command(
     several PATHs answer as one. QUERY is a question, an identifier, an error message, or - to read it from
     standard input.
     """
-    from codesearch.request import make_request
-
-    typed = make_request(read_query(query), k, **filters)
-    flags = {"k": k, "mode": mode, "tokenizer": tokenizer, "encode_seconds": encode_seconds}
     with (
-        target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked,
+        asked_of(folders, query, k, given=given, tokenizer=tokenizer) as asked,
         remembering(seen_file) as seen,
     ):
         findings = asked.index.find(
@@ -172,35 +152,23 @@ def similar_command(
     is_flag=True,
     help="Paths alone, each ended by a null byte, for xargs -0.",
 )
-@encode_option
-@server_option
-@build_option
-@refresh_option
-@state_option
+@index_options
 @click.pass_context
 def files_command(
     context: click.Context,
     /,
     query: str,
     folders: tuple[str, ...],
-    every: bool,
     k: int | None,
-    mode: str | None,
     form: str,
     only_paths: bool,
     ends_with_null: bool,
-    refresh: bool | None,
-    build: bool | None,
-    encode_seconds: float | None,
-    **filters: Any,
+    **given: Any,
 ) -> None:
     """List the files that answer QUERY, each once, best first, with the lines of its best passage."""
     from codesearch.render.lists import files_json, files_paths, files_text
-    from codesearch.request import make_request
 
-    typed = make_request(read_query(query), k, **filters)
-    flags = {"k": k, "mode": mode, "encode_seconds": encode_seconds}
-    with target(typed, folders, flags, every=every, refresh=refresh, build=build) as asked:
+    with asked_of(folders, query, k, given=given) as asked:
         ranked = asked.places.files(asked.index.files(asked.request))
     if ends_with_null or only_paths:
         put(files_paths(ranked, end="\0" if ends_with_null else "\n"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +13,19 @@ import click
 from codesearch.cli.console import say
 from codesearch.cli.options import (
     Command,
+    build_option,
     build_words,
+    encode_option,
     from_here,
     open_index,
+    refresh_option,
     require_folder,
+    server_option,
     state_in_force,
+    state_option,
 )
 from codesearch.cli.places import Places
+from codesearch.cli.questions import read_query
 from codesearch.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -45,8 +51,34 @@ def folder_arguments(command: Command) -> Command:
     return click.argument("folders", nargs=-1, type=click.Path(), metavar="[PATH]...")(command)
 
 
+def index_options(command: Command) -> Command:
+    """How an index that is asked a question is made, kept, brought up to date and encoded."""
+    for option in (state_option, refresh_option, build_option, server_option, encode_option):
+        command = option(command)
+    return command
+
+
 @contextmanager
-def target(
+def asked_of(
+    folders: Sequence[str], query: str, k: int | None = None, *, given: Mapping[str, Any], **flags: Any
+) -> Iterator[Target]:
+    """The query, checked, and the indexes of the folders, ready to answer it.
+
+    `given` are the values of `folder_arguments` without the folders, `filter_options` and `index_options`;
+    `flags` are settings that the command has more. Raises InputError.
+    """
+    from codesearch.request import make_request
+
+    wanted = {name: given[name] for name in ("languages", "paths", "regex", "kinds")}
+    typed = make_request(read_query(query), k, **wanted)
+    flags |= {"k": k, "mode": given["mode"], "encode_seconds": given["encode_seconds"]}
+    ways = {name: given[name] for name in ("every", "refresh", "build")}
+    with _target(typed, folders, flags, **ways) as found:
+        yield found
+
+
+@contextmanager
+def _target(
     typed: SearchRequest,
     folders: Sequence[str],
     flags: dict[str, Any],
