@@ -38,6 +38,10 @@ _LETTER = rf"[^\W_{_UNSPACED}]"
 _LETTERS = rf"{_LETTER}(?:{_LETTER}|[{_MARKS}])*"
 _WORD = re.compile(rf"[{_UNSPACED}]+|{_LETTERS}(?:_+{_LETTERS})*")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:_+[A-Za-z0-9]+)*")
+_ASCII_RUNS = bytes(
+    code if chr(code).isalnum() or code == ord("_") else ord(" ") for code in range(128)
+).ljust(256)
+"""What each ASCII character is to be for `str.split` to cut as `_ASCII_WORD`, but for outer underscores."""
 _NAME = re.compile(rf"[{_UNSPACED}]+|[^\W\d{_UNSPACED}](?:[^\W{_UNSPACED}]|[{_MARKS}])*")
 _IN_WORD = re.compile(rf"[\w{_MARKS}]")
 _IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
@@ -151,16 +155,20 @@ def words(text: str) -> list[str]:
 
 def spelled_out(text: str) -> str:
     """The words of a text with spaces between them, as the full-text tables take them."""
-    found = _found(text)
-    return " ".join(
-        [_spelled_out(each) for each in found if len(each) <= MAX_WORD_CHARS or is_unspaced(each)]
-    )
+    if text.isascii():
+        found = text.encode("ascii").translate(_ASCII_RUNS).decode("ascii").split()
+    else:
+        found = _found(text)
+    if max(map(len, found), default=0) > MAX_WORD_CHARS:
+        bare = (each.strip("_") for each in found)
+        found = [each for each in bare if len(each) <= MAX_WORD_CHARS or is_unspaced(each)]
+    return " ".join(filter(None, map(_spelled_out, found)))
 
 
 @lru_cache(maxsize=32_768)
 def _spelled_out(identifier: str) -> str:
     """Remembered, because code repeats its names: 300 bytes each."""
-    return " ".join(_words_of(identifier))
+    return " ".join(_words_of(identifier.strip("_")))
 
 
 def _short(text: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ between functions can be found too. A span longer than a region gets a row of it
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -47,22 +49,17 @@ def cut_regions(
     starts = tokenized.token_chars[:, 0]
     token_starts = starts[starts >= 0] - offset
 
-    def n_tokens(start: int, end: int) -> int:
-        first, last = np.searchsorted(token_starts, (start, end))
-        return int(last - first)
-
     spans = [(max(s.start_char - offset, 0), min(s.end_char - offset, len(text))) for s in chunk.spans]
     borders = {0, len(text)}
     for start, end in spans:
         borders.add(_line_start(text, start))
         borders.add(_next_line(text, end))
     ordered = sorted(borders)
-    pieces = list(pairwise(ordered))
+    n_tokens = np.diff(np.searchsorted(token_starts, ordered)).tolist()
 
     joined: list[tuple[int, int]] = []
     counts: list[int] = []
-    for start, end in pieces:
-        count = n_tokens(start, end)
+    for (start, end), count in zip(pairwise(ordered), n_tokens, strict=True):
         # White space alone answers nothing, however long its neighbours are.
         is_small = joined and min(count, counts[-1]) < min_tokens and count + counts[-1] <= max_tokens
         if is_small or (joined and min(count, counts[-1]) == 0):
@@ -73,19 +70,18 @@ def cut_regions(
             counts.append(count)
 
     regions: list[tuple[int, int]] = []
+    listed = token_starts.tolist() if max(counts) > max_tokens else []  # bisected much faster than an array
     for (start, end), count in zip(joined, counts, strict=True):
-        regions += (
-            [(start, end)] if count <= max_tokens else _split(text, start, end, token_starts, max_tokens)
-        )
-    region_starts = np.array([start for start, _ in regions])
-    wide = [
+        regions += [(start, end)] if count <= max_tokens else _split(text, start, end, listed, max_tokens)
+    region_starts = [start for start, _ in regions]
+    wide = {
         (start, end)
         for start, end in spans
-        if np.searchsorted(region_starts, end) - np.searchsorted(region_starts, start, "right") >= 1
-    ]
+        if bisect_left(region_starts, end) > bisect_right(region_starts, start)
+    }
     return Regions(
         np.array(regions, np.int32).reshape(-1, 2),
-        np.array(sorted(set(wide)), np.int32).reshape(-1, 2),
+        np.array(sorted(wide), np.int32).reshape(-1, 2),
     )
 
 
@@ -101,20 +97,20 @@ def _next_line(text: str, char: int) -> int:
 
 
 def _split(
-    text: str, start: int, end: int, token_starts: Int32Array, max_tokens: int
+    text: str, start: int, end: int, token_starts: Sequence[int], max_tokens: int
 ) -> list[tuple[int, int]]:
     """Cut one long piece into near-equal parts of at most `max_tokens`."""
-    first, last = (int(i) for i in np.searchsorted(token_starts, (start, end)))
+    first, last = bisect_left(token_starts, start), bisect_left(token_starts, end)
     pieces: list[tuple[int, int]] = []
     while last - first > max_tokens:
         n_parts = -(-(last - first) // max_tokens)
         ideal = first + (last - first) // n_parts
-        low = int(token_starts[first + max(1, (last - first) // n_parts // 2)])
+        low = token_starts[first + max(1, (last - first) // n_parts // 2)]
         # Up to and including the last token that still fits.
-        high = int(token_starts[first + max_tokens])
-        cut = _cut_near(text, low, high, int(token_starts[ideal]))
+        high = token_starts[first + max_tokens]
+        cut = _cut_near(text, low, high, token_starts[ideal])
         pieces.append((start, cut))
-        start, first = cut, int(np.searchsorted(token_starts, cut))
+        start, first = cut, bisect_left(token_starts, cut)
     pieces.append((start, end))
     return pieces
 

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from indexer.reading.literals import Literals
 from indexer.reading.secret_rules import (
     BARE,
     BARE_LANGUAGES,
@@ -93,7 +94,12 @@ def _covered(text: str, secrets: list[Secret]) -> str:
 
 def find_secrets(text: str, language: str = "text") -> list[Secret]:
     """The credentials of a text, in order, none overlapping another. Time is linear in the text."""
-    found = [*_key_blocks(text), *_issued(text), *_assigned(text, language)]
+    lower = text.lower()
+    held, held_in_any_case = _CASED.within(text), _LOWER.within(lower)
+    found = list(_key_blocks(text)) if KEY_LITERAL in held else []
+    found += _issued(text, held, held_in_any_case)
+    if not held_in_any_case.isdisjoint(NAMES):
+        found += _assigned(text, language)
     found.sort(key=lambda secret: (secret.start_char, -secret.end_char))
     kept: list[Secret] = []
     for secret in found:
@@ -105,10 +111,12 @@ def find_secrets(text: str, language: str = "text") -> list[Secret]:
     return kept
 
 
+_CASED = Literals([KEY_LITERAL, *(each for rule in RULES if not rule.ignore_case for each in rule.literals)])
+_LOWER = Literals([*NAMES, *(each for rule in RULES if rule.ignore_case for each in rule.literals)])
+
+
 def _key_blocks(text: str) -> Iterator[Secret]:
     """The bodies of private keys; the lines around them stay, and say what was there."""
-    if KEY_LITERAL not in text:
-        return
     marks = list(KEY_BLOCK.finditer(text))
     for at, mark in enumerate(marks):
         if mark[1] != "BEGIN":
@@ -119,14 +127,10 @@ def _key_blocks(text: str) -> Iterator[Secret]:
             yield Secret("private key", bodies[0].start(), bodies[-1].end())
 
 
-def _issued(text: str) -> Iterator[Secret]:
+def _issued(text: str, held: set[str], held_in_any_case: set[str]) -> Iterator[Secret]:
     """Credentials that are known by their shape."""
-    lower = ""
     for rule in RULES:
-        if rule.ignore_case and not lower:
-            lower = text.lower()
-        within = lower if rule.ignore_case else text
-        if not any(literal in within for literal in rule.literals):
+        if (held_in_any_case if rule.ignore_case else held).isdisjoint(rule.literals):
             continue
         for match in rule.pattern.finditer(text):
             group = 1 if rule.pattern.groups else 0
@@ -138,9 +142,6 @@ def _issued(text: str) -> Iterator[Secret]:
 
 def _assigned(text: str, language: str) -> Iterator[Secret]:
     """Values of variables, keys and parameters that are named as credentials are."""
-    lower = text.lower()
-    if not any(name in lower for name in NAMES):
-        return
     for match in QUOTED.finditer(text):
         if _is_credential(match["value"]):
             yield Secret("assigned credential", *match.span("value"))
