@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from codesearch.answers import answering
@@ -36,6 +35,7 @@ from codesearch.request import (
     own_globs,
     place_of,
 )
+from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback, SearchRequest
@@ -55,7 +55,7 @@ REFRESH_FILES = 50
 """With more stale files than this, a search does not bring the index up to date by itself."""
 
 
-class CodeIndex(Asking):
+class CodeIndex(Asking, Closing):
     """An open index of one folder."""
 
     def __init__(self, root: Path, searcher: Searcher, state: Path | None = None) -> None:
@@ -192,14 +192,6 @@ class CodeIndex(Asking):
             searcher, self._searcher = self._searcher, None
         if searcher is not None:
             searcher.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _engine(self) -> Searcher:

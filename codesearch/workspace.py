@@ -22,6 +22,7 @@ from codesearch.api import CodeIndex
 from codesearch.asking import Asking
 from codesearch.locate import find_root_or_self, has_index, is_being_built, is_too_wide
 from codesearch.request import own_globs, within_folder
+from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexBusyError, IndexMissingError, InputError
 from indexer.records import ProgressCallback, SearchRequest, full_path
@@ -43,7 +44,7 @@ class _Open:
     n_users: int = 0
 
 
-class Workspace(Asking):
+class Workspace(Asking, Closing):
     """Indexes by name; questions are put to all of them as one. Threads may share it."""
 
     def __init__(
@@ -178,12 +179,6 @@ class Workspace(Asking):
             held, self._open = list(self._open.values()), OrderedDict()
         for each in held:
             each.index.close()
-
-    def __enter__(self) -> Workspace:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _held(self, name: str, *, builds: bool, progress: ProgressCallback | None = None) -> _Open:
         """An open index, kept open until `_let_go`; one of words where there is none and it `builds`."""

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from indexer.closing import Closing
 from indexer.errors import InputError
 from indexer.languages import is_code
 from indexer.open_generation import OpenGeneration
@@ -36,7 +36,7 @@ _SIMILAR_CHARS = 400_000
 """So much of a file is compared; what counts of it is chosen as of any long query."""
 
 
-class Searcher:
+class Searcher(Closing):
     """One open generation of one index. Threads may share it; it never sees a later build."""
 
     def __init__(self, root: Path, state: Path, manifest: Manifest) -> None:
@@ -181,14 +181,6 @@ class Searcher:
     def close(self) -> None:
         """Release the database and the generation."""
         self.generation.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def recorded_settings(root: Path, outside: Path | None = None) -> BuildSettings:

@@ -11,12 +11,13 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from codesearch import __version__
 from codesearch.answers.findings import Findings, RankedFiles
 from codesearch.service.addresses import Address, own_address
 from codesearch.service.dataclass_json import from_plain, to_plain
+from indexer.closing import Closing
 from indexer.errors import CodesearchError, InputError
 from indexer.records import SearchRequest
 
@@ -40,7 +41,7 @@ def find_server(root: Path) -> Served | None:
     return Served(root, address) if isinstance(roots, list) and str(root) in roots else None
 
 
-class Served:
+class Served(Closing):
     """An index that a server holds open: those methods of `CodeIndex` that answer questions."""
 
     def __init__(self, root: Path, address: Address) -> None:
@@ -72,12 +73,6 @@ class Served:
         """Close what had to be opened."""
         if self._opened is not None:
             self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _ask(self, kind: type[_Answer], verb: str, arguments: list[Any], options: dict[str, Any]) -> _Answer:
         seen = options.pop("seen", None)  # a memory of this process

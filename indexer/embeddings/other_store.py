@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
+from indexer.closing import Closing
 from indexer.embeddings.embedding_store import NewEmbedding, RowLayout
 from indexer.embeddings.segment_files import COLUMNS, row_checksum, segment_path
 from indexer.system import NEVER_WAIT, open_plain
@@ -37,7 +37,7 @@ class _Block:
     sha256: str
 
 
-class OtherStore:
+class OtherStore(Closing):
     """A reader of stored embeddings that belong to another index."""
 
     def __init__(self, folder: Path, layout: RowLayout) -> None:
@@ -148,14 +148,6 @@ class OtherStore:
     def close(self) -> None:
         """Close the database."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _is_consistent(new: NewEmbedding) -> bool:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from indexer.closing import Closing
 from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
 from indexer.disk.state_place import note_root, state_folder
 from indexer.embeddings.embedding_store import RowLayout
@@ -186,7 +186,7 @@ def is_pinned(folder: Path) -> bool:
     return False
 
 
-class Pin:
+class Pin(Closing):
     """A generation held open: it stays on disk until `close`, or until this process ends."""
 
     def __init__(self, root: Path, state: Path, manifest: Manifest) -> None:
@@ -222,14 +222,6 @@ class Pin:
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 _Opened = TypeVar("_Opened")
