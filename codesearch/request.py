@@ -59,6 +59,7 @@ def make_request(
         regex=check_regex(filtering.get("regex", asked.regex)),
         kinds=tuple(check_kind(kind) for kind in kinds),
         encode_seconds=check_encode_seconds(filtering.get("encode_seconds", asked.encode_seconds)),
+        files=asked.files,
     )
 
 

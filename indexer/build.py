@@ -83,7 +83,8 @@ from indexer.storage.signing import require_key
 from indexer.storage.single_rows import build_single_index
 from indexer.storage.token_rows import build_multi_index
 from indexer.tree.freshness import Changes, compare
-from indexer.tree.git_state import git_state
+from indexer.tree.git_state import GitState, git_state
+from indexer.tree.revision_tree import RevisionTree
 from indexer.tree.walk import walk
 from indexer.tree.worktrees import other_worktrees
 
@@ -97,7 +98,7 @@ _ENCODING_SHARE = 9.0
 
 
 def build(
-    root: Path,
+    root: Path | RevisionTree,
     settings: BuildSettings,
     progress: ProgressCallback | None = None,
     *,
@@ -107,6 +108,8 @@ def build(
     others: Sequence[Path] = (),
 ) -> BuildReport:
     """Index a tree, or bring its index up to date; the index lies in the tree, or in `outside`.
+
+    A revision of a repository that was laid out is indexed as a checkout of it would be.
 
     A large tree can be searched by its words first, then by more and more vectors. Without `encode` it
     ends there: chunks that have no stored vectors get them from a later build, or when a search asks.
@@ -121,12 +124,15 @@ def build(
     """
     run: _Build | None = None
     try:
-        root = _folder(root)
+        revision = root if isinstance(root, RevisionTree) else None
+        root = _folder(root.root if isinstance(root, RevisionTree) else root)
         checkpoint = open_checkpoint(settings.model)
         require_key()
         state = prepare_state(root, outside)
         with write_lock(state):
-            run = _Build(root, state, settings, checkpoint, progress, rebuild, encode, outside, tuple(others))
+            run = _Build(
+                root, state, settings, checkpoint, progress, rebuild, encode, outside, tuple(others), revision
+            )
             return run.run_locked()
     except KeyboardInterrupt:
         there = "what was read so far can be searched" if run and run.has_published else _UNTOUCHED
@@ -162,6 +168,7 @@ class _Build:
     encode: bool
     outside: Path | None = None
     others: tuple[Path, ...] = ()
+    revision: RevisionTree | None = None
     may_take: bool = True
     n_taken_chunks: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -193,7 +200,8 @@ class _Build:
         live = self._live_manifest(wanted)
         when = {"built_at_ns": str(time.time_ns())}
         found, walk_skips = self._walk()
-        git = git_state(self.root)
+        commit = self.revision.commit if self.revision else None
+        git = GitState(commit.commit_id, commit.name) if commit else git_state(self.root)
         text_rules = f"{TEXT_RULES} redaction={rules_version()}"
         facts = settings_facts(self.settings, text_rules) | {"commit": git.commit, "branch": git.branch}
         before = _Before.read(self.root, self.state, live, facts)
@@ -230,7 +238,8 @@ class _Build:
         return self._report_of(totals)
 
     def _making(self, wanted: Manifest, layout: RowLayout, embeddings: EmbeddingStore) -> _Making:
-        preparer = Preparer(self.root, self.settings, self.checkpoint, wanted)
+        folder = self.revision.folder if self.revision else self.root
+        preparer = Preparer(folder, self.settings, self.checkpoint, wanted)
         memory = self.settings.max_memory_bytes
         embedder = Embedder(self.checkpoint, preparer.tokenizer, layout.codec, memory)
         return _Making(wanted, layout, embeddings, preparer, embedder, Backlog(preparer, embeddings))
@@ -294,7 +303,7 @@ class _Build:
         missing = made.backlog.missing(reader.chunks_to_encode())
         if missing.chunks and self.may_take:
             self.may_take = False
-            states = states_of((*other_worktrees(self.root), *self.others), self.outside)
+            states = states_of((self.root, *other_worktrees(self.root), *self.others), self.outside)
             keys = [chunk.embedding_key for chunk in missing.chunks]
             self.n_taken_chunks = take_vectors(made.embeddings, made.layout, keys, states)
             if self.n_taken_chunks:
@@ -359,7 +368,8 @@ class _Build:
     def _walk(self) -> tuple[list[FoundFile], list[SkippedFile]]:
         found: list[FoundFile] = []
         skips: list[SkippedFile] = []
-        for entry in walk(self.root, self.settings.walk):
+        walked = self.revision.walk if self.revision else partial(walk, self.root)
+        for entry in walked(self.settings.walk):
             if isinstance(entry, FoundFile):
                 found.append(entry)
             else:

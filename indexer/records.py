@@ -270,6 +270,8 @@ class SearchRequest:
     """Span kinds; `code` and `docs` stand for their languages."""
     encode_seconds: float = 0.0
     """How long chunks that words name and that have no vectors yet may be encoded for before they rank."""
+    files: tuple[str, ...] | None = None
+    """Only these, by their repo-relative paths; None lets all pass."""
 
 
 @dataclass(frozen=True, slots=True)

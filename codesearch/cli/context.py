@@ -14,6 +14,7 @@ from codesearch.cli.options import (
     open_index,
     refresh_option,
     remembering,
+    revision_option,
     seen_option,
     state_option,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @budget_options
 @click.option("--format", "form", type=click.Choice(CONTEXT_FORMATS), default="text", show_default=True)
 @seen_option
+@revision_option
 @index_options
 @click.pass_context
 def context_command(

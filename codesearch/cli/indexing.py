@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Encoding of files that are not UTF-8, such as gb18030; detected by default.",
 )
+@click.option(
+    "--rev",
+    "revisions",
+    multiple=True,
+    metavar="REV",
+    help="Index this branch, tag or commit, which need not be checked out; repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 @state_option
@@ -55,6 +62,7 @@ def index_command(
     include_generated: bool | None,
     include_secrets: bool | None,
     encoding: str | None,
+    revisions: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -78,6 +86,11 @@ def index_command(
     for warning in config.warnings:
         say(f"codesearch: {warning}")
     _limit_threads(config["threads"])
+    if revisions:
+        from codesearch.cli.revisions import index_revisions
+
+        index_revisions(folder, revisions, config, state, quiet=quiet, as_json=as_json)
+        return
     _say_if_inside(folder, state)
     from codesearch.known_repositories import remember_if_possible
     from codesearch.locate import build_index, recorded_settings

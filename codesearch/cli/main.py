@@ -34,6 +34,8 @@ _COMMANDS = {
     "files": "codesearch.cli.searching:files_command",
     "similar": "codesearch.cli.searching:similar_command",
     "outline": "codesearch.cli.context:outline_command",
+    "changed": "codesearch.cli.revisions:changed_command",
+    "forget": "codesearch.cli.revisions:forget_command",
     "status": "codesearch.cli.status:status_command",
     "doctor": "codesearch.cli.doctor:doctor_command",
     "export": "codesearch.cli.travel:export_command",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from codesearch.cli.places import Places
     from indexer.records import SearchRequest
 
+_REVISION = "codesearch.revision"
+"""The same, of --rev."""
 _STATE = "codesearch.state"
 """Of click's notes on one call: what --state names."""
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -129,6 +131,27 @@ def state_in_force() -> Path | None:
     return state
 
 
+def revision_option(command: Command) -> Command:
+    """--rev, which `open_index` reads."""
+
+    def keep(context: click.Context, _: click.Parameter, value: str | None) -> None:
+        context.meta[_REVISION] = value
+
+    return click.option(
+        "--rev",
+        metavar="REV",
+        callback=keep,
+        expose_value=False,
+        help="Ask a branch, tag or commit that `codesearch index --rev` has indexed.",
+    )(command)
+
+
+def revision_in_force() -> str | None:
+    """The revision that is asked; None for the tree."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_REVISION) if context else None
+
+
 def encode_option(command: Command) -> Command:
     """--encode-seconds."""
     return click.option(
@@ -230,6 +253,9 @@ def open_index(
     folder = folder_asked(path or ".")
     flags = {**flags, "refresh": refresh, "build": build}
     state = state_in_force()
+    revision = revision_in_force()
+    if revision is not None:
+        return _open_revision(folder, path, revision, flags)
     try:
         root = find_root(path or ".", state)
     except IndexMissingError:
@@ -245,6 +271,19 @@ def open_index(
     if config["refresh"] and served is None:
         _refresh(index, wanted=bool(refresh))
     below = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
+    return Opened(index, config, "" if below == "." else below)
+
+
+def _open_revision(folder: Path, path: str | None, name: str, flags: dict[str, Any]) -> Opened:
+    from codesearch.revision_index import RevisionIndex, moved_on
+
+    index = RevisionIndex.open_revision(folder, name, state=state_in_force())
+    config = load_config(index.root, flags)
+    for warning in config.warnings:
+        say(f"codesearch: {warning}")
+    if moved_on(index):
+        say(f"{index.name} stands for another commit now; `codesearch index --rev {index.name}` indexes it.")
+    below = expand_user(path).resolve().relative_to(index.root).as_posix() if path else ""
     return Opened(index, config, "" if below == "." else below)
 
 

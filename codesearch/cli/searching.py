@@ -18,6 +18,7 @@ from codesearch.cli.options import (
     open_index,
     refresh_option,
     remembering,
+    revision_option,
     seen_option,
     server_option,
     show,
@@ -52,6 +53,7 @@ def _format_option(command: Command) -> Command:
 @budget_options
 @_format_option
 @seen_option
+@revision_option
 @index_options
 @click.pass_context
 def search_command(
@@ -152,6 +154,7 @@ def similar_command(
     is_flag=True,
     help="Paths alone, each ended by a null byte, for xargs -0.",
 )
+@revision_option
 @index_options
 @click.pass_context
 def files_command(

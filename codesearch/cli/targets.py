@@ -20,6 +20,7 @@ from codesearch.cli.options import (
     open_index,
     refresh_option,
     require_folder,
+    revision_in_force,
     server_option,
     state_in_force,
     state_option,
@@ -97,6 +98,8 @@ def _target(
         with opened.index as index:
             yield Target(index, opened.request(typed), opened.config, Places.of({"": index.root}, folders))
         return
+    if revision_in_force() is not None:
+        raise InputError("--rev asks one repository; give one folder at most.")
     from codesearch.workspace import Workspace
     from indexer.records import Mode
 

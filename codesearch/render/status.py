@@ -10,7 +10,7 @@ problems [{path, reason, detail}], redacted (credentials that are covered in the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +55,10 @@ def status_dict(status: IndexStatus) -> dict[str, Any]:
     }
 
 
-def status_json(status: IndexStatus) -> str:
-    """The JSON object, indented and ended by a line feed."""
-    return json_text(status_dict(status), indent=2) + "\n"
+def status_json(status: IndexStatus, revisions: Sequence[Mapping[str, object]] = ()) -> str:
+    """The JSON object, indented and ended by a line feed; `revisions` where some are indexed."""
+    more = {"revisions": list(revisions)} if revisions else {}
+    return json_text(status_dict(status) | more, indent=2) + "\n"
 
 
 def status_text(status: IndexStatus) -> str:

@@ -171,7 +171,9 @@ class EmbeddingStore:
         is_whole = all(
             self._size(last, kind) >= ends[kind] * width for kind, width in self._row_bytes.items()
         )
-        if same_layout and is_whole and max(on_disk, default=0) <= last:
+        # Another index has the same files under names of its own: what comes next is ours alone.
+        is_shared = any(self._n_names(last, kind) > 1 for kind in KINDS)
+        if same_layout and is_whole and not is_shared and max(on_disk, default=0) <= last:
             self._segment, self._ends = last, ends
         else:
             self._segment = max(last, *on_disk) + 1
@@ -179,6 +181,10 @@ class EmbeddingStore:
     def _size(self, segment: int, kind: str) -> int:
         path = segment_path(self.folder, segment, kind)
         return path.stat().st_size if path.is_file() else 0
+
+    def _n_names(self, segment: int, kind: str) -> int:
+        path = segment_path(self.folder, segment, kind)
+        return path.stat().st_nlink if path.is_file() else 0
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys whose vectors are stored or about to be."""

@@ -33,14 +33,17 @@ class Masks:
 
 def make_masks(request: SearchRequest, store: StoreReader, tables: Tables) -> Masks:
     """Masks over chunks and regions for a request that was checked: its languages are canonical names."""
-    if not (request.languages or request.paths or request.kinds or request.regex):
+    files = None if request.files is None else frozenset(request.files)
+    if not (request.languages or request.paths or request.kinds or request.regex or files is not None):
         return Masks(None, None)
     rows = store.query(
         "SELECT path, language FROM chunks JOIN files USING (file_id) ORDER BY chunk_id",
     )
     globs = PathGlobs(request.paths)
     verdicts = {
-        path: (not request.languages or language in request.languages) and globs.passes(path)
+        path: (files is None or path in files)
+        and (not request.languages or language in request.languages)
+        and globs.passes(path)
         for path, language in dict.fromkeys(rows)
     }
     passing = np.array([verdicts[path] for path, _ in rows], bool)

@@ -20,18 +20,24 @@ from indexer.storage.generations import EMBEDDINGS
 from indexer.storage.manifest import read_manifest
 from indexer.storage.seals import find_broken_segment
 
+REVISIONS = "revisions"
+"""Of a state folder: a folder for each revision that is indexed, which holds a state folder in turn."""
 _BATCH_BYTES = 32_000_000
 
 
 def states_of(roots: Iterable[Path], outside: Path | None) -> Iterator[Path]:
-    """Where the indexes of some trees lie or lay, each once; a tree that was moved may have left one."""
+    """Where the indexes of some trees and of their revisions lie or lay, each once.
+
+    A tree that was moved may have left one.
+    """
     seen: set[Path] = set()
     for root in roots:
         for place in dict.fromkeys((outside, None)):
             state = state_folder(root, place)
-            if state not in seen and state.is_dir():
-                seen.add(state)
-                yield state
+            for each in (state, *sorted(state.glob(f"{REVISIONS}/*/*/"))):
+                if each not in seen and each.is_dir():
+                    seen.add(each)
+                    yield each
 
 
 def take_vectors(

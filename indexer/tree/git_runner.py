@@ -11,8 +11,11 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from indexer.disk.programs import find_program
 from indexer.disk.user_folders import git_ignore_file
@@ -92,16 +95,10 @@ def _user_excludes(folder: Path, repository: Repository) -> str:
 def _run(
     folder: Path, repository: Repository, overrides: tuple[str, ...], arguments: tuple[str, ...]
 ) -> bytes:
-    git = find_program("git")
-    if git is None:
-        raise GitError("git is not installed")
-    command = [git, "--no-pager", "--no-optional-locks"]
-    for override in overrides:
-        command += ["-c", override]
     try:
         done = subprocess.run(
-            [*command, *arguments], cwd=folder.resolve(), env=_environment(repository), timeout=GIT_SECONDS,
-            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            _command(overrides, arguments), cwd=folder.resolve(), env=_environment(repository),
+            timeout=GIT_SECONDS, stdin=subprocess.DEVNULL, capture_output=True, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise GitError(f"git took more than {GIT_SECONDS:.0f} s") from error
@@ -110,6 +107,39 @@ def _run(
     if done.returncode != 0:
         raise GitError(f"git failed: {os.fsdecode(done.stderr).strip()[:200]}")
     return done.stdout
+
+
+@contextmanager
+def piped_git(repository: Repository, given: IO[bytes], *arguments: str) -> Iterator[IO[bytes]]:
+    """What git prints as it prints it, asked with the content of an open file. Raises GitError.
+
+    It ends when it was read to its end or the block is left; for commands that answer in bulk.
+    """
+    command = _command(_OVERRIDES, arguments)
+    try:
+        process = subprocess.Popen(
+            command, cwd=repository.top, env=_environment(repository), stdin=given, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError as error:
+        raise GitError(f"git cannot be run: {error}") from error
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _command(overrides: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:
+    git = find_program("git")
+    if git is None:
+        raise GitError("git is not installed")
+    command = [git, "--no-pager", "--no-optional-locks"]
+    for override in overrides:
+        command += ["-c", override]
+    return [*command, *arguments]
 
 
 def _environment(repository: Repository) -> dict[str, str]:

@@ -14,7 +14,7 @@ import os
 import posixpath
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from indexer import path_roles
@@ -41,6 +41,15 @@ def walk(root: Path, settings: WalkSettings) -> Iterator[FoundFile | SkippedFile
     vanishes meanwhile is left out.
     """
     yield from sorted(_Walk(root, settings).run(), key=lambda entry: entry.path)
+
+
+def walk_tracked(
+    root: Path, paths: Iterable[str], settings: WalkSettings
+) -> Iterator[FoundFile | SkippedFile]:
+    """As `walk` does, of files that are known to be tracked, and nothing else that lies in `root`."""
+    tracked = _Walk(root, settings)
+    tracked.add_listed([GitFile(path, is_tracked=True) for path in paths], "", depth=0)
+    yield from sorted(tracked.entries, key=lambda entry: entry.path)
 
 
 # --- the walk --------------------------------------------------------------------------------

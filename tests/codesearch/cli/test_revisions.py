@@ -1,0 +1,86 @@
+"""Revisions as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("one_encoder")
+
+AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+
+
+def git(folder, *arguments):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
+    subprocess.run(["git", *AUTHOR, *arguments], cwd=folder, env=environment, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    root = tmp_path / "repository"
+    (root / "src").mkdir(parents=True)
+    (root / "src" / "lamp.py").write_text("def ignite():\n    return 'the lamp burns'\n")
+    git(root, "init", "-q", "-b", "trunk")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "first")
+    git(root, "tag", "v1")
+    (root / "src" / "horn.py").write_text("def sound():\n    return 'the fog horn'\n")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "second")
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_revisions_are_indexed_asked_listed_and_forgotten(run, repository):
+    done = run("index", "--rev", "v1", "--rev", "trunk")
+    assert done.exit_code == 0
+    assert "Indexed 1 file of v1" in done.stdout
+    assert "1 chunk had to be encoded" in done.stdout.splitlines()[1]
+    assert run("search", "lamp", "--rev", "v1").stdout.startswith("src/lamp.py@v1:1-2")
+    assert "src/horn.py@trunk:1-2" in run("search", "horn", "--rev", "trunk", "src").stdout
+    assert "horn.py" not in run("files", "horn", "--rev", "v1").stdout
+    assert "[1] src/lamp.py@v1:1-2" in run("context", "lamp", "--rev", "v1").stdout
+    rows = json.loads(run("index", "--rev", "v1", "--json").stdout)["revisions"]
+    assert [(row["revision"], row["n_encoded_chunks"]) for row in rows] == [("v1", 0)]
+
+    assert "Nothing had to be encoded" in run("index").stdout
+    status = run("status").stdout
+    assert "revision   trunk at" in status
+    assert "revision   v1 at" in status
+    names = [row["name"] for row in json.loads(run("status", "--json").stdout)["revisions"]]
+    assert names == ["trunk", "v1"]
+
+    done = run("changed", "return", "--since", "v1")
+    assert done.stdout.startswith("src/horn.py:1-2")
+    assert "lamp.py" not in done.stdout
+    assert "1 indexed file changed since v1." in done.stderr
+    done = run("changed", "return", "--since", "trunk")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert run("changed", "return", "--since", "v1", "--rev", "trunk").stdout.startswith("src/horn.py@trunk")
+
+    git(repository, "commit", "-q", "--allow-empty", "-m", "third")
+    assert "trunk stands for another commit now" in run("search", "horn", "--rev", "trunk").stderr
+    assert run("forget", "--rev", "v1").exit_code == 0
+    assert "v1 at" not in run("status").stdout
+
+
+def test_what_cannot_be_asked_is_one_sentence(run, repository, tmp_path):
+    run("index", "--rev", "v1")
+    (tmp_path / "plain").mkdir()
+    for arguments, sentence in (
+        (("search", "lamp", "--rev", "v9"), "has no revision 'v9'"),
+        (("search", "lamp", "--rev", "trunk"), "`codesearch index --rev trunk`"),
+        (("search", "lamp", "src", str(tmp_path), "--rev", "v1"), "--rev asks one repository"),
+        (("search", "lamp", "--all", "--rev", "v1"), "--rev asks one repository"),
+        (("index", "--rev", "v9"), "has no revision 'v9'"),
+        (("index", str(tmp_path / "plain"), "--rev", "v1"), "is not in a git repository"),
+        (("forget", "--rev", "v9"), "is not indexed; indexed are v1"),
+        (("forget", str(tmp_path / "plain"), "--rev", "v1"), "No revision of"),
+    ):
+        done = run(*arguments)
+        assert (done.exit_code, done.stdout) == (2, ""), arguments
+        assert sentence in done.stderr
