@@ -402,6 +402,7 @@ def test_a_new_rule_for_credentials_reaches_an_index_that_is_there(indexed, monk
     build(indexed, SETTINGS)
     rule = secret_rules._rule("a new kind", "zqlive", r"zqlive[0-9a-f]{16}")
     monkeypatch.setattr(redact_module, "RULES", (*redact_module.RULES, rule))
+    monkeypatch.setattr(redact_module, "_CASED", redact_module.Literals(rule.literals))
     report = build(indexed, SETTINGS)
     assert report.n_encoded_chunks == 1
     with Searcher.open(indexed) as searcher:
