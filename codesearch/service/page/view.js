@@ -130,11 +130,10 @@ function matchedWords(matches) {
   }
   const shown = [...best.values()].sort((a, b) => b.similarity - a.similarity).slice(0, MOST_WORDS);
   if (!shown.length) return [];
-  const parts = shown.flatMap(({ query_word, code_word, similarity }) => [
-    "  ", visible(query_word) === visible(code_word) ? "" : visible(query_word) + " → ",
-    mark(code_word.slice(0, 60), query_word, similarity),
-  ]);
-  return [element("div", { className: "words", children: ["matched", ...parts] })];
+  const pairs = shown.map(({ query_word, code_word, similarity }) => element("span", { children: [
+    query_word === code_word ? "" : visible(query_word) + " → ", mark(code_word.slice(0, 60), query_word, similarity),
+  ] }));
+  return [element("div", { className: "words", children: [element("span", { text: "matched" }), ...pairs] })];
 }
 
 export function passageView(passage, { open, cite, copyText }) {
