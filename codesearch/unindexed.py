@@ -27,7 +27,7 @@ from indexer.records import (
     SourceFile,
     WordMatch,
 )
-from indexer.retrieve.expressions import compile_expression
+from indexer.retrieve.expressions import MATCH_SECONDS, compile_expression
 from indexer.retrieve.globs import PathGlobs
 from indexer.settings import WalkSettings
 from indexer.stop_words import FUNCTION_WORDS
@@ -36,8 +36,6 @@ from indexer.words import identifiers, normalised, split_identifier
 
 MAX_BYTES = 64_000_000
 """Text kept in memory; what lies beyond is not searched, and the notes say so."""
-REGEX_SECONDS = 2.0
-"""What a filter by a regular expression may take, over all files."""
 CONTEXT_LINES = 4
 _CHARS_PER_TOKEN = 4
 NOTE = "There is no index yet: these are plain word matches. F9 builds the index."
@@ -65,7 +63,7 @@ class PlainText:
         n_with = {word: sum(word in text for text in lowered) for word in words}
         weights = {word: math.log(1 + len(files) / n) for word, n in n_with.items() if n}
         pattern = compile_expression(request.regex or "")
-        deadline = time.monotonic() + REGEX_SECONDS
+        deadline = time.monotonic() + MATCH_SECONDS
         is_slow = False
         passages = []
         for file, text in zip(files, lowered, strict=True):
