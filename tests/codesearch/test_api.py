@@ -52,7 +52,7 @@ def test_a_hit_is_explained_once(fake, tmp_path):
 def test_a_budget_that_fits_nothing_says_so(index, words):
     findings = index.find("plane", budget_tokens=1, tokenizer=words)
     assert findings.passages == ()
-    assert findings.notes == ("No passage fits into 1 tokens; raise the budget.",)
+    assert findings.notes == ("No passage fits into 1 token; raise the budget.",)
 
 
 def test_an_answer_that_shares_no_word_with_the_query_says_so(fake, tmp_path):
