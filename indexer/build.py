@@ -171,6 +171,7 @@ class _Build:
     revision: RevisionTree | None = None
     may_take: bool = True
     n_taken_chunks: int = 0
+    utilisation: float = 1.0
     started: float = field(default_factory=time.monotonic)
     n_encoded_chunks: int = 0
     n_encoded_tokens: int = 0
@@ -234,6 +235,7 @@ class _Build:
                 totals = before.totals
             if self.encode:
                 self._encode_missing(made, live)
+            self.utilisation = made.embedder.utilisation
         self.report("write", 1, 1)
         return self._report_of(totals)
 
@@ -393,6 +395,7 @@ class _Build:
             n_encoded_chunks=self.n_encoded_chunks,
             n_encoded_tokens=self.n_encoded_tokens,
             n_taken_chunks=self.n_taken_chunks,
+            utilisation=self.utilisation,
             n_skipped=self.n_skipped,
             elapsed_seconds=time.monotonic() - self.started,
             peak_memory_bytes=peak_bytes(),

@@ -425,6 +425,8 @@ class BuildReport:
     peak_memory_bytes: int
     n_taken_chunks: int = 0
     """Chunks whose vectors other indexes of this user held."""
+    utilisation: float = 1.0
+    """Tokens over the slots of the packed rows that the model computed; 1 where it computed none."""
 
 
 @dataclass(frozen=True, slots=True)

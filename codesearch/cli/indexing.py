@@ -136,6 +136,7 @@ def _summary(report: BuildReport) -> str:
     if report.n_encoded_chunks:
         speed = report.n_encoded_tokens / max(report.elapsed_seconds, 1e-9)
         tokens = f"{counted(report.n_encoded_tokens, 'token')}, {speed:,.0f} a second"
+        tokens += f", batches {report.utilisation:.0%} full"
         done = f"Encoded {counted(report.n_encoded_chunks, 'chunk')} ({tokens})"
     else:
         done = "Nothing had to be encoded"

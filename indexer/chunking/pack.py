@@ -44,14 +44,16 @@ def pack(windows: Sequence[Window], batch_tokens: int, short_lane_tokens: int = 
     return [_batch(group) for group in groups]
 
 
+def count_slots(batches: Sequence[PackedBatch], block: int) -> int:
+    """Slots of batches as rectangles, whose lanes are as wide as the longest, a multiple of `block`."""
+    lanes = (np.diff(batch.cu_seqlens[batch.cu_lanes]) for batch in batches)
+    return sum(len(tokens) * -(-int(tokens.max()) // block) * block for tokens in lanes)
+
+
 def utilisation(batches: Sequence[PackedBatch], block: int) -> float:
-    """Tokens over the slots of rectangles whose lanes are multiples of `block`, 0 to 1; 1 for no batches."""
-    n_tokens = n_slots = 0
-    for batch in batches:
-        lanes = np.diff(batch.cu_seqlens[batch.cu_lanes])
-        n_tokens += int(lanes.sum())
-        n_slots += len(lanes) * -(-int(lanes.max()) // block) * block
-    return n_tokens / n_slots if n_slots else 1.0
+    """Tokens over `count_slots`, 0 to 1; 1 for no batches."""
+    n_slots = count_slots(batches, block)
+    return sum(len(batch.input_ids) for batch in batches) / n_slots if n_slots else 1.0
 
 
 def unpack(batches: Iterable[PackedBatch]) -> dict[int, Int64Array]:

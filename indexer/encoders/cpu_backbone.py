@@ -76,7 +76,7 @@ class CpuBackbone:
         """Compile the graph; `n_streams` batches are computed at once."""
         self._files = TensorFiles(checkpoint.weight_files)
         self._embeddings = checkpoint.tensor_prefix + _EMBEDDINGS
-        self._block = checkpoint.architecture.half_window
+        self.block_tokens = checkpoint.architecture.half_window
         options = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[dtype],
             "NUM_STREAMS": n_streams,
@@ -96,7 +96,7 @@ class CpuBackbone:
                 if not free:
                     yield _finish(*running[0])
                     free.append(running.popleft()[0])
-                request, lanes = free.pop(), lay_out(batch, self._block)
+                request, lanes = free.pop(), lay_out(batch, self.block_tokens)
                 request.start_async(self._inputs(batch, lanes), share_inputs=True)
                 running.append((request, batch, lanes))
             while running:

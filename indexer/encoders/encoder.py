@@ -69,6 +69,11 @@ class Encoder:
         """Slots of a lane of short sequences; 0 where batches need no lanes."""
         return self._engine.short_lane_tokens
 
+    @property
+    def block_tokens(self) -> int:
+        """What a lane's slots are a multiple of: 1 where batches need no lanes."""
+        return self._engine.block_tokens
+
     def encode(self, batch: PackedBatch) -> TokenVectors:
         """Token vectors of a batch, in its order, as float32 in main memory.
 

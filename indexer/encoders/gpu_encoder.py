@@ -52,7 +52,8 @@ class GpuEncoder:
             _RowLayer(layer, self._device)
             for layer in load_dense(checkpoint.rows.dense if checkpoint.rows else ())
         ]
-        self.short_lane_tokens = 0  # its kernels compare no sequence with another, however long the lane
+        # Its kernels compare no sequence with another, however long the lane, and compute no filling.
+        self.short_lane_tokens, self.block_tokens = 0, 1
         self.batch_tokens = batch_tokens_within(checkpoint, self._device, torch_dtype)
         """Tokens that a batch should have at most; halved when the GPU runs out of memory."""
 

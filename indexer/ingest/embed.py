@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.chunking.pack import pack, split_vectors
+from indexer.chunking.pack import count_slots, pack, split_vectors
 from indexer.chunking.windows import cut_section_windows, cut_windows, join_windows
 from indexer.embeddings.embedding_store import NOWHERE, NewEmbedding, stored_rows
 from indexer.encoders.chunk_vectors import PoolRecipe, pool_chunk, pool_recipe
@@ -48,6 +48,12 @@ class Embedder:
         self._tokenizer = tokenizer
         self._codec = codec
         self._max_memory_bytes = max_memory_bytes
+        self._n_tokens = self._n_slots = 0
+
+    @property
+    def utilisation(self) -> float:
+        """Tokens over the slots of all packed rows so far, 0 to 1; 1 before the first."""
+        return self._n_tokens / self._n_slots if self._n_slots else 1.0
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -78,6 +84,8 @@ class Embedder:
         parts: dict[int, SequenceVectors] = {}
         encoder = self._encoder
         batches = pack(windows, encoder.batch_tokens, encoder.short_lane_tokens)
+        self._n_tokens += sum(len(window.input_ids) for window in windows)
+        self._n_slots += count_slots(batches, encoder.block_tokens)
         for vectors in encoder.encode_all(batches):
             done = []
             for part in split_vectors(vectors):

@@ -33,7 +33,7 @@ class TableEncoder:
     """In place of the model: the vectors of a token are its own, whatever stands around it."""
 
     def __init__(self, checkpoint: Any, **_: Any) -> None:
-        self.batch_tokens, self.short_lane_tokens = 256, 0
+        self.batch_tokens, self.short_lane_tokens, self.block_tokens = 256, 0, 1
         dims = (checkpoint.architecture.vocab_size, checkpoint.architecture.hidden_size, checkpoint.rows.dim)
         self._hidden, self._rows = tables(*dims)
 

@@ -16,11 +16,12 @@ def test_index_json(run, tmp_path):
     first = json.loads(run("index", tmp_path, "--json").stdout)
     assert " ".join(first) == (
         "schema root model n_files n_chunks n_spans n_tokens n_encoded_chunks n_encoded_tokens n_skipped"
-        " elapsed_seconds peak_memory_bytes n_taken_chunks"
+        " elapsed_seconds peak_memory_bytes n_taken_chunks utilisation"
     )
     assert first["n_encoded_chunks"] == 1
     again = json.loads(run("index", tmp_path, "--json").stdout)
     assert again["n_encoded_chunks"] == 0
+    assert 0 < first["utilisation"] < again["utilisation"] == 1
 
 
 def test_an_empty_folder(run, one_sentence, tmp_path):
