@@ -240,7 +240,7 @@ def outcome_of(report: BuildReport) -> str:
     return (
         f"Indexed {counted(report.n_files, 'file')} in {duration(report.elapsed_seconds)}: "
         f"{counted(report.n_chunks, 'chunk')}, {report.n_encoded_chunks:,} of them encoded now, "
-        f"{counted(report.n_skipped, 'file or folder', 'files or folders')} skipped."
+        f"{counted(report.n_skipped, 'file')} skipped."
     )
 
 
