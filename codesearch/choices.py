@@ -17,7 +17,7 @@ KINDS = (
 VECTOR_FAMILIES = ("auto", "exact", "faiss", "plaid")
 """Which index holds the vectors; `auto` chooses by their number."""
 
-SEARCH_FORMATS = ("text", "json", "jsonl", "markdown", "xml")
+SEARCH_FORMATS = ("text", "json", "jsonl", "markdown", "xml", "vimgrep")
 """How passages are written."""
 
 CONTEXT_FORMATS = ("text", "markdown", "xml", "json", "messages")

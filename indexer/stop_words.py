@@ -19,6 +19,13 @@ FUNCTION_WORDS = frozenset(
 )
 """They tell nothing, in a text as in a query: no match of one is shown."""
 
+KEYWORDS = frozenset(
+    """self this cls super def fn func fun function let var val const return returns import from class struct
+    else elif true false none null nil pass new public private protected static void end
+    """.split()
+)
+"""What every file of a language has: such code is no evidence for another word."""
+
 STOP_WORDS = FUNCTION_WORDS | frozenset(
     """about all also am any being but could doing get gets had having he her here him his just like make
     makes no not out over she some such those through up us use used uses using via whom whose within

@@ -71,6 +71,8 @@ class Findings:
     elapsed_seconds: float = 0.0
     root: str = ""
     """Folder of the only index, where paths are not relative to it but to the working directory."""
+    roots: tuple[tuple[str, str], ...] = ()
+    """(name, folder) of several indexes, where paths are relative to the working directory."""
 
     def __iter__(self) -> Iterator[Passage]:
         return iter(self.passages)
@@ -115,6 +117,7 @@ class RankedFiles:
     index: IndexState
     notes: tuple[str, ...] = ()
     root: str = ""
+    roots: tuple[tuple[str, str], ...] = ()
     """As of `Findings`."""
 
     def __iter__(self) -> Iterator[RankedFile]:

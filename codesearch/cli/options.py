@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,31 +13,41 @@ import click
 
 from codesearch.choices import KINDS, MODES
 from codesearch.cli.completion import complete_kind, complete_language
-from codesearch.cli.console import is_terminal, name_state, put, put_colour, say
+from codesearch.cli.console import name_state, say
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
 from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_MODE
 
 if TYPE_CHECKING:
-    from codesearch.answers.findings import Findings
     from codesearch.answers.seen import Seen
     from codesearch.api import CodeIndex
-    from codesearch.cli.places import Places
     from indexer.records import SearchRequest
 
 _REVISION = "codesearch.revision"
 """The same, of --rev."""
 _STATE = "codesearch.state"
 """Of click's notes on one call: what --state names."""
+_IGNORES_CASE = "codesearch.ignores_case"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _note_case(context: click.Context, _: click.Parameter, ignores: bool) -> None:
+    context.meta[_IGNORES_CASE] = ignores
+
+
+def _expression(context: click.Context, _: click.Parameter, regex: str | None) -> str | None:
+    return f"(?i){regex}" if regex is not None and context.meta.get(_IGNORES_CASE) else regex
+
+
 def filter_options(command: Command) -> Command:
-    """--mode, --lang, --path, --regex, --kind."""
+    """--mode, --lang, --path, --regex, -i, --kind."""
     for option in (
         click.option("--kind", "kinds", multiple=True, metavar="KIND", shell_complete=complete_kind,
                      help=f"Only this kind: {', '.join(KINDS)}; repeatable."),
-        click.option("--regex", metavar="RE", help="Only places that match this regular expression."),
+        click.option("--regex", metavar="RE", callback=_expression,
+                     help="Only places that match this regular expression."),
+        click.option("-i", "--ignore-case", is_flag=True, is_eager=True, expose_value=False,
+                     callback=_note_case, help="Ignore case in --regex; words are found in any case."),
         click.option("-g", "--path", "paths", multiple=True, metavar="GLOB",
                      help="Only these files, in .gitignore syntax; a leading ! excludes; repeatable."),
         click.option("--lang", "languages", multiple=True, metavar="LANG", shell_complete=complete_language,
@@ -331,20 +340,6 @@ def require_folder(path: str, *, asks: bool = False) -> Path:
     if not is_folder:
         raise InputError(f"{path} is a file; give the folder that holds it.")
     return folder
-
-
-def show(findings: Findings, form: str, places: Places) -> int:
-    """Write an answer, its paths from where one stands, and its notes; the exit code of it."""
-    from codesearch.render.passages import render
-
-    findings = places.findings(findings)
-    if form == "text" and is_terminal(sys.stdout):
-        put_colour(findings)
-    else:
-        put(render(findings, form))
-    for note in findings.notes:
-        say(note)
-    return 0 if findings.passages else 1
 
 
 def build_words(folder: Path, config: Config, state: Path | None) -> Path:

@@ -15,6 +15,7 @@ from indexer.disk.user_folders import expand_user
 
 if TYPE_CHECKING:
     from codesearch.answers.findings import Findings, RankedFiles
+    from indexer.records import Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class Places:
         return cls(roots, any(expand_user(path).is_absolute() for path in named))
 
     def shown(self, path: str, repository: str = "") -> str:
-        """A path of the only index, from where one stands; one of several stays below its repository."""
+        """A path of an index, from where one stands."""
         here = Path.cwd()
         root = self.roots.get(repository)
-        if repository or root is None or root == here:
+        if root is None or root == here:
             return path
         full = root / path
         if full.is_relative_to(here):
@@ -45,21 +46,37 @@ class Places:
             return full.as_posix()
         return Path(os.path.relpath(full, here)).as_posix()
 
+    def full(self, passage: Passage) -> Path:
+        """Where the file of a passage that is shown lies."""
+        return Path(os.path.abspath(passage.path))  # noqa: PTH100 - links stay as they are
+
     @property
     def root(self) -> str:
         """The only root; empty for several."""
         return self.roots[""].as_posix() if set(self.roots) == {""} else ""
 
-    def findings(self, findings: Findings) -> Findings:
-        """The same answer with such paths."""
-        passages = [replace(p, path=self.shown(p.path, p.repository)) for p in findings.passages]
-        omitted = [replace(o, path=self.shown(o.path, o.repository)) for o in findings.omitted]
-        return replace(findings, passages=tuple(passages), omitted=tuple(omitted), root=self.root)
+    def findings(self, findings: Findings, *, named: bool = True) -> Findings:
+        """The same answer with such paths; unless `named`, without the names of several repositories."""
+        return replace(
+            findings,
+            passages=tuple(self._passage(passage, named) for passage in findings.passages),
+            omitted=tuple(replace(o, path=self.shown(o.path, o.repository)) for o in findings.omitted),
+            root=self.root,
+            roots=self._several,
+        )
 
-    def files(self, ranked: RankedFiles) -> RankedFiles:
-        """The same files with such paths."""
+    def files(self, ranked: RankedFiles, *, named: bool = True) -> RankedFiles:
+        """The same files with such paths, as of `findings`."""
         files = []
         for file in ranked.files:
-            path = self.shown(file.path, file.best.repository)
-            files.append(replace(file, path=path, best=replace(file.best, path=path)))
-        return replace(ranked, files=tuple(files), root=self.root)
+            best = self._passage(file.best, named)
+            files.append(replace(file, path=best.path, best=best))
+        return replace(ranked, files=tuple(files), root=self.root, roots=self._several)
+
+    @property
+    def _several(self) -> tuple[tuple[str, str], ...]:
+        return () if self.root else tuple((name, root.as_posix()) for name, root in self.roots.items())
+
+    def _passage(self, passage: Passage, named: bool) -> Passage:
+        path = self.shown(passage.path, passage.repository)
+        return replace(passage, path=path, repository=passage.repository if named else "")

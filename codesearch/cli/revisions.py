@@ -10,6 +10,7 @@ import click
 
 from codesearch.choices import SEARCH_FORMATS
 from codesearch.cli.console import put, say
+from codesearch.cli.display import display_options, path_options, show
 from codesearch.cli.options import (
     budget_options,
     build_option,
@@ -17,7 +18,6 @@ from codesearch.cli.options import (
     filter_options,
     refresh_option,
     revision_option,
-    show,
     state_option,
 )
 from codesearch.cli.questions import QuestionCommand
@@ -79,6 +79,8 @@ def forget_command(path: str, names: tuple[str, ...]) -> None:
 @budget_options
 @click.option("--format", "form", type=click.Choice(SEARCH_FORMATS), default="text", show_default=True)
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
+@path_options
+@display_options
 @encode_option
 @revision_option
 @build_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from codesearch.choices import SEARCH_FORMATS
 from codesearch.cli.console import put, say
+from codesearch.cli.display import display_of, display_options, path_options, show
 from codesearch.cli.options import (
     Command,
     budget_options,
@@ -21,7 +23,6 @@ from codesearch.cli.options import (
     revision_option,
     seen_option,
     server_option,
-    show,
     state_option,
 )
 from codesearch.cli.places import Places
@@ -52,6 +53,8 @@ def _format_option(command: Command) -> Command:
 @filter_options
 @budget_options
 @_format_option
+@path_options
+@display_options
 @seen_option
 @revision_option
 @index_options
@@ -95,6 +98,8 @@ def search_command(
 @offset_option
 @budget_options
 @_format_option
+@path_options
+@display_options
 @seen_option
 @server_option
 @build_option
@@ -144,16 +149,11 @@ def similar_command(
 @folder_arguments
 @_k_option
 @filter_options
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
-@click.option("--json", "form", flag_value="json", help="Short for --format json.")
-@click.option("-l", "--files-with-matches", "only_paths", is_flag=True, help="Paths alone, one a line.")
 @click.option(
-    "-0",
-    "--null",
-    "ends_with_null",
-    is_flag=True,
-    help="Paths alone, each ended by a null byte, for xargs -0.",
+    "--format", "form", type=click.Choice(("text", "json", "vimgrep")), help="text on a terminal; else paths."
 )
+@click.option("--json", "form", flag_value="json", help="Short for --format json.")
+@path_options
 @revision_option
 @index_options
 @click.pass_context
@@ -163,20 +163,27 @@ def files_command(
     query: str,
     folders: tuple[str, ...],
     k: int | None,
-    form: str,
-    only_paths: bool,
-    ends_with_null: bool,
+    form: str | None,
     **given: Any,
 ) -> None:
-    """List the files that answer QUERY, each once, best first, with the lines of its best passage."""
-    from codesearch.render.lists import files_json, files_paths, files_text
+    """List the files that answer QUERY, each once, best first.
+
+    On a terminal with the lines of its best passage; paths alone where a program reads them.
+    """
+    from codesearch.render.lists import files_json, files_text, paths_text
+    from codesearch.render.vimgrep import vimgrep_text
 
     with asked_of(folders, query, k, given=given) as asked:
-        ranked = asked.places.files(asked.index.files(asked.request))
-    if ends_with_null or only_paths:
-        put(files_paths(ranked, end="\0" if ends_with_null else "\n"))
+        ranked = asked.places.files(asked.index.files(asked.request), named=form == "json")
+    end = display_of(context).path_end
+    if end is None and form is None and not sys.stdout.isatty():
+        end = "\n"
+    if end is not None:
+        put(paths_text([file.best for file in ranked], end))
+    elif form == "json":
+        put(files_json(ranked))
     else:
-        put(files_json(ranked) if form == "json" else files_text(ranked))
+        put(vimgrep_text(file.best for file in ranked) if form == "vimgrep" else files_text(ranked))
     for note in ranked.notes:
         say(note)
     context.exit(0 if ranked.files else 1)

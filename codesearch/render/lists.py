@@ -6,16 +6,16 @@ end_line}], notes}; outline {schema, path, symbols [{path, kind, name, start_lin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from codesearch.answers.findings import RankedFiles
-from codesearch.render.passages_json import figure, repository_key
+from codesearch.render.passages_json import figure, repository_key, roots_key
 from codesearch.render.sanitize import json_text, label
 from codesearch.render.symbol_names import spelled
 
 if TYPE_CHECKING:
-    from indexer.records import OutlineEntry
+    from indexer.records import OutlineEntry, Passage
 
 
 def files_text(ranked: RankedFiles) -> str:
@@ -27,9 +27,9 @@ def files_text(ranked: RankedFiles) -> str:
     return "".join(lines)
 
 
-def files_paths(ranked: RankedFiles, end: str) -> str:
-    """Each file's path and an end; exact where that is a null byte, else made safe to show."""
-    paths = [file.best.full_path for file in ranked.files]
+def paths_text(passages: Iterable[Passage], end: str) -> str:
+    """Each file's path once and an end; exact where that is a null byte, else made safe to show."""
+    paths = dict.fromkeys(passage.full_path for passage in passages)
     return "".join((path if end == "\0" else label(path)) + end for path in paths)
 
 
@@ -47,7 +47,8 @@ def files_json(ranked: RankedFiles) -> str:
         }
         for file in ranked.files
     ]
-    value: dict[str, Any] = {"schema": 1, "root": ranked.root or None, "query": ranked.query}
+    value: dict[str, Any] = {"schema": 1, "root": ranked.root or None, **roots_key(ranked.roots)}
+    value["query"] = ranked.query
     value |= {"mode": str(ranked.mode), "files": files, "notes": list(ranked.notes)}
     return json_text(value, indent=2) + "\n"
 

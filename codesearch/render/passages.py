@@ -6,18 +6,29 @@ act on a terminal, close a fence or open an element.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
 from codesearch.answers.findings import Findings
 from codesearch.answers.lines import numbered_lines
 from codesearch.choices import SEARCH_FORMATS
 from codesearch.render.passages_json import SCHEMA_VERSION, to_json, to_json_lines
 from codesearch.render.sanitize import code_span, fence_for, label, visible, xml_attribute, xml_text
+from codesearch.render.vimgrep import vimgrep_text
 from indexer.errors import InputError
 from indexer.records import Passage
 
 
 def render(findings: Findings, form: str = "text") -> str:
     """The answer in one of SEARCH_FORMATS, ended by a line feed where it is not empty. Raises InputError."""
-    writers = {"text": _text, "json": to_json, "jsonl": to_json_lines, "markdown": _markdown, "xml": _xml}
+    writers: dict[str, Callable[[Findings], str]] = {
+        "text": text_of,
+        "json": to_json,
+        "jsonl": to_json_lines,
+        "markdown": _markdown,
+        "xml": _xml,
+        "vimgrep": vimgrep_text,
+    }
     if form not in writers:
         raise InputError(f"Unknown format {form!r}; use one of {', '.join(SEARCH_FORMATS)}.")
     return writers[form](findings)
@@ -35,29 +46,55 @@ def heading(passage: Passage) -> str:
     return f"{place(passage)}{symbol}  [{passage.language}]  {passage.score:.3f}{stale}"
 
 
-def gutter_lines(passage: Passage) -> list[tuple[str, str, int | None]]:
-    """(gutter, line without its end, line number or None) of every line; control characters visible.
+@dataclass(frozen=True, slots=True)
+class Gutter:
+    """A line of a passage as it is shown."""
+
+    gutter: str
+    text: str
+    """Without its end, control characters visible."""
+    number: int | None
+    """None for a mark of lines that are left out."""
+
+
+def gutter_lines(passage: Passage, around: int | None = None) -> list[Gutter]:
+    """Every line of a passage; with `around`, those at most so far from its best line and literal matches.
 
     Lines that match the question's regular expression or phrase to the letter begin with `>`.
     """
     width = len(str(passage.end_line))
     literal = {match.line for match in passage.evidence.matches if match.is_literal}
-    return [
-        (
+    lines = [
+        Gutter(
             f"{'>' if number in literal else ' '}{number or '':>{width}}│",
             visible(line.rstrip("\n").removesuffix("\r")),
             number,
         )
         for number, line in numbered_lines(passage)
     ]
+    if around is None:
+        return lines
+    return _near(lines, {passage.best_line or passage.start_line, *literal}, around)
 
 
-def _text(findings: Findings) -> str:
-    blocks = [
-        heading(passage) + "\n" + "".join(f"{gutter}{text}\n" for gutter, text, _ in gutter_lines(passage))
-        for passage in findings.passages
-    ]
-    return "\n".join(blocks)
+def _near(lines: Sequence[Gutter], wanted: set[int], around: int) -> list[Gutter]:
+    """The lines at most `around` from a wanted one, with `…` for each gap."""
+    kept: list[Gutter] = []
+    for line in lines:
+        if line.number is not None and any(abs(line.number - each) <= around for each in wanted):
+            kept.append(line)
+        elif kept and kept[-1].number is not None:
+            kept.append(Gutter(" " * (len(line.gutter) - 1) + "│", "…", None))
+    return kept[:-1] if kept and kept[-1].number is None else kept
+
+
+def text_of(passages: Iterable[Passage], around: int | None = None) -> str:
+    """The text format; `around` as of `gutter_lines`."""
+    return "\n".join(
+        f"{heading(passage)}\n"
+        + "".join(f"{line.gutter}{line.text}\n" for line in gutter_lines(passage, around))
+        for passage in passages
+    )
 
 
 def _markdown(findings: Findings) -> str:

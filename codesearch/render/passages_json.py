@@ -1,10 +1,12 @@
 """Findings as JSON, one object or one a line: the output contract, byte for byte.
 
 JSON, schema 1 (`codesearch search --format json`), all keys always present, but for `repository`, which
-passages and what was omitted have where several repositories were asked:
+passages and what was omitted have where several repositories were asked, and `roots`, which commands then
+have beside `root`:
 
     schema          1
     root            null, or of commands the index's folder: their paths are relative to the working directory
+    roots           {repository: folder} of commands that asked several
     query, mode     as asked
     query_used      null, or what counted of a query too long to count whole: text (what the model read; null
                     for all of it), words [..] (those looked up), n_words and n_tokens of the whole
@@ -41,6 +43,7 @@ def findings_dict(findings: Findings) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "root": findings.root or None,
+        **roots_key(findings.roots),
         "query": findings.query,
         "query_used": _used_dict(findings.query_used),
         "mode": str(findings.mode),
@@ -108,6 +111,11 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
             ],
         },
     }
+
+
+def roots_key(roots: tuple[tuple[str, str], ...]) -> dict[str, dict[str, str]]:
+    """The key that is there only where a command asked several repositories."""
+    return {"roots": dict(roots)} if roots else {}
 
 
 def repository_key(repository: str) -> dict[str, str]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 from codesearch.answers.shown_matches import telling
 from codesearch.render.sanitize import UNSAFE
+from codesearch.render.syntax import pieces_of
 from indexer.document_formats import DOCUMENT_LANGUAGES
 from indexer.records import Passage, WordMatch
 from indexer.words import names
-from tui.text.syntax import pieces_of
 from tui.theme import level_of
 
 TAB_COLUMNS = 4

@@ -65,7 +65,7 @@ def test_an_expressions_match_is_shown_and_marked(shapes, make_hit, k, n):
         m for m in telling(passage.evidence.matches) if m.is_literal and m.line == line
     ]
     assert passage.best_line == line
-    assert [number for gutter, _, number in gutter_lines(passage) if gutter.startswith(">")] == [line]
+    assert [each.number for each in gutter_lines(passage) if each.gutter.startswith(">")] == [line]
     literal = [match for match in passage_dict(passage)["evidence"]["matches"] if match["literal"]]
     assert [(match["code_word"], match["line"]) for match in literal] == [(f"step_{n} = start", line)]
     assert json.dumps(literal)

@@ -56,14 +56,14 @@ def test_a_file_narrows(run, repository):
     result = run("search", "server", repository / "retry.py", "--format", "json", "--path", "!*.md")
     assert {p["path"] for p in json.loads(result.stdout)["passages"]} == {str(repository / "retry.py")}
     result = run("files", "server", repository / "docs" / "guide.md")
-    assert result.stdout.split(":")[0] == str(repository / "docs" / "guide.md")
+    assert result.stdout == f"{repository / 'docs' / 'guide.md'}\n"
 
 
 def test_what_files_prints_can_be_given_back(run, repository, monkeypatch):
     for here in (repository, repository / "docs", repository.parent):
         monkeypatch.chdir(here)
         printed = run("files", "handler registered", os.path.relpath(repository), "-k", 1).stdout
-        path = printed.split(":")[0]
+        path = printed.rstrip("\n")
         assert Path(path).resolve() == repository / "router.py"
         assert not Path(path).is_absolute()
         assert run("outline", path).exit_code == 0
@@ -148,7 +148,7 @@ def test_without_refresh_a_changed_file_is_marked(run, copied):
     ("flags", "message"),
     [
         (["--mode", "magic"], "'magic' is not one of 'hybrid', 'single', 'colbert', 'lexical'"),
-        (["--format", "yaml"], "'yaml' is not one of 'text', 'json', 'jsonl', 'markdown', 'xml'"),
+        (["--format", "yaml"], "'yaml' is not one of 'text', 'json', 'jsonl', 'markdown', 'xml', 'vimgrep'"),
         (["--lang", "klingon"], "Unknown language 'klingon'"),
         (["--kind", "verb"], "Unknown kind 'verb'"),
         (["--regex", "(a"], "The regular expression '(a' is broken: "),
@@ -201,7 +201,10 @@ def test_similar(run, one_sentence, repository):
 
 def test_files(run, repository):
     result = run("files", "wait before trying again", repository, "-k", 1)
-    assert result.stdout == "retry.py:4-6  pause_after\n"
+    assert result.stdout == "retry.py\n"
+    assert run("files", "wait before trying again", repository, "-k", 1, "--format", "text").stdout == (
+        "retry.py:4-6  pause_after\n"
+    )
     value = json.loads(run("files", "wait before trying again", repository, "--format", "json").stdout)
     assert value["files"][0]["path"] == "retry.py"
     assert len({file["path"] for file in value["files"]}) == len(value["files"]) == 3
@@ -219,6 +222,8 @@ def test_paths_alone_for_pipes(run, repository):
     args = ("files", "wait before trying again", repository, "-k", 2)
     lines = run(*args, "-l").stdout
     assert lines.splitlines()[0] == "retry.py"
+    assert run(*args).stdout == lines
+    assert run("search", *args[1:], "-l").stdout == lines
     assert run(*args, "-0").stdout == run(*args, "-l0").stdout == lines.replace("\n", "\0")
     assert run(*args, "--json").stdout == run(*args, "--format", "json").stdout
 

@@ -1,6 +1,6 @@
 """Text → pieces of syntax, by Pygments: which characters are comments, strings, names. No colours.
 
-Not here: lines and columns (`document.py`) and what a kind looks like (`theme.py`).
+Not here: lines, columns, and what a kind looks like.
 """
 
 from __future__ import annotations

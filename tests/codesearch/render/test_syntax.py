@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.text.syntax import KINDS, MAX_CHARS, pieces_of
+from codesearch.render.syntax import KINDS, MAX_CHARS, pieces_of
 from tui.theme import DARK, LIGHT, code_styles
 
 
