@@ -29,6 +29,7 @@ from tests.benchmarks.reliability_figures import Bench, Row, RowMaker, merge, ta
 ROWS: dict[str, RowMaker] = {
     "kill-build": state.kill_builds,
     "kill-update": state.kill_updates,
+    "kill-serve": state.kill_serving,
     "two-builds": state.two_builds,
     "readers": state.readers,
     "worktrees": state.worktrees,

@@ -21,6 +21,7 @@ from tests.reliability import (
     test_corruption,
     test_imports,
     test_kill,
+    test_kill_serving,
 )
 from tests.reliability.trees import module_text, write_tree
 
@@ -53,6 +54,17 @@ def kill_updates(bench: Bench) -> Row:
         "kill-update",
         "SIGKILL at a random moment of an update; the old or the new index answers whole",
         f"{n_kills} ({n_killed} killed in time)",
+    )
+
+
+def kill_serving(bench: Bench) -> Row:
+    n_kills = bench.count(30)
+    test_kill_serving.kill_serving(bench.place("serving") / "tree", n_kills, seed=104)
+    return Row(
+        "kill-serve",
+        "SIGKILL of `serve` and `watch` at a random moment, starting or reading changes; the index answers,"
+        " the next start brings it up to date by itself",
+        str(n_kills),
     )
 
 
