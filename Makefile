@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-browser lint clean
+.PHONY: run test test-browser lint dist clean
 
 run: $(VENV)/base  ## environment, index a sample repository, search it, print passages
 	@rm -rf $(VENV)/sample && cp -r sample_repos/task_queue $(VENV)/sample
@@ -25,6 +25,16 @@ lint: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+dist: $(VENV)/base  ## a wheel and an sdist in dist/, checked; the wheel is tried in an environment of its own
+	$(INSTALL) build twine
+	rm -rf dist build $(VENV)/wheel
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv $(VENV)/wheel
+	$(VENV)/wheel/bin/python -m pip install --quiet --disable-pip-version-check --no-compile dist/*.whl
+	cd / && "$(abspath $(VENV))/wheel/bin/codesearch" --version
+	rm -rf build *.egg-info $(VENV)/wheel
 
 # What a user installs; nothing is compiled that is not imported.
 $(VENV)/base: pyproject.toml

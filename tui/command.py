@@ -40,7 +40,7 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
                 from tui.web import serve
             except ImportError as error:
                 raise MissingExtraError(
-                    "The browser view needs a package: pip install 'codesearch[web]'."
+                    "The browser view needs a package: pip install 'codesearch-local[web]'."
                 ) from error
             serve(roots, host, port, state)
             return

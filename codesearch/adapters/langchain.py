@@ -1,4 +1,4 @@
-"""A LangChain retriever over an index. Extra: `pip install 'codesearch[langchain]'`.
+"""A LangChain retriever over an index. Extra: `pip install 'codesearch-local[langchain]'`.
 
 from codesearch import CodeIndex
 from codesearch.adapters.langchain import CodesearchRetriever
@@ -21,7 +21,7 @@ try:
     from pydantic import ConfigDict
 except ImportError as error:
     raise MissingExtraError(
-        "The LangChain retriever needs a package: pip install 'codesearch[langchain]'."
+        "The LangChain retriever needs a package: pip install 'codesearch-local[langchain]'."
     ) from error
 
 

@@ -1,4 +1,4 @@
-"""A LlamaIndex retriever over an index. Extra: `pip install 'codesearch[llama-index]'`.
+"""A LlamaIndex retriever over an index. Extra: `pip install 'codesearch-local[llama-index]'`.
 
 from codesearch import CodeIndex
 from codesearch.adapters.llama_index import CodesearchRetriever
@@ -22,7 +22,7 @@ try:
     from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 except ImportError as error:
     raise MissingExtraError(
-        "The LlamaIndex retriever needs a package: pip install 'codesearch[llama-index]'."
+        "The LlamaIndex retriever needs a package: pip install 'codesearch-local[llama-index]'."
     ) from error
 
 

@@ -237,7 +237,7 @@ def _client(settings: ChatSettings) -> Iterator[OpenAI]:
     try:
         from openai import OpenAI
     except ImportError as error:
-        raise MissingExtraError("`ask` needs a package: pip install 'codesearch[ask]'.") from error
+        raise MissingExtraError("`ask` needs a package: pip install 'codesearch-local[ask]'.") from error
     # Some value must be given, or the package looks for a key of OpenAI's in the environment.
     with OpenAI(
         base_url=settings.base_url,

@@ -30,7 +30,7 @@ try:
     from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
 except ImportError as error:
-    raise MissingExtraError("The server needs a package: pip install 'codesearch[serve]'.") from error
+    raise MissingExtraError("The server needs a package: pip install 'codesearch-local[serve]'.") from error
 
 RETRY_SECONDS = 2
 _NOTHING_HERE = "There is nothing here; /docs lists what can be asked."

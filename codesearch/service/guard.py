@@ -21,7 +21,7 @@ try:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 except ImportError as error:
-    raise MissingExtraError("The server needs a package: pip install 'codesearch[serve]'.") from error
+    raise MissingExtraError("The server needs a package: pip install 'codesearch-local[serve]'.") from error
 
 MAX_BODY_BYTES = 1_000_000
 BODY_SECONDS = 10.0

@@ -27,7 +27,7 @@ from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFA
 try:
     from pydantic import BaseModel, ConfigDict, Field
 except ImportError as error:
-    raise MissingExtraError("The server needs a package: pip install 'codesearch[serve]'.") from error
+    raise MissingExtraError("The server needs a package: pip install 'codesearch-local[serve]'.") from error
 
 MAX_READ_LINES = 20_000
 """Lines of a file in one answer."""

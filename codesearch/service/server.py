@@ -26,7 +26,7 @@ try:
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 except ImportError as error:
-    raise MissingExtraError("The server needs a package: pip install 'codesearch[serve]'.") from error
+    raise MissingExtraError("The server needs a package: pip install 'codesearch-local[serve]'.") from error
 
 HEAD_SECONDS = 10.0
 """Time that a new connection has for its first request's head."""

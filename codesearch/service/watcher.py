@@ -23,7 +23,7 @@ from indexer.wording import counted
 try:
     from watchfiles import Change, awatch
 except ImportError as error:
-    raise MissingExtraError("Watching needs a package: pip install 'codesearch[serve]'.") from error
+    raise MissingExtraError("Watching needs a package: pip install 'codesearch-local[serve]'.") from error
 
 QUIET_MS = 200
 """Silence after which a batch of changes ends."""

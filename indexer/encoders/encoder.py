@@ -101,7 +101,7 @@ def _device(name: str) -> str:
     if int(number or 0) >= n_devices:
         raise InputError(f"The device {name} is not on this machine; use cpu or auto.")
     if not has_torch:
-        raise MissingExtraError("A GPU needs a package: pip install 'codesearch[gpu]'.")
+        raise MissingExtraError("A GPU needs a package: pip install 'codesearch-local[gpu]'.")
     return name
 
 

@@ -162,6 +162,6 @@ def _zstandard() -> Any:
         import zstandard
     except ImportError as error:
         raise MissingExtraError(
-            "Zstandard needs the extra `zst`: `pip install 'codesearch[zst]'`; .tar.gz needs nothing."
+            "Zstandard needs the extra `zst`: `pip install 'codesearch-local[zst]'`; .tar.gz needs nothing."
         ) from error
     return zstandard

@@ -213,7 +213,7 @@ def _pylate() -> None:
         import pylate.indexes  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            f"PLAID needs a package: pip install 'codesearch[pylate]' ({error})."
+            f"PLAID needs a package: pip install 'codesearch-local[pylate]' ({error})."
         ) from error
 
 

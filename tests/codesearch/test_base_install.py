@@ -49,4 +49,6 @@ def test_index_search_tui_and_mcp_without_any_extra(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("MissingExtraError PLAID needs a package: pip install 'codesearch[pylate]'")
+    assert done.stdout.startswith(
+        "MissingExtraError PLAID needs a package: pip install 'codesearch-local[pylate]'"
+    )

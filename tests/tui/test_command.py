@@ -47,7 +47,9 @@ def test_a_browser_view_without_its_package_names_the_extra(tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "textual_serve.server", None)
     result = run(str(tmp_path), "--web")
     assert result.exit_code == 2
-    assert result.stderr == ("codesearch: The browser view needs a package: pip install 'codesearch[web]'.\n")
+    assert result.stderr == (
+        "codesearch: The browser view needs a package: pip install 'codesearch-local[web]'.\n"
+    )
 
 
 def test_folders_are_absolute_and_each_once(tmp_path, monkeypatch):

@@ -96,5 +96,5 @@ def import_extra(module: str, what: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise DocumentError(
-            "missing-extra", f"{what} files are read with an extra: pip install 'codesearch[docs]'"
+            "missing-extra", f"{what} files are read with an extra: pip install 'codesearch-local[docs]'"
         ) from error

@@ -63,7 +63,7 @@ def read_pdf(data: bytes, path: str, meter: Meter) -> Document:
     """Read a PDF. Pages read before the time limit or a crash are kept, and `problem` says so."""
     if importlib.util.find_spec("pypdfium2") is None:
         raise DocumentError(
-            "missing-extra", "PDF files are read with an extra: pip install 'codesearch[docs]'"
+            "missing-extra", "PDF files are read with an extra: pip install 'codesearch-local[docs]'"
         )
     reading = _read_pages(data, meter)
     pages = drop_repeated_edges([page.split("\n") for page in reading.pages])
@@ -215,7 +215,7 @@ def _sentence(reason: str, detail: str) -> str:
     if reason == "encrypted":
         return "protected by a password"
     if reason == "missing-extra":
-        return "PDF files are read with an extra: pip install 'codesearch[docs]'"
+        return "PDF files are read with an extra: pip install 'codesearch-local[docs]'"
     return f"not a PDF that can be opened: {detail}"
 
 
