@@ -39,7 +39,8 @@ from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback, SearchRequest
-from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_K, BuildSettings
+from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, DEFAULT_K
+from indexer.settings import BuildSettings
 
 if TYPE_CHECKING:
     from indexer.records import OutlineEntry

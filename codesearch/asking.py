@@ -17,7 +17,7 @@ from codesearch.context import Context, ContextDrafts, context_drafts, make_cont
 from codesearch.render.context_blocks import writers
 from codesearch.request import Filtering, check_budget, check_offset, make_request
 from indexer.records import Passage, SearchRequest
-from indexer.settings import DEFAULT_BUDGET_TOKENS
+from indexer.search_defaults import DEFAULT_BUDGET_TOKENS
 
 
 class Asking(ABC):

@@ -24,15 +24,14 @@ from codesearch.choices import MODES, VECTOR_FAMILIES
 from codesearch.tree_files import read_tree_file
 from indexer.disk.user_folders import config_folder, expand_user
 from indexer.errors import InputError
-from indexer.settings import (
+from indexer.search_defaults import (
     DEFAULT_BUDGET_TOKENS,
     DEFAULT_ENCODE_SECONDS,
     DEFAULT_K,
     DEFAULT_MODE,
     MAX_ENCODE_SECONDS,
-    BuildSettings,
-    WalkSettings,
 )
+from indexer.settings import BuildSettings, WalkSettings
 
 REPOSITORY_FILE = "codesearch.toml"
 _PREFIX = "CODESEARCH_"

@@ -16,7 +16,7 @@ from typing import TypedDict, Unpack
 from codesearch.choices import KINDS
 from indexer.errors import InputError
 from indexer.records import Mode, SearchRequest
-from indexer.settings import DEFAULT_ENCODE_SECONDS, MAX_ENCODE_SECONDS
+from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, MAX_ENCODE_SECONDS
 
 MAX_QUERY_WORDS = 4000
 MAX_QUERY_CHARS = 100_000

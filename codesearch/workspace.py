@@ -280,7 +280,7 @@ class Several(Asking):
 
     @contextmanager
     def _question(self, request: SearchRequest, seen: Seen | None = None) -> Iterator[Question]:
-        from indexer.together import Together
+        from indexer.search import Together
 
         def narrow(name: str, asked: SearchRequest) -> SearchRequest:
             own = self._narrow(name, asked)

@@ -79,9 +79,9 @@ from indexer.storage.manifest import (
 )
 from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
 from indexer.storage.other_indexes import states_of, take_vectors
+from indexer.storage.plaid_candidates import build_multi_index
 from indexer.storage.signing import require_key
-from indexer.storage.single_rows import build_single_index
-from indexer.storage.token_rows import build_multi_index
+from indexer.storage.single_candidates import build_single_index
 from indexer.tree.freshness import Changes, compare
 from indexer.tree.git_state import GitState, git_state
 from indexer.tree.revision_tree import RevisionTree

@@ -22,19 +22,19 @@ from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.records import Chunk, ComponentScores, Hit, MissingVectors, Mode, QueryVectors
 from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered
-from indexer.retrieve.evidence import EvidenceFinder
 from indexer.retrieve.filters import Masks
+from indexer.retrieve.path_signals import FileFacts, path_signals
 from indexer.retrieve.ranking import Ranked, rank
-from indexer.retrieve.signals import FileFacts, path_signals
-from indexer.retrieve.union import Part
+from indexer.retrieve.several_indexes import Part
+from indexer.retrieve.word_matches import EvidenceFinder
 from indexer.settings import BuildSettings
 from indexer.storage.database import StoreReader
 from indexer.storage.full_text import counts
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.storage.manifest import Manifest
 from indexer.storage.mapped_tables import Tables, load_tables, with_vectors
-from indexer.storage.single_rows import SingleVectors
-from indexer.storage.token_rows import MultiVectors
+from indexer.storage.plaid_candidates import MultiVectors
+from indexer.storage.single_candidates import SingleVectors
 
 if TYPE_CHECKING:
     from indexer.ingest.on_demand import OnDemand

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from indexer.settings import DEFAULT_K, DEFAULT_MODE
+from indexer.search_defaults import DEFAULT_K, DEFAULT_MODE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,11 +1,11 @@
-"""One open index: searched, and read.
+"""Open indexes: one searched and read, or several asked as one.
 
 What a search does, step by step, is in `search_steps.py`; what it works with in `open_generation.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
@@ -22,8 +22,9 @@ from indexer.open_generation import OpenGeneration
 from indexer.records import Chunk, Hit, MissingVectors, Mode, OutlineEntry, SearchRequest, StaleFiles
 from indexer.retrieve.around_line import around_line
 from indexer.retrieve.boilerplate import without_boilerplate
+from indexer.search_defaults import DEFAULT_K
 from indexer.search_steps import SearchResult, SearchSteps
-from indexer.settings import DEFAULT_K, BuildSettings
+from indexer.settings import BuildSettings
 from indexer.storage.database import StoreReader
 from indexer.storage.facts import BuildFacts, build_facts
 from indexer.storage.facts import recorded_settings as settings_of
@@ -181,6 +182,40 @@ class Searcher(Closing):
     def close(self) -> None:
         """Release the database and the generation."""
         self.generation.close()
+
+
+class Together:
+    """Open indexes by name, which stay the caller's to close."""
+
+    def __init__(
+        self,
+        searchers: Mapping[str, Searcher],
+        narrow: Callable[[str, SearchRequest], SearchRequest] = lambda name, request: request,
+    ) -> None:
+        """`narrow` makes the request for one index, given its name, of the request for all."""
+        self.searchers = dict(searchers)
+        self._steps = SearchSteps({name: each.generation for name, each in searchers.items()}, narrow)
+
+    @property
+    def n_models(self) -> int:
+        """Different models that the indexes were built with."""
+        return self._steps.n_models
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """As `Searcher.search`, over all indexes; each hit names its `repository`."""
+        return self._steps.search(request)
+
+    def explain(self, result: SearchResult, hit: Hit) -> Hit:
+        """A hit of a result with its matches, as `Searcher.explain`."""
+        searcher = self.searchers[hit.repository]
+        if result.vectors is None and self.n_models > 1:
+            vectors = searcher.generation.query_encoder.encode(result.query)
+            result = replace(result, vectors=vectors)
+        return searcher.explain(result, hit)
+
+    def paths(self) -> tuple[str, ...]:
+        """Every file of every index, relative to its own."""
+        return tuple(path for searcher in self.searchers.values() for path in searcher.paths())
 
 
 def recorded_settings(root: Path, outside: Path | None = None) -> BuildSettings:

@@ -34,11 +34,11 @@ from indexer.records import (
 from indexer.retrieve.candidates import Asked, LexicalStatistics, LookedUp, are_scored_whole
 from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
-from indexer.retrieve.query_lines import title_of
+from indexer.retrieve.query_line_weights import title_of
 from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, Title, rank
 from indexer.retrieve.section_ranking import row_rarities
-from indexer.retrieve.union import Part, best_of_all, by_rank, union, without_vectors
+from indexer.retrieve.several_indexes import Part, best_of_all, by_rank, union, without_vectors
 from indexer.storage.full_text import rarity
 from indexer.vectors.cores import beside, one_blas_thread
 from indexer.words import query_words

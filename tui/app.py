@@ -24,7 +24,7 @@ from codesearch.answers.counting import counter_for
 from codesearch.answers.explain import stale_note
 from codesearch.answers.findings import Findings, Found, RepositoryStatus
 from codesearch.api import CodeIndex
-from codesearch.build_pace import Limiter
+from codesearch.build_speed import Limiter
 from codesearch.locate import build_index, has_index, manifest_mark
 from codesearch.unindexed import PlainText
 from codesearch.workspace import Several

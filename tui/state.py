@@ -16,7 +16,7 @@ from indexer.disk.state_files import write_file
 from indexer.disk.user_folders import state_folder
 from indexer.errors import InputError
 from indexer.records import Mode
-from indexer.settings import DEFAULT_BUDGET_TOKENS
+from indexer.search_defaults import DEFAULT_BUDGET_TOKENS
 
 MAX_HISTORY = 200
 MAX_REMEMBERED_CHARS = 10_000

@@ -12,7 +12,7 @@ from codesearch.adapters.metadata import flat_metadata
 from codesearch.api import CodeIndex
 from indexer.errors import MissingExtraError
 from indexer.records import Passage
-from indexer.settings import DEFAULT_K, DEFAULT_MODE
+from indexer.search_defaults import DEFAULT_K, DEFAULT_MODE
 
 try:
     from langchain_core.callbacks import CallbackManagerForRetrieverRun

@@ -23,7 +23,7 @@ from codesearch.request import check_budget, check_query
 from codesearch.workspace import Workspace
 from indexer.errors import ChatError, InputError, MissingExtraError
 from indexer.records import Mode, Passage
-from indexer.settings import DEFAULT_BUDGET_TOKENS
+from indexer.search_defaults import DEFAULT_BUDGET_TOKENS
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import from_thread, to_thread
 
-from codesearch.build_pace import Pace, figures
+from codesearch.build_speed import Pace, figures
 from indexer.records import BuildProgress, ProgressCallback
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
 from codesearch import __version__
 from codesearch.answers.counting import Tokenizer, counter_for
 from codesearch.answers.findings import Findings
-from codesearch.answers.pages import MAX_CHARS, page_of
+from codesearch.answers.long_texts import MAX_CHARS, page_of
 from codesearch.render.lists import outline_text
 from codesearch.render.passages import place, render
 from codesearch.render.sanitize import fence_for, label, visible
@@ -24,7 +24,7 @@ from codesearch.render.status import status_text
 from codesearch.render.symbol_names import is_named
 from codesearch.workspace import Workspace
 from indexer.errors import CodesearchError, InputError, MissingExtraError
-from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_K
+from indexer.search_defaults import DEFAULT_BUDGET_TOKENS, DEFAULT_K
 from indexer.wording import counted
 
 try:

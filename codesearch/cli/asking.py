@@ -14,7 +14,7 @@ from codesearch.cli.options import require_folder, state_in_force, state_option,
 from codesearch.cli.questions import QuestionCommand
 from codesearch.config import load_config
 from codesearch.render.sanitize import visible
-from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_MODE
+from indexer.search_defaults import DEFAULT_BUDGET_TOKENS, DEFAULT_MODE
 
 if TYPE_CHECKING:
     from codesearch.agents.ask import Conversation, Turn

@@ -16,7 +16,7 @@ from codesearch.cli.completion import complete_kind, complete_language
 from codesearch.cli.console import name_state, say
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
-from indexer.settings import DEFAULT_ENCODE_SECONDS, DEFAULT_MODE
+from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, DEFAULT_MODE
 
 if TYPE_CHECKING:
     from codesearch.answers.seen import Seen

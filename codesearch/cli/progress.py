@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from codesearch.build_pace import Limiter, Pace, figures
+from codesearch.build_speed import Limiter, Pace, figures
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -22,7 +22,7 @@ from codesearch.cli.options import (
 )
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.targets import asked_of
-from indexer.settings import DEFAULT_K
+from indexer.search_defaults import DEFAULT_K
 
 if TYPE_CHECKING:
     from codesearch.api import CodeIndex

@@ -28,7 +28,7 @@ from codesearch.cli.options import (
 from codesearch.cli.places import Places
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.targets import asked_of, folder_arguments, index_options
-from indexer.settings import DEFAULT_K
+from indexer.search_defaults import DEFAULT_K
 
 _k_option = click.option(
     "-k",

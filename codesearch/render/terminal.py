@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
-from codesearch.answers.shown_matches import asked_stems, telling
+from codesearch.answers.shown_evidence import asked_stems, telling
 from codesearch.render.passages import Gutter, gutter_lines, heading, place
 from codesearch.render.sanitize import visible
 from codesearch.render.syntax import pieces_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from codesearch.answers.lines import numbered_lines
-from codesearch.answers.shown_matches import telling
+from codesearch.answers.shown_evidence import telling
 from codesearch.render.sanitize import label, visible
 from indexer.records import Passage
 

@@ -22,7 +22,7 @@ from codesearch.service.client import typed
 from codesearch.service.dataclass_json import to_plain
 from codesearch.workspace import Workspace
 from indexer.errors import IndexMissingError, MissingExtraError
-from indexer.settings import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFAULT_K
+from indexer.search_defaults import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFAULT_K
 
 try:
     from pydantic import BaseModel, ConfigDict, Field

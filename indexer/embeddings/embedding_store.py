@@ -34,7 +34,7 @@ from indexer.embeddings.segment_files import (
 )
 from indexer.errors import IndexCorruptError, StorageError
 from indexer.records import Float32Array, Int32Array
-from indexer.vectors.codec import RowCodec, row_codec
+from indexer.vectors.row_codec import RowCodec, row_codec
 
 SEGMENT_BYTES = 1 << 30
 """A segment that has reached this size is closed and the next begun."""

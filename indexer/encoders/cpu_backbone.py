@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from indexer.disk.remembered import recall_bytes, remember_bytes
 from indexer.encoders.chunk_vectors import normalize_rows
 from indexer.encoders.cpu_graph import FILLING, build_graph
+from indexer.encoders.cpu_memory import BATCH_TOKENS
 from indexer.encoders.dense import load_dense
-from indexer.encoders.memory import BATCH_TOKENS
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.weights import TensorFiles
 from indexer.records import Float32Array, Int32Array, Int64Array, PackedBatch, TokenVectors

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from indexer.encoders.cpu_backbone import CpuBackbone, has_fast_bfloat16
-from indexer.encoders.memory import streams_within
+from indexer.encoders.cpu_memory import streams_within
 from indexer.encoders.precision import ranks_alike
 from indexer.errors import InputError, MissingExtraError
 from indexer.models.checkpoint import Checkpoint

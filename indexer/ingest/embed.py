@@ -20,7 +20,7 @@ from indexer.ingest.prepare import PreparedChunk, sections_of
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.records import SequenceVectors, Window
-from indexer.vectors.codec import RowCodec
+from indexer.vectors.row_codec import RowCodec
 
 if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
@@ -101,7 +101,7 @@ class Embedder:
     def release(self) -> None:
         """Let the model go, and the memory that its library keeps."""
         if vars(self).pop("_encoder", None) is not None:
-            from indexer.encoders.memory import release_memory
+            from indexer.encoders.cpu_memory import release_memory
 
             release_memory()
 

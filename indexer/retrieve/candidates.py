@@ -16,15 +16,15 @@ from indexer.embeddings.embedding_store import SegmentReader
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape
+from indexer.storage.bm25 import TableStatistics, table_statistics
 from indexer.storage.database import StoreReader
 from indexer.storage.full_text import REGIONS, SYMBOLS, LexicalMatches, search_regions, search_symbols
-from indexer.storage.full_text_statistics import TableStatistics, table_statistics
 from indexer.storage.mapped_tables import REGION_BITS, Tables
-from indexer.storage.single_rows import SingleVectors
-from indexer.storage.token_rows import MultiVectors
-from indexer.vectors.codec import RowCodec, float16_to_float32
+from indexer.storage.plaid_candidates import MultiVectors
+from indexer.storage.single_candidates import SingleVectors
 from indexer.vectors.exact import run_maxima
 from indexer.vectors.ragged import run_places
+from indexer.vectors.row_codec import RowCodec, float16_to_float32
 
 FULL_SCAN_ROWS = 60_000
 """Indexes of at most this many token rows are scored whole: nothing can be missed. See `DECISIONS.md`, 17."""

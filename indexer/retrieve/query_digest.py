@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.records import QueryUsed
-from indexer.retrieve.query_lines import line_factors
+from indexer.retrieve.query_line_weights import line_factors
 from indexer.retrieve.query_shape import CODE, stem
 from indexer.storage.full_text import rarity
 from indexer.words import query_words

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from indexer.records import Float32Array, Int64Array, Mode
 from indexer.retrieve.candidates import Gathered
 from indexer.retrieve.groups import over_largest, place_in_group, top_three
+from indexer.retrieve.path_signals import PathSignals
 from indexer.retrieve.section_ranking import passage_means, section_scores
-from indexer.retrieve.signals import PathSignals
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
-from indexer.storage.full_text_statistics import Query, TableStatistics, is_beginning, match_of, scores_within
+from indexer.storage.bm25 import Query, TableStatistics, is_beginning, match_of, scores_within
 from indexer.words import last_name, spelled_out
 
 REGIONS = "lexical_regions"

@@ -21,7 +21,7 @@ from indexer.models.checkpoint import Checkpoint
 from indexer.settings import MANIFEST_NAME
 from indexer.storage.seals import Seal
 from indexer.storage.signing import is_signed, sign
-from indexer.vectors.codec import DEFAULT_CODEC
+from indexer.vectors.row_codec import DEFAULT_CODEC
 
 FORMAT_VERSION = 4
 _MAX_BYTES = 1_000_000

@@ -42,9 +42,9 @@ from indexer.storage.generations import (
 from indexer.storage.manifest import Manifest, check_agrees, manifest_for, read_manifest
 from indexer.storage.mapped_tables import make_tables, save_tables
 from indexer.storage.other_indexes import copy_vectors
+from indexer.storage.plaid_candidates import build_multi_index
 from indexer.storage.signing import require_key
-from indexer.storage.single_rows import build_single_index
-from indexer.storage.token_rows import build_multi_index
+from indexer.storage.single_candidates import build_single_index
 from indexer.travel.archives import Incoming, members_of
 from indexer.travel.header import DATABASE_NAME, HEADER_NAME, MAX_HEADER_BYTES, Header, Read, read_header
 from indexer.wording import counted

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from indexer.errors import InputError
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours, top_k
-from indexer.vectors.codec import RowCodec, UInt8Array, float16_to_float32
 from indexer.vectors.cores import Share, on_cores
 from indexer.vectors.products import tall_product
+from indexer.vectors.row_codec import RowCodec, UInt8Array, float16_to_float32
 
 TILE_BYTES = 4 << 20
 """Size of the rows decoded at once, as float32. Smaller ones stay in a core's cache, but with every step

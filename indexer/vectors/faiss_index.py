@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from indexer.errors import InputError, MissingExtraError
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours
-from indexer.vectors.codec import float16_to_float32
 from indexer.vectors.index_files import (
     IndexFacts,
     checked_ids,
@@ -35,6 +34,7 @@ from indexer.vectors.index_files import (
     save_facts,
     save_ids,
 )
+from indexer.vectors.row_codec import float16_to_float32
 
 FORMAT_VERSION = 1
 MAX_FLAT_ROWS = 100_000

@@ -30,8 +30,7 @@ from product import IndexSpec, tree_of
 
 from codesearch import Workspace
 from indexer.records import SearchRequest
-from indexer.search import Searcher
-from indexer.together import Together
+from indexer.search import Searcher, Together
 
 DEPTH = 60
 N_FILES = 2_000

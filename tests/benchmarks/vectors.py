@@ -96,8 +96,8 @@ def _single(n_rows: int, real: str, folder: Path) -> tuple[int, Callable[[str], 
 
 
 def _tokens(n_rows: int, real: str, folder: Path) -> tuple[int, Callable[[str], None]] | None:
-    from indexer.vectors.codec import DEFAULT_CODEC, row_codec
     from indexer.vectors.plaid_index import build_plaid
+    from indexer.vectors.row_codec import DEFAULT_CODEC, row_codec
 
     data = real_tokens(Path(real), n_rows) if real else made_up_tokens(n_rows)
     if data is None:
@@ -212,8 +212,8 @@ def search(kind: str, folder: Path) -> dict[str, Any]:
 def _reranker(folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """The ten best of some documents by MaxSim over their stored rows."""
     from indexer.vectors.base import top_k
-    from indexer.vectors.codec import DEFAULT_CODEC, row_codec
     from indexer.vectors.exact import maxsim
+    from indexer.vectors.row_codec import DEFAULT_CODEC, row_codec
 
     lengths = np.load(folder / "lengths.npy")
     pieces = np.split(np.load(folder / "codes.npy", mmap_mode="r"), np.cumsum(lengths)[:-1])

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from codesearch.agents.mcp_server import _Tools
-from codesearch.answers.pages import MAX_CHARS
+from codesearch.answers.long_texts import MAX_CHARS
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS, SEARCH_FORMATS
 from codesearch.render.lists import files_json, files_text, outline_json, outline_text

@@ -11,7 +11,7 @@ from indexer.document_formats import (
     is_prose_name,
 )
 from indexer.languages import LANGUAGES, language_of
-from indexer.reading.documents.readers import format_read
+from indexer.reading.documents.read_document import format_read
 
 
 def test_a_row_alone_makes_a_format_known_to_languages_readers_and_walk() -> None:

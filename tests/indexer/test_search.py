@@ -21,7 +21,7 @@ from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.facts import TOTALS
 from indexer.storage.full_text import REGIONS
 from indexer.storage.manifest import read_manifest, write_manifest
-from indexer.storage.single_rows import SingleVectors
+from indexer.storage.single_candidates import SingleVectors
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 

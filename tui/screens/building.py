@@ -18,7 +18,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from codesearch.answers.findings import RepositoryStatus
-from codesearch.build_pace import duration
+from codesearch.build_speed import duration
 from indexer.records import BuildReport
 from indexer.wording import counted
 from tui.keys import bindings

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from codesearch.answers.shown_matches import telling
+from codesearch.answers.shown_evidence import telling
 from codesearch.render.sanitize import UNSAFE
 from codesearch.render.syntax import pieces_of
 from indexer.document_formats import DOCUMENT_LANGUAGES

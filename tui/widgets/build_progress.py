@@ -7,7 +7,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from codesearch.build_pace import Pace, figures
+from codesearch.build_speed import Pace, figures
 from indexer.records import BuildProgress
 from tui.text.document import safe_line
 from tui.widgets.drawing import bar, fitted_start, styles_of

@@ -5,7 +5,7 @@ imported when the first file of their format is read.
 """
 
 from indexer.reading.documents.document import Document, DocumentError, DocumentProgress
-from indexer.reading.documents.readers import format_read, read_document
+from indexer.reading.documents.read_document import format_read, read_document
 
 __all__ = [
     "Document",

@@ -1,6 +1,6 @@
 """What every document reader takes and gives: a document, its limits at work, and why there is none.
 
-Not a reader: the formats are in the modules beside this one, `readers.py` chooses among them.
+Not a reader: the formats are in the modules beside this one, `read_document.py` chooses among them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from codesearch.agents.mcp_server import make_server
-from codesearch.answers import pages
+from codesearch.answers import long_texts
 from codesearch.answers.counting import counter_for
 from codesearch.api import CodeIndex
 from codesearch.cli.main import cli
@@ -166,7 +166,7 @@ async def test_read(server):
 
 
 async def test_reading_goes_on_within_a_line(server, monkeypatch):
-    monkeypatch.setattr(pages, "MAX_CHARS", 30)
+    monkeypatch.setattr(long_texts, "MAX_CHARS", 30)
     text = await call(server, "read", path="app/router.py", start_line=8)
     assert text.endswith('\n        """Register a handler \n```\nmore: start_line=8, start_char=30\n')
     text = await call(server, "read", path="app/router.py", start_line=8, start_char=30)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from codesearch.answers.shown_matches import telling
+from codesearch.answers.shown_evidence import telling
 from codesearch.api import CodeIndex
 
 if not os.environ.get("CODESEARCH_BROWSER"):

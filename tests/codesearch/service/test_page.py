@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import codesearch.service
-from codesearch.answers.shown_matches import CLOSE_TO_BEST
+from codesearch.answers.shown_evidence import CLOSE_TO_BEST
 from indexer.stop_words import FUNCTION_WORDS
 from tui.theme import LEVEL_FLOORS
 

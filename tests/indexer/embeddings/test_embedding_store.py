@@ -17,7 +17,7 @@ from indexer.embeddings.embedding_store import (
 )
 from indexer.embeddings.segment_files import segment_path
 from indexer.errors import IndexCorruptError, StorageError
-from indexer.vectors.codec import row_codec
+from indexer.vectors.row_codec import row_codec
 
 LAYOUT = RowLayout(4, row_codec("int8", 8))
 OTHER = RowLayout(6, row_codec("float16", 16))

@@ -11,7 +11,7 @@ import pytest
 from indexer.embeddings.embedding_store import EmbeddingStore, NewEmbedding, RowLayout
 from indexer.embeddings.other_store import OtherStore
 from indexer.embeddings.segment_files import segment_path
-from indexer.vectors.codec import row_codec
+from indexer.vectors.row_codec import row_codec
 
 LAYOUT = RowLayout(4, row_codec("int8", 8))
 

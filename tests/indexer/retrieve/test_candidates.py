@@ -26,13 +26,13 @@ from indexer.retrieve.candidates import (
 )
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import query_shape
-from indexer.retrieve.union import best_of_all
+from indexer.retrieve.several_indexes import best_of_all
 from indexer.search import Searcher
 from indexer.storage.database import ChunkKey
 from indexer.storage.full_text import LexicalMatches
 from indexer.storage.mapped_tables import REGION_BITS, Tables, make_tables
-from indexer.storage.single_rows import NearRows
-from indexer.vectors.codec import row_codec
+from indexer.storage.single_candidates import NearRows
+from indexer.vectors.row_codec import row_codec
 
 DIM = 4
 EVERYTHING = Masks(None, None)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.retrieve.query_digest import MAX_WORDS, digest
-from indexer.retrieve.query_lines import line_factors, title_of
+from indexer.retrieve.query_line_weights import line_factors, title_of
 from indexer.retrieve.query_shape import query_shape, stem
 from indexer.words import query_words
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from indexer.records import Float32Array, Int64Array, Mode
 from indexer.retrieve import ranking
 from indexer.retrieve.candidates import Gathered
+from indexer.retrieve.path_signals import FileFacts, PathSignals, path_signals
 from indexer.retrieve.query_shape import query_shape
 from indexer.retrieve.ranking import (
     FileSignals,
@@ -30,7 +31,6 @@ from indexer.retrieve.ranking import (
     order_sections,
     rank,
 )
-from indexer.retrieve.signals import FileFacts, PathSignals, path_signals
 
 NOT_COLUMNS = {"region", "chunk", "maxima", "header_maxima", "has_vectors"}
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from indexer.errors import InputError
 from indexer.vectors import cores, exact
-from indexer.vectors.codec import row_codec
 from indexer.vectors.exact import ExactIndex, inner_products, maxsim, run_maxima, similarities
+from indexer.vectors.row_codec import row_codec
 
 
 def unit_rows(n: int, dim: int, seed: int = 0) -> np.ndarray:

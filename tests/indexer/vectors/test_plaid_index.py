@@ -10,9 +10,9 @@ import pytest
 
 from indexer.errors import IndexCorruptError, InputError, MissingExtraError
 from indexer.vectors import plaid_index
-from indexer.vectors.codec import row_codec
 from indexer.vectors.exact import maxsim
 from indexer.vectors.plaid_index import PlaidIndex, build_plaid, rerank, update_plaid
+from indexer.vectors.row_codec import row_codec
 
 # PyLate imports torch, transformers and datasets, which warn of each other's deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")

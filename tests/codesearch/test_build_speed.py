@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codesearch.build_pace import Limiter, Pace, duration, figures
+from codesearch.build_speed import Limiter, Pace, duration, figures
 from indexer.records import BuildProgress
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codesearch.answers.shown_matches import telling
+from codesearch.answers.shown_evidence import telling
 from indexer.records import WordMatch
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from indexer.records import Float32Array, Int64Array
 from indexer.retrieve.candidates import Gathered, Nominated, Nominations, best_chunks, votes_of
+from indexer.retrieve.path_signals import PathSignals
 from indexer.retrieve.ranking import Ranked
-from indexer.retrieve.signals import PathSignals
 
 _RANK_OFFSET = 20.0
 """As candidates are named: the first few places of a ranking differ, and none of them decides alone."""

@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from indexer.storage.bm25 import table_statistics
 from indexer.storage.full_text import (
     REGIONS,
     LexicalRow,
@@ -15,7 +16,6 @@ from indexer.storage.full_text import (
     remove_rows,
     search_regions,
 )
-from indexer.storage.full_text_statistics import table_statistics
 
 WORDS = [f"w{number}" for number in range(60)]
 

@@ -3,7 +3,7 @@
 A document is a chunk's rows as they are stored; its id is their place in the embedding store, which
 outlives the generation, so that an index is changed rather than built anew. Chunks of equal content are
 one document. PLAID names candidates; `candidates.py` scores their stored rows. The structure itself is
-`vectors/plaid_index.py`'s; `single_rows.py` is the same for single vectors.
+`vectors/plaid_index.py`'s; `single_candidates.py` is the same for single vectors.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from indexer.embeddings.embedding_store import SegmentReader
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.mapped_tables import Tables, load_tables
-from indexer.vectors.codec import RowCodec
 from indexer.vectors.index_choice import VectorKind, choose
 from indexer.vectors.plaid_index import PlaidIndex, build_plaid, update_plaid
+from indexer.vectors.row_codec import RowCodec
 
 _FOLDER = "multi"
 _ROW_BITS = 40

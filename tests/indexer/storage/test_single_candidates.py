@@ -7,9 +7,9 @@ from indexer.embeddings.embedding_store import EmbeddingStore, NewEmbedding, Row
 from indexer.errors import IndexCorruptError
 from indexer.storage.database import ChunkKey
 from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
-from indexer.storage.single_rows import NearRows, SingleVectors, build_single_index
+from indexer.storage.single_candidates import NearRows, SingleVectors, build_single_index
 from indexer.vectors import faiss_index
-from indexer.vectors.codec import row_codec
+from indexer.vectors.row_codec import row_codec
 
 NO_REGIONS = np.empty((0, 2), np.int32)
 
@@ -126,7 +126,7 @@ def test_a_large_index_is_changed_by_what_was_added_and_removed(index, monkeypat
     def refuse(*arguments):
         raise AssertionError("built anew")
 
-    monkeypatch.setattr("indexer.storage.single_rows.build_single", refuse)
+    monkeypatch.setattr("indexer.storage.single_candidates.build_single", refuse)
     singles = index.generation("2", second, "faiss", previous="1")
     everywhere = np.ones(len(second), bool)  # a filter visits all lists
     for query in (vectors("q", 1)[0], vectors("n5", 6)[3], vectors("k1", 2)[1]):

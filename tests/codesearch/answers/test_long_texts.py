@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesearch.answers import pages
-from codesearch.answers.pages import MAX_CHARS, MAX_LINES, MAX_TOKENS, page_of
+from codesearch.answers import long_texts
+from codesearch.answers.long_texts import MAX_CHARS, MAX_LINES, MAX_TOKENS, page_of
 
 
 def read_on(text, count_tokens):
@@ -45,9 +45,9 @@ def test_all_of_a_text_is_read_in_bounded_pages(text):
 @given(st.text(alphabet="ab\n", max_size=60), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
 def test_nothing_is_lost_or_shown_twice(text, n_chars, n_tokens, n_lines):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "MAX_CHARS", n_chars)
-        patch.setattr(pages, "MAX_TOKENS", n_tokens)
-        patch.setattr(pages, "MAX_LINES", n_lines)
+        patch.setattr(long_texts, "MAX_CHARS", n_chars)
+        patch.setattr(long_texts, "MAX_TOKENS", n_tokens)
+        patch.setattr(long_texts, "MAX_LINES", n_lines)
         found = read_on(text, len)
     assert "".join(page.text for page in found) == text
     assert [page.last_line for page in found] == sorted(page.last_line for page in found)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.retrieve import signals
+from indexer.retrieve import path_signals as module
+from indexer.retrieve.path_signals import FileFacts, path_signals
 from indexer.retrieve.query_shape import query_shape
-from indexer.retrieve.signals import FileFacts, path_signals
 
 
 def signals_of(query, *paths, language="python"):
@@ -60,7 +60,7 @@ def test_folders_are_measured_by_the_query():
 
 @pytest.fixture
 def on_linux(monkeypatch):
-    monkeypatch.setattr(signals, "_NATIVE", frozenset({"posix", "linux"}))
+    monkeypatch.setattr(module, "_NATIVE", frozenset({"posix", "linux"}))
 
 
 @pytest.mark.usefixtures("on_linux")

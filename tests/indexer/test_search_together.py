@@ -10,9 +10,8 @@ import pytest
 from indexer.build import build
 from indexer.errors import InputError
 from indexer.records import Mode, SearchRequest
-from indexer.search import Searcher
+from indexer.search import Searcher, Together
 from indexer.settings import BuildSettings
-from indexer.together import Together
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 

@@ -19,7 +19,7 @@ from indexer.words import word_at
 if TYPE_CHECKING:
     from indexer.embeddings.embedding_store import SegmentReader
     from indexer.storage.mapped_tables import Tables
-    from indexer.vectors.codec import RowCodec
+    from indexer.vectors.row_codec import RowCodec
 
 _WORD = re.compile(r"\w")
 _LEAST_SIMILARITY = 0.35

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.encoders import memory as module
-from indexer.encoders.memory import _LIBRARY_BYTES, streams_within
+from indexer.encoders import cpu_memory as module
+from indexer.encoders.cpu_memory import _LIBRARY_BYTES, streams_within
 from indexer.errors import InputError
 from indexer.models.checkpoint import open_checkpoint
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from indexer.models.checkpoint import open_checkpoint
 from indexer.encoders.encoder import Encoder
-from indexer.encoders.memory import _STREAM_BYTES, bytes_per_token, resident_bytes
+from indexer.encoders.cpu_memory import _STREAM_BYTES, bytes_per_token, resident_bytes
 from indexer.chunking.pack import pack
 from indexer.records import Window
 checkpoint = open_checkpoint("codesearch-edge")
@@ -68,7 +68,7 @@ import sys
 import numpy as np
 from indexer.models.checkpoint import open_checkpoint
 from indexer.encoders.encoder import Encoder
-from indexer.encoders.memory import release_memory, resident_bytes
+from indexer.encoders.cpu_memory import release_memory, resident_bytes
 from indexer.chunking.pack import pack
 from indexer.records import Window
 encoder = Encoder(open_checkpoint("codesearch-edge"), device="cpu", dtype=sys.argv[1], threads=1)

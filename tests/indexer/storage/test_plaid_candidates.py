@@ -20,8 +20,8 @@ from indexer.search import Searcher
 from indexer.settings import BuildSettings
 from indexer.storage.database import ChunkKey
 from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
-from indexer.storage.token_rows import MultiVectors, build_multi_index
-from indexer.vectors.codec import row_codec
+from indexer.storage.plaid_candidates import MultiVectors, build_multi_index
+from indexer.vectors.row_codec import row_codec
 
 NO_REGIONS = np.empty((0, 2), np.int32)
 
@@ -107,7 +107,7 @@ def test_an_index_is_changed_by_what_was_added_and_removed(index, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("built anew")
 
-    monkeypatch.setattr("indexer.storage.token_rows.build_plaid", refuse)
+    monkeypatch.setattr("indexer.storage.plaid_candidates.build_plaid", refuse)
     keys = [*KEYS[5:], "new"]
     multis = index.generation("2", keys, previous="1")
     assert multis.search(rows_of("new")[:5], 5)[0] == keys.index("new")

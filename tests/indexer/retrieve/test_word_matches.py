@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from indexer.embeddings.embedding_store import NOWHERE, stored_rows
 from indexer.records import Chunk, QueryToken, QueryVectors, WordMatch
-from indexer.retrieve.evidence import EvidenceFinder, match_words
-from indexer.vectors.codec import row_codec
+from indexer.retrieve.word_matches import EvidenceFinder, match_words
+from indexer.vectors.row_codec import row_codec
 
 TEXT = "def add_route(self, path):\n    self.routes.append(path)\n"
 PARTS = [("add", 4), ("route", 8), ("self", 14), ("path", 20), ("append", 43)]
