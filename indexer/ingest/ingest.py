@@ -2,21 +2,20 @@
 
     prepare (read, parse, tokenise, cut) → write (rows, words) → backlog of chunks to encode
 
-Preparing runs a few files ahead in a thread while the database is written.
+Preparing runs some files ahead, in a thread or in processes, while the database is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
 from indexer.ingest.backlog import Backlog
-from indexer.ingest.prefetch import prefetch
-from indexer.ingest.prepare import PreparedFile, Preparer
+from indexer.ingest.prepare import Preparer
+from indexer.ingest.preparing import prepare_all
 from indexer.ingest.writer import Writer
 from indexer.records import FileRow, FoundFile, SkippedRow
 
-_FILES_AHEAD = 32
 TEXT_RULES = "10"
 """Changed when the same bytes are to be read as another text, with other symbols or in other windows: an
 older index is then read anew."""
@@ -43,8 +42,8 @@ class Ingest:
         skips: list[SkippedRow] = []
         if files:
             on_file(0, len(files), files[0].path)  # the first may be a long one: minutes of reading
-        prepared = prefetch(self._prepare_all(files, known), n_ahead=_FILES_AHEAD)
-        with closing(prepared):
+        tasks = [(found, known.get(found.path)) for found in files]
+        with closing(prepare_all(self._preparer, tasks)) as prepared:
             for n_done, file in enumerate(prepared, 1):
                 old = known.get(file.found.path)
                 if file.skipped is not None:
@@ -59,9 +58,3 @@ class Ingest:
                         self._backlog.keep(file.chunks)
                 on_file(n_done, len(files), file.found.path)
         return skips
-
-    def _prepare_all(
-        self, files: Sequence[FoundFile], known: Mapping[str, FileRow]
-    ) -> Iterator[PreparedFile]:
-        for found in files:
-            yield self._preparer.prepare(found, known.get(found.path))

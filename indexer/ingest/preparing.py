@@ -1,0 +1,129 @@
+"""Files prepared in processes beside the one that writes rows, where there are files enough and cores.
+
+Preparing and writing are halves of what a build does beside the model, both of them mostly Python. A process
+is started for a build, ends with it, and with this process however that ends; what it cannot do is done here.
+Pickles go through the pipes between the two, and come from nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import IO, cast
+
+from indexer.ingest.prefetch import prefetch
+from indexer.ingest.prepare import PreparedFile, Preparer
+from indexer.records import FileRow, FoundFile
+from indexer.vectors.cores import usable_cores
+
+Task = tuple[FoundFile, FileRow | None]
+"""A file, and what is indexed under its path."""
+
+_FILES_AHEAD = 32
+_BATCH_BYTES, _BATCH_FILES = 300_000, 100
+_BATCHES_AHEAD = 2
+_BYTES_A_SECOND, _FILES_A_SECOND = 4_000_000, 2_000
+"""What one process prepares, roughly; starting one takes half a second."""
+_MIN_SECONDS = 0.7
+_MAX_PROCESSES = 3
+"""One process writes about as fast as three prepare."""
+
+
+def prepare_all(preparer: Preparer, tasks: Sequence[Task]) -> Generator[PreparedFile, None, None]:
+    """Every file prepared, in order, some ahead of what is asked for; to be closed."""
+    n_processes = _n_processes([found for found, _ in tasks])
+    if not n_processes:
+        return prefetch((preparer.prepare(*task) for task in tasks), n_ahead=_FILES_AHEAD)
+    return _by_processes(preparer, _batches(tasks), n_processes)
+
+
+def _n_processes(files: Sequence[FoundFile]) -> int:
+    seconds = sum(found.n_bytes for found in files) / _BYTES_A_SECOND + len(files) / _FILES_A_SECOND
+    if seconds < _MIN_SECONDS:
+        return 0
+    return min(usable_cores() - 1, _MAX_PROCESSES, 1 + int(seconds))
+
+
+def _batches(tasks: Sequence[Task]) -> list[list[Task]]:
+    batches: list[list[Task]] = []
+    n_bytes = _BATCH_BYTES
+    for task in tasks:
+        if n_bytes >= _BATCH_BYTES or len(batches[-1]) == _BATCH_FILES:
+            batches.append([])
+            n_bytes = 0
+        batches[-1].append(task)
+        n_bytes += task[0].n_bytes
+    return batches
+
+
+def _by_processes(
+    preparer: Preparer, batches: Sequence[list[Task]], n_processes: int
+) -> Generator[PreparedFile, None, None]:
+    processes = [_Process(preparer) for _ in range(min(n_processes, len(batches)))]
+    n = len(processes)
+    streams = [
+        prefetch(process.prepared(batches[at::n]), n_ahead=_BATCHES_AHEAD)
+        for at, process in enumerate(processes)
+    ]
+    with contextlib.ExitStack() as ends:
+        for stream in streams:
+            ends.enter_context(closing(stream))
+        for process in processes:
+            ends.callback(process.end)  # before its stream, which waits for an answer
+        for at in range(len(batches)):
+            yield from next(streams[at % n])
+
+
+class _Process:
+    """One `prepare_worker.py`, and the pipes to it."""
+
+    def __init__(self, preparer: Preparer) -> None:
+        self._preparer = preparer
+        self._has_ended = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "indexer.ingest.prepare_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is the parent's to handle
+        )
+        self._requests = cast(IO[bytes], self._process.stdin)
+        self._answers = cast(IO[bytes], self._process.stdout)
+
+    def prepared(self, batches: Sequence[list[Task]]) -> Iterator[list[PreparedFile]]:
+        """The batches prepared, in order: there, or here from where on it fails."""
+        n_done = 0
+        with contextlib.suppress(Exception):  # if it is the files' fault, they fail here too
+            self._send(self._preparer)
+            for batch in batches[:1]:
+                self._send(batch)
+            for at in range(len(batches)):
+                if at + 1 < len(batches):
+                    self._send(batches[at + 1])  # so that it never waits for this process
+                answer = pickle.load(self._answers)  # noqa: S301 - from the child process alone
+                yield answer or self._prepared_here(batches[at])
+                n_done += 1
+        for batch in batches[n_done:]:
+            if self._has_ended:
+                return
+            yield self._prepared_here(batch)
+
+    def _prepared_here(self, batch: list[Task]) -> list[PreparedFile]:
+        return [self._preparer.prepare(*task) for task in batch]
+
+    def _send(self, request: Preparer | list[Task]) -> None:
+        pickle.dump(request, self._requests, pickle.HIGHEST_PROTOCOL)
+        self._requests.flush()
+
+    def end(self) -> None:
+        """End it; nothing more is prepared."""
+        self._has_ended = True
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._requests, self._answers):
+            with contextlib.suppress(OSError):
+                pipe.close()
