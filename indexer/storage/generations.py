@@ -80,7 +80,9 @@ def new_generation(state: Path, base: Manifest | None, *, same_files: bool = Fal
             _copy(old, folder / DATABASE)
         yield folder
     except BaseException:
-        if not _is_live(state, folder.name):
+        if _is_live(state, folder.name):
+            remove_others(state, folder.name)
+        else:
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
