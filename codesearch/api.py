@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from indexer.search_steps import SearchResult
     from indexer.storage.status import IndexStatus
 
-_FRESHNESS_SECONDS = 0.2
-"""How long one look at the disk for stale files may take."""
+LOOK_SECONDS = 0.2
+"""How long the look at the disk for stale files may take that a question waits for."""
 _FRESHNESS_KEPT_SECONDS = 3.0
 """Searches within this time share one look at the disk."""
 REFRESH_FILES = 50
@@ -144,23 +144,26 @@ class CodeIndex(Asking, Closing):
             self._reopen()
         return report
 
-    def refresh(self, progress: ProgressCallback | None = None) -> BuildReport | None:
+    def refresh(
+        self, progress: ProgressCallback | None = None, *, look_seconds: float = LOOK_SECONDS
+    ) -> BuildReport | None:
         """Read what few files are stale, without encoding; None where none or too many are."""
-        state = self.state()
+        state = self.state(look_seconds)
         if not 0 < state.n_stale <= REFRESH_FILES:
             return None
         return self.update(progress, encode=False)
 
-    def follow(self) -> None:
+    def follow(self, look_seconds: float = LOOK_SECONDS) -> None:
         """Move on to the newest build, another process's too, and refresh what few files are stale.
 
-        For servers, which stay open for long; problems of a refresh leave the index as it is.
+        For servers, which stay open for long; problems of a refresh leave the index as it is. `look_seconds`
+        as of `state`.
         """
         with self._lock:
             if self._searcher is not None and manifest_mark(self.root, self._outside) != self._mark:
                 self._reopen()
             with suppress(Exception):
-                self.refresh()
+                self.refresh(look_seconds=look_seconds)
 
     def encode_in_background(self) -> None:
         """Have what has no vectors yet encoded by a process of low priority, which ends with this index.
@@ -265,11 +268,14 @@ class CodeIndex(Asking, Closing):
         with self._lock:
             return self._engine.status(look_seconds)
 
-    def state(self) -> IndexState:
-        """The short form of `status` that every answer carries; a look at the disk is kept for seconds."""
+    def state(self, look_seconds: float = LOOK_SECONDS) -> IndexState:
+        """The short form of `status` that every answer carries.
+
+        `look_seconds` is how long it may look at the disk; what it saw is kept for seconds.
+        """
         with self._lock:
             if self._state is None or time.monotonic() - self._state_at > _FRESHNESS_KEPT_SECONDS:
-                self._state = index_state(self._engine, _FRESHNESS_SECONDS)
+                self._state = index_state(self._engine, look_seconds)
                 self._state_at = time.monotonic()
             return replace(self._state, is_encoding=self.is_encoding)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn, Self
 
-from codesearch.api import CodeIndex
+from codesearch.api import LOOK_SECONDS, CodeIndex
 from codesearch.known_repositories import known_roots_if_readable
 from indexer.disk.user_folders import expand_user
 from indexer.errors import InputError
@@ -56,7 +56,7 @@ class RevisionIndex(CodeIndex):
             f"A revision is not updated; `codesearch index --rev {self.name}` indexes what it stands for now."
         )
 
-    def follow(self) -> None:
+    def follow(self, look_seconds: float = LOOK_SECONDS) -> None:
         """Nothing is followed: the commit that was opened stays."""
 
     def encode_in_background(self) -> None:

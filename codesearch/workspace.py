@@ -18,7 +18,7 @@ from typing import Literal
 from codesearch.answers.answering import Question
 from codesearch.answers.findings import IndexState
 from codesearch.answers.seen import Seen
-from codesearch.api import CodeIndex
+from codesearch.api import LOOK_SECONDS, CodeIndex
 from codesearch.asking import Asking
 from codesearch.locate import find_root_or_self, has_index, is_being_built, is_too_wide
 from codesearch.request import own_globs, within_folder
@@ -113,15 +113,15 @@ class Workspace(Asking, Closing):
         return self.names if "*" in repositories else tuple(dict.fromkeys(named))
 
     @contextmanager
-    def opened(self, name: str | None = None) -> Iterator[CodeIndex]:
+    def opened(self, name: str | None = None, look_seconds: float = LOOK_SECONDS) -> Iterator[CodeIndex]:
         """An open index, brought up to date where few files changed; not closed as long as it is held.
 
-        Raises what `CodeIndex.open` raises.
+        `look_seconds` is how long it may look for these. Raises what `CodeIndex.open` raises.
         """
         held = self._held(self.name_of(name), builds=self._builds)
         try:
             if self._follows:
-                held.index.follow()
+                held.index.follow(look_seconds)
             if self._builds:
                 held.index.encode_in_background()
             yield held.index
@@ -236,12 +236,13 @@ class Selection(Asking):
     @contextmanager
     def _question(self, request: SearchRequest, seen: Seen | None = None) -> Iterator[Question]:
         """An index that cannot be opened is left out, which is said; raises what the last one does."""
+        share = LOOK_SECONDS / len(self.names)  # a question waits no longer for many than for one
         with ExitStack() as held:
             indexes: dict[str, CodeIndex] = {}
             problems: list[str] = []
             for name in self.names:
                 try:
-                    indexes[name] = held.enter_context(self._workspace.opened(name))
+                    indexes[name] = held.enter_context(self._workspace.opened(name, share))
                 except (CodesearchError, OSError) as error:
                     if len(problems) + 1 == len(self.names):
                         raise
@@ -299,7 +300,8 @@ class Several(Asking):
                     f"The indexes were built with {together.n_models} models, whose vectors cannot be"
                     " compared: they are ranked together by words and by rank.",
                 )
-            state = _state_of({name: index.state() for name, index in self._indexes.items()})
+            share = LOOK_SECONDS / len(self._indexes)
+            state = _state_of({name: index.state(share) for name, index in self._indexes.items()})
             yield Question(request, together, state, seen=seen, sources=together.searchers, remarks=remarks)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from codesearch import api
 from codesearch.api import CodeIndex
+from codesearch.locate import build_index
 from codesearch.render.passages import render
 from codesearch.workspace import Workspace, short_names
 from indexer.errors import IndexMissingError, InputError
@@ -192,3 +194,24 @@ def test_folders_below_the_roots_narrow_the_answer(checkouts):
     assert own
     assert all(passage.path.startswith(inside) for passage in own)
     assert any(passage.repository == "old/queue" for passage in found.passages)
+
+
+def test_looks_at_many_trees_take_no_longer_than_one_look(tmp_path, monkeypatch):
+    roots = [tmp_path / name for name in ("one", "two", "three")]
+    for root in roots:
+        root.mkdir()
+        (root / "routes.py").write_text("def routes():\n    return 1\n")
+        build_index(root, encode=False)
+    looks = []
+    real = api.index_state
+    monkeypatch.setattr(
+        api, "index_state", lambda searcher, seconds: looks.append(seconds) or real(searcher, seconds)
+    )
+    with Workspace(roots) as workspace:
+        workspace.find("routes", encode_seconds=0)
+        assert len(looks) == 3
+        assert sum(looks) == pytest.approx(api.LOOK_SECONDS)
+    looks.clear()
+    with Workspace(roots) as workspace:
+        workspace.among(["two"]).find("routes", encode_seconds=0)
+        assert looks == [api.LOOK_SECONDS]
