@@ -41,10 +41,10 @@ class Asking(ABC):
 
         At most `k` passages (10), of at most `budget_tokens` tokens together as `tokenizer` counts them (see
         `codesearch.answers.counting`). The other keywords are `mode`, `languages`, `paths` (globs in
-        .gitignore syntax, a leading `!` excludes), `regex` and `kinds`; filters are conjunctive. A
-        `SearchRequest` brings all of these itself, and what is given beside it replaces its own. `seen`
-        leaves out what it has been shown, and remembers this answer. Raises InputError for a request that
-        cannot be served.
+        .gitignore syntax, a leading `!` excludes), `regex` and `kinds`; filters are conjunctive. Passages
+        below a `threshold` of confidence (0 to 1) are left out. A `SearchRequest` brings all of these itself,
+        and what is given beside it replaces its own. `seen` leaves out what it has been shown, and remembers
+        this answer. Raises InputError for a request that cannot be served.
         """
         findings = self.find(
             query, k, budget_tokens=budget_tokens, tokenizer=tokenizer, seen=seen, **filtering

@@ -34,6 +34,7 @@ class Filtering(TypedDict, total=False):
     regex: str | None
     kinds: Iterable[str]
     encode_seconds: float
+    threshold: float
 
 
 def make_request(
@@ -60,6 +61,7 @@ def make_request(
         kinds=tuple(check_kind(kind) for kind in kinds),
         encode_seconds=check_encode_seconds(filtering.get("encode_seconds", asked.encode_seconds)),
         files=asked.files,
+        threshold=check_threshold(filtering.get("threshold", asked.threshold)),
     )
 
 
@@ -93,6 +95,13 @@ def check_encode_seconds(seconds: float) -> float:
             f"The time for encoding must be from 0 to {MAX_ENCODE_SECONDS:,} seconds, not {seconds:g}."
         )
     return seconds
+
+
+def check_threshold(threshold: float) -> float:
+    """The least confidence of a passage."""
+    if not 0 <= threshold <= 1:
+        raise InputError(f"The threshold is a confidence from 0 to 1, not {threshold:g}.")
+    return threshold
 
 
 def check_offset(offset: int) -> int:

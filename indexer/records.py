@@ -272,6 +272,8 @@ class SearchRequest:
     """How long chunks that words name and that have no vectors yet may be encoded for before they rank."""
     files: tuple[str, ...] | None = None
     """Only these, by their repo-relative paths; None lets all pass."""
+    threshold: float = 0.0
+    """Only passages of at least this confidence, 0 to 1; 0 for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +316,8 @@ class Hit:
     """Empty until `Searcher.explain` has filled it: it costs about as much as finding the hit."""
     repository: str = ""
     """Name of the index that holds the chunk, where several were asked; empty for the only one."""
+    confidence: float = 0.0
+    """The chance that its file is one that is meant, 0 to 1; see `indexer.retrieve.confidence`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +363,9 @@ class Passage:
     """The line shown that answers best, within `symbol` where there is one; 0: unknown."""
     repository: str = ""
     """Name of the repository, where several were asked; empty for the only one."""
+    confidence: float = 0.0
+    """The chance that its file is one that is meant, 0 to 1, whatever the query: unlike `score`, it can be
+    compared from one answer to the next."""
 
     @property
     def full_path(self) -> str:

@@ -32,6 +32,7 @@ from indexer.records import (
     SearchRequest,
 )
 from indexer.retrieve.candidates import Asked, LexicalStatistics, LookedUp, are_scored_whole
+from indexer.retrieve.confidence import WEAK_BELOW, Confidence, judge
 from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
 from indexer.retrieve.query_line_weights import title_of
@@ -39,6 +40,7 @@ from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, Title, rank
 from indexer.retrieve.section_ranking import row_rarities
 from indexer.retrieve.several_indexes import Part, best_of_all, by_rank, union, without_vectors
+from indexer.settings import BuildSettings
 from indexer.storage.full_text import rarity
 from indexer.vectors.cores import beside, one_blas_thread
 from indexer.words import query_words
@@ -74,6 +76,8 @@ class SearchResult:
     """What has no vectors yet; None where everything has."""
     has_words: bool = True
     """False: its words were looked for, and no indexed text holds any of them."""
+    is_weak: bool = False
+    """Little of the query is in the index; see `indexer.retrieve.confidence`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class _Text:
     """By the index's name."""
     rarities: dict[str, float]
     """Of the stems in its shape, in all indexes together."""
+    unknown: float
+    """The rarity of a stem that no region holds."""
     vectors: Mapping[str, QueryVectors]
     """By the model's fingerprint; none in lexical mode."""
 
@@ -105,6 +111,7 @@ class _Answer:
     parts: tuple[Part, ...]
     """One an index."""
     ranked: Ranked
+    confidence: Confidence
 
 
 class SearchSteps:
@@ -174,6 +181,7 @@ class SearchSteps:
             has_words=mode in (Mode.COLBERT, Mode.SINGLE)
             or any(each.looked_up.finds_words for each in whole.asked.values())
             or any(self._counts({stem(word) for word in query_words(request.query)}).values()),
+            is_weak=all(each.confidence.relevance < WEAK_BELOW for each in answers),
         )
 
     def missing(self) -> MissingVectors | None:
@@ -220,7 +228,7 @@ class SearchSteps:
         asked = {
             index.name: Asked(shape, each, rarities) for index, each in zip(indexes, looked_up, strict=True)
         }
-        return _Text(asked, rarities, vectors)
+        return _Text(asked, rarities, rarity(0, n_regions), vectors)
 
 
 def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
@@ -284,9 +292,12 @@ def _answer(indexes: Sequence[_Index], texts: Sequence[_Text], query: str, model
         title = Title(of_title.gathered, of_title.paths)
     encoded = texts[0].vectors.get(model)
     rows = None if encoded is None else row_rarities(query, encoded.tokens, texts[0].rarities)
-    return _Answer(
-        tuple(indexes), tuple(whole), rank(all_.gathered, all_.file_of, all_.paths, mode, rows, title)
-    )
+    ranked = rank(all_.gathered, all_.file_of, all_.paths, mode, rows, title)
+    said = texts[0]
+    # Only of the default model is it known how alike a query and its answer are.
+    judged = mode if indexes[0].open.manifest.model == BuildSettings().model else Mode.LEXICAL
+    confidence = judge(ranked, all_.gathered, all_.file_of, judged, said.rarities, said.unknown, len(texts))
+    return _Answer(tuple(indexes), tuple(whole), ranked, confidence)
 
 
 def _chosen(indexes: Sequence[_Index], texts: Sequence[_Text], model: str, mode: Mode) -> list[Int64Array]:
@@ -332,8 +343,9 @@ def _hits(answers: Sequence[_Answer], ranked: Ranked, k: int) -> tuple[Hit, ...]
         first, last = starts[number], starts[number + 1]
         order = Ranked(top[own] - first, scores[own], ranked.colbert[first:last])
         waiting[number] = iter(index.open.hits(part.gathered, order, k))
+    confidence = np.concatenate([each.confidence.of_region for each in answers])[top]
     return tuple(
-        replace(hit, repository=pairs[number][0].name)
-        for number in owner.tolist()
+        replace(hit, repository=pairs[number][0].name, confidence=round(sure, 4))
+        for number, sure in zip(owner.tolist(), confidence.tolist(), strict=True)
         for hit in islice(waiting[number], 1)
     )

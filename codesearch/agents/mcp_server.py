@@ -59,6 +59,7 @@ Languages = Annotated[list[str], Field(description="Only these languages.")]
 Paths = Annotated[list[str], Field(description="Only these .gitignore-style globs; ! excludes.")]
 Regex = Annotated[str, Field(description="Only places that match.")]
 Kinds = Annotated[list[str], Field(description="Only function, method, class, ..., code or docs.")]
+Threshold = Annotated[float, Field(description="Only passages of at least this confidence, 0 to 1.")]
 Wanted = Annotated[int, Field(description="Passages wanted.", ge=1, le=100)]
 Offset = Annotated[int, Field(description="Passages to pass over, for the next page.", ge=0, le=1000)]
 Budget = Annotated[int, Field(description="At most this many tokens of text; 0: no limit.", ge=0)]
@@ -207,6 +208,7 @@ class _Tools:
         paths: Paths = [],  # noqa: B006
         regex: Regex = "",
         kinds: Kinds = [],  # noqa: B006
+        threshold: Threshold = 0.0,
         budget_tokens: Budget = 0,
         format: Form = "compact",
         offset: Offset = 0,
@@ -224,6 +226,7 @@ class _Tools:
             paths=paths,
             regex=regex or None,
             kinds=kinds,
+            threshold=threshold,
             budget_tokens=budget_tokens or None,
             tokenizer=self._tokenizer,
             seen=self._workspace.seen(names, session),
@@ -241,6 +244,7 @@ class _Tools:
         paths: Paths = [],  # noqa: B006
         regex: Regex = "",
         kinds: Kinds = [],  # noqa: B006
+        threshold: Threshold = 0.0,
         session: Session = "",
         repo: Repo = "",
         repositories: Repositories = [],  # noqa: B006
@@ -257,6 +261,7 @@ class _Tools:
             paths=paths,
             regex=regex or None,
             kinds=kinds,
+            threshold=threshold,
             seen=self._workspace.seen(names, session),
         )
         if block.passages:

@@ -16,6 +16,8 @@ from codesearch.answers.counting import NamedCounter, remembering
 from codesearch.answers.drafts import Draft
 from codesearch.answers.explain import (
     NO_WORDS,
+    WEAK,
+    below_note,
     explain_empty,
     missing_note,
     stale_note,
@@ -82,6 +84,10 @@ class Question:
     """The engine ran out of time on an answer."""
     has_words: bool = field(default=True, init=False)
     """An indexed text holds a word of the query."""
+    is_weak: bool = field(default=False, init=False)
+    """Little of the query is in the index."""
+    confidence: float = field(default=0.0, init=False)
+    """Of the best hit, whatever the threshold."""
     used: QueryUsed | None = field(default=None, init=False)
     """What counted of a query that is too long to count whole."""
     missing: MissingVectors | None = field(default=None, init=False)
@@ -104,7 +110,8 @@ class Question:
         skip = self.seen.covers if self.seen is not None else None
         explain = cache(partial(self.searcher.explain, result))
         literals = literals_of(self.request)
-        hits = result.hits
+        hits = self._sure(result.hits)
+        self.is_weak, self.confidence = result.is_weak, result.hits[0].confidence if result.hits else 0.0
         while True:
             drafts = draft_passages(
                 hits, self._sources, k=k, limits=limits, skip=skip, explain=explain, literals=literals
@@ -112,7 +119,12 @@ class Question:
             if not wants_more(drafts.kept) or len(hits) < n_hits or n_hits == MOST_HITS:
                 return drafts
             n_hits = min(MOST_HITS, 4 * n_hits)
-            hits = result.first(n_hits)
+            hits = self._sure(result.first(n_hits))
+
+    def _sure(self, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+        """Those as sure as the request wants them."""
+        threshold = self.request.threshold
+        return tuple(hit for hit in hits if hit.confidence >= threshold) if threshold else hits
 
     def notes(self, drafts: Drafts) -> tuple[str, ...]:
         """Sentences for a person: why nothing was found or little fits, what is stale, what was cut."""
@@ -120,12 +132,16 @@ class Question:
         if not drafts.kept:
             if any(omitted.reason == "seen" for omitted in drafts.dropped):
                 notes.append("Everything that answers was shown before; leave --seen out to see it again.")
+            elif self.request.threshold and self.confidence:
+                notes.append(below_note(self.request.threshold, self.confidence))
             else:
                 notes.extend(explain_empty(self.request, self.state, self.searcher.paths()))
         elif self.request.paths:
             notes.extend(unmatched_note(self.request, self.searcher.paths()))
         if drafts.kept and not self.has_words:
             notes.append(NO_WORDS)
+        elif drafts.kept and self.is_weak:
+            notes.append(WEAK)
         if self.truncated:
             notes.append("The regular expression took too long; files after its time limit were left out.")
         if self.missing is not None and self.request.mode is not Mode.LEXICAL:
@@ -180,6 +196,7 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
         omitted=(*filled.omitted, *drafts.dropped),
         notes=notes,
         query_used=question.used,
+        is_weak=question.is_weak,
         elapsed_seconds=time.monotonic() - started,
     )
 

@@ -63,6 +63,7 @@ class Draft:
             start_char=self.file.start_of(self.first),
             best_line=best_line,
             repository=self.file.repository,
+            confidence=self.hit.confidence,
         )
 
     def omitted(self, reason: str) -> Omitted:

@@ -16,6 +16,7 @@ from indexer.wording import counted
 if TYPE_CHECKING:
     from indexer.records import MissingVectors
 
+WEAK = "Little of the query is in this index; these passages are only the closest matches."
 NO_WORDS = "No indexed text has a word of the query; these passages are only the closest matches."
 
 
@@ -33,6 +34,14 @@ def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iter
     if request.mode is Mode.LEXICAL:
         return ["No indexed text has a word of the query; mode hybrid also finds other words for it."]
     return ["Nothing in the index answers the query."]
+
+
+def below_note(threshold: float, best: float) -> str:
+    """Why nothing is left of what was found."""
+    return (
+        f"No passage has a confidence of {threshold:g}; the best has {best:.2f}. Lower the threshold, or ask"
+        " in other words."
+    )
 
 
 def unmatched_note(request: SearchRequest, indexed_paths: Collection[str]) -> list[str]:

@@ -73,6 +73,8 @@ class Findings:
     """Folder of the only index, where paths are not relative to it but to the working directory."""
     roots: tuple[tuple[str, str], ...] = ()
     """(name, folder) of several indexes, where paths are relative to the working directory."""
+    is_weak: bool = False
+    """Little of the query is in the index: these passages are only the closest that there are."""
 
     def __iter__(self) -> Iterator[Passage]:
         return iter(self.passages)

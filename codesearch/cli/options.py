@@ -40,8 +40,10 @@ def _expression(context: click.Context, _: click.Parameter, regex: str | None) -
 
 
 def filter_options(command: Command) -> Command:
-    """--mode, --lang, --path, --regex, -i, --kind."""
+    """--mode, --lang, --path, --regex, -i, --kind, --threshold."""
     for option in (
+        click.option("--threshold", type=float, default=0.0, metavar="X",
+                     help="Only passages of at least this confidence, from 0 to 1."),
         click.option("--kind", "kinds", multiple=True, metavar="KIND", shell_complete=complete_kind,
                      help=f"Only this kind: {', '.join(KINDS)}; repeatable."),
         click.option("--regex", metavar="RE", callback=_expression,

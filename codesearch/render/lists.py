@@ -1,7 +1,7 @@
 """Ranked files and outlines as text or JSON, for `codesearch files`, `codesearch outline` and the MCP server.
 
-JSON, schema 1: files {schema, root, query, mode, files [{path, score, language, symbol, start_line,
-end_line}], notes}; outline {schema, path, symbols [{path, kind, name, start_line, end_line}]}.
+JSON, schema 1: files {schema, root, query, mode, files [{path, score, confidence, language, symbol,
+start_line, end_line}], notes}; outline {schema, path, symbols [{path, kind, name, start_line, end_line}]}.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def files_json(ranked: RankedFiles) -> str:
             **repository_key(file.best.repository),
             "path": file.path,
             "score": figure(file.score),
+            "confidence": round(file.best.confidence, 4),
             "language": file.language,
             "symbol": file.best.symbol,
             "start_line": file.best.start_line,

@@ -43,7 +43,7 @@ def heading(passage: Passage) -> str:
     """Where a passage is, what it shows and how well it fits, on one line."""
     symbol = f"  {label(passage.symbol)}" if passage.symbol else ""
     stale = "  changed since it was indexed" if passage.stale else ""
-    return f"{place(passage)}{symbol}  [{passage.language}]  {passage.score:.3f}{stale}"
+    return f"{place(passage)}{symbol}  [{passage.language}]  {passage.confidence:.2f}{stale}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,9 @@ def repository_attribute(passage: Passage) -> str:
 def _xml(findings: Findings) -> str:
     index = findings.index
     commit = f' commit="{xml_attribute(index.commit)}"' if index.commit else ""
+    weak = ' weak="true"' if findings.is_weak else ""
     parts = [
-        f'<search schema="{SCHEMA_VERSION}" mode="{findings.mode}"'
+        f'<search schema="{SCHEMA_VERSION}" mode="{findings.mode}"{weak}'
         f' tokenizer="{xml_attribute(findings.tokenizer)}" n_tokens="{findings.n_tokens}">\n',
         f"<query>{xml_text(findings.query)}</query>\n",
         f'<index{commit} files="{index.n_files}" chunks="{index.n_chunks}" encoded="{index.n_encoded}"'
@@ -136,7 +137,8 @@ def _xml(findings: Findings) -> str:
             f'<passage{repository_attribute(passage)} path="{xml_attribute(passage.path)}"'
             f' start_line="{passage.start_line}" end_line="{passage.end_line}"'
             f' language="{xml_attribute(passage.language)}"{more}'
-            f' score="{passage.score:.6f}" n_tokens="{passage.n_tokens}"{stale}>\n'
+            f' score="{passage.score:.6f}" confidence="{passage.confidence:.4f}"'
+            f' n_tokens="{passage.n_tokens}"{stale}>\n'
             f"{xml_text(passage.text)}</passage>\n"
         )
     parts.extend(f"<note>{xml_text(note)}</note>\n" for note in findings.notes)

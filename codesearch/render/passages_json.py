@@ -8,17 +8,19 @@ have beside `root`:
     root            null, or of commands the index's folder: their paths are relative to the working directory
     roots           {repository: folder} of commands that asked several
     query, mode     as asked
+    weak            true where little of the query is in the index: passages are only the closest
     query_used      null, or what counted of a query too long to count whole: text (what the model read; null
                     for all of it), words [..] (those looked up), n_words and n_tokens of the whole
-    filters         languages [..], paths [..], regex or null, kinds [..]
+    filters         languages [..], paths [..], regex or null, kinds [..], threshold
     budget_tokens   a number or null
     tokenizer       name of the counter behind every n_tokens
     n_tokens        of all passages together
     index           commit or null, files, chunks, encoded (chunks with vectors),
                     stale {changed, added, deleted, complete}, skipped
-    passages        path, start_line, end_line, best_line, symbol, kind, language, score, n_tokens, stale,
-                    text, omitted_lines [[first, last], ..], evidence {scores {lexical, single, colbert},
-                    symbols [..], matches [{query_word, code_word, line, similarity, literal}, ..]}
+    passages        path, start_line, end_line, best_line, symbol, kind, language, score, confidence,
+                    n_tokens, stale, text, omitted_lines [[first, last], ..],
+                    evidence {scores {lexical, single, colbert}, symbols [..],
+                    matches [{query_word, code_word, line, similarity, literal}, ..]}
     omitted         path, start_line, end_line, symbol, score, reason (budget, duplicate, seen)
     notes           sentences for a person
 
@@ -47,11 +49,13 @@ def findings_dict(findings: Findings) -> dict[str, Any]:
         "query": findings.query,
         "query_used": _used_dict(findings.query_used),
         "mode": str(findings.mode),
+        "weak": findings.is_weak,
         "filters": {
             "languages": list(request.languages),
             "paths": list(request.paths),
             "regex": request.regex,
             "kinds": list(request.kinds),
+            "threshold": figure(request.threshold),
         },
         "budget_tokens": findings.budget_tokens,
         "tokenizer": findings.tokenizer,
@@ -88,6 +92,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
         "kind": passage.kind,
         "language": passage.language,
         "score": figure(passage.score),
+        "confidence": round(passage.confidence, 4),
         "n_tokens": passage.n_tokens,
         "stale": passage.stale,
         "omitted_lines": [list(pair) for pair in passage.omitted_lines],

@@ -73,6 +73,7 @@ class _Filtered(OfRepository):
         description="Time for the vectors of candidates that have none yet.",
         le=_MOST_ENCODE_SECONDS,
     )
+    threshold: float = Field(0.0, description="Only passages of at least this confidence, 0 to 1.")
 
     def filtering(self) -> Filtering:
         """The filters, as `codesearch.request` takes them."""
@@ -83,6 +84,7 @@ class _Filtered(OfRepository):
             "regex": self.regex or None,
             "kinds": self.kinds,
             "encode_seconds": self.encode_seconds,
+            "threshold": self.threshold,
         }
 
 

@@ -69,6 +69,38 @@ def test_an_answer_that_shares_no_word_with_the_query_says_so(fake, tmp_path):
     assert nothing.notes == ("Nothing in the index answers the query.",)
 
 
+def test_an_answer_of_which_the_index_knows_little_is_weak(fake, tmp_path):
+    searcher = fake({"notes.txt": "alpha\n"})
+    search = searcher.search
+    searcher.search = lambda request: replace(search(request), is_weak=True)
+    found = CodeIndex(tmp_path, searcher).find("alpha")
+    assert found.is_weak
+    assert found.notes == (
+        "Little of the query is in this index; these passages are only the closest matches.",
+    )
+    assert not CodeIndex(tmp_path, fake({"notes.txt": "alpha\n"})).find("alpha").is_weak
+
+
+def test_passages_below_the_threshold_are_left_out(fake, tmp_path):
+    searcher = fake({f"{name}.txt": f"alpha {name}\n" for name in "abc"})
+    search, sure = searcher.search, (0.9, 0.5, 0.2)
+
+    def with_confidence(request):
+        hits = search(request).hits
+        hits = tuple(replace(hit, confidence=each) for hit, each in zip(hits, sure, strict=False))
+        return replace(search(request), hits=hits, first=lambda n: hits[:n])
+
+    searcher.search = with_confidence
+    index = CodeIndex(tmp_path, searcher)
+    kept = {value: [p.confidence for p in index.find("alpha", threshold=value)] for value in (0, 0.5, 0.8)}
+    assert kept == {0: [0.9, 0.5, 0.2], 0.5: [0.9, 0.5], 0.8: [0.9]}
+    assert len(index.files("alpha", threshold=0.5)) == 2
+    nothing = index.find("alpha", threshold=0.95)
+    assert nothing.notes == (
+        "No passage has a confidence of 0.95; the best has 0.90. Lower the threshold, or ask in other words.",
+    )
+
+
 def test_what_does_not_count_of_a_long_query_is_said(fake, tmp_path):
     searcher = fake({"notes.txt": "alpha\n"})
     search, used = searcher.search, QueryUsed("alpha", ("alpha", "beta"), 812, 1900)

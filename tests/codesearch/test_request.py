@@ -50,6 +50,14 @@ def test_a_request_is_checked_too_and_what_stands_beside_it_replaces_its_fields(
         make_request(SearchRequest("x", k=0))
 
 
+def test_a_threshold_is_a_confidence():
+    assert [make_request("x", threshold=value).threshold for value in (0, 0.25, 1)] == [0, 0.25, 1]
+    assert make_request(SearchRequest("x", threshold=0.5)).threshold == 0.5
+    for value in (-0.1, 1.01, float("nan")):
+        with pytest.raises(InputError, match="a confidence from 0 to 1, not"):
+            make_request("x", threshold=value)
+
+
 def test_patterns_are_compiled_once(monkeypatch):
     make_request("x", paths=["only/once/*.py"], regex="only (once)+")
     monkeypatch.setattr(expressions.regex, "compile", None)

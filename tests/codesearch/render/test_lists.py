@@ -42,7 +42,7 @@ def test_golden_bytes(index, tools, name):
 def test_lists_have_these_keys_and_no_others(index):
     files = json.loads(files_json(index.files("plane", 3)))
     assert " ".join(files) == "schema root query mode files notes"
-    assert " ".join(files["files"][0]) == "path score language symbol start_line end_line"
+    assert " ".join(files["files"][0]) == "path score confidence language symbol start_line end_line"
     outline = json.loads(outline_json("", index.outline()))
     assert " ".join(outline) == "schema path symbols"
     assert " ".join(outline["symbols"][0]) == "path kind name start_line end_line"

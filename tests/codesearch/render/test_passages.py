@@ -33,6 +33,7 @@ PASSAGE = Passage(
     omitted_lines=((13, 18),),
     start_char=300,
     best_line=12,
+    confidence=0.87654,
 )
 PLAIN = replace(
     PASSAGE,
@@ -49,6 +50,7 @@ PLAIN = replace(
     score=0.1,
     n_tokens=2,
     best_line=1,
+    confidence=0.125,
 )
 FINDINGS = Findings(
     request=SearchRequest(
@@ -57,6 +59,7 @@ FINDINGS = Findings(
         paths=("src/*",),
         regex="add_.*",
         kinds=("method",),
+        threshold=0.1,
     ),
     passages=(PASSAGE, PLAIN),
     index=IndexState("0123abcd", 3, 4, 4, changed=("a.py",), added=(), deleted=("b.py", "c.py"), n_skipped=2),
@@ -81,13 +84,13 @@ def test_no_passages(form):
 def test_json_has_these_keys_and_no_others():
     value = json.loads(render(FINDINGS, "json"))
     assert " ".join(value) == (
-        "schema root query query_used mode filters budget_tokens tokenizer n_tokens index passages omitted"
-        " notes"
+        "schema root query query_used mode weak filters budget_tokens tokenizer n_tokens index passages"
+        " omitted notes"
     )
     assert set(value["index"]) == {"commit", "files", "chunks", "encoded", "stale", "skipped"}
     assert " ".join(value["passages"][0]) == (
-        "path start_line end_line best_line symbol kind language score n_tokens stale omitted_lines text"
-        " evidence"
+        "path start_line end_line best_line symbol kind language score confidence n_tokens stale"
+        " omitted_lines text evidence"
     )
     assert set(value["passages"][0]["evidence"]) == {"scores", "symbols", "matches"}
     assert set(value["omitted"][0]) == {"path", "start_line", "end_line", "symbol", "score", "reason"}
