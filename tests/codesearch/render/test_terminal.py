@@ -22,7 +22,7 @@ PLAIN = re.compile(r"\x1b\[[\d;]*m|\x1b\]8;;.*?\x1b\\")
 def passage(*matches, text=CODE, **changes):
     evidence = Evidence(ComponentScores(), tuple(matches), ())
     made = Passage("c.py", 1, text.count("\n"), text, "python", "Cursor", "class", 1.0, 9, evidence)
-    return replace(made, best_line=5, **changes)
+    return replace(made, best_line=5, confidence=0.5, **changes)
 
 
 def marked(text):
@@ -51,7 +51,7 @@ def test_only_the_lines_around():
     made = passage()
     assert (
         text_of([made], 0)
-        == "c.py:1-5  Cursor  [python]  1.000\n 5│        " + CODE.split("\n")[4].strip() + "\n"
+        == "c.py:1-5  Cursor  [python]  0.50\n 5│        " + CODE.split("\n")[4].strip() + "\n"
     )
     literal = replace(
         made, evidence=replace(made.evidence, matches=(WordMatch("x", "class", 0, 0, 1, 1, True),))
