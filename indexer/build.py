@@ -96,6 +96,9 @@ _PUBLISH_SECONDS = 20.0
 _ENCODING_SHARE = 9.0
 """Encoding takes at least so many times what publishing takes, however large the index."""
 
+_LARGE_CHUNKS = 25_000
+"""From here on indexes of vectors are built, and take the memory that the model had; it is loaded again."""
+
 
 def build(
     root: Path | RevisionTree,
@@ -231,6 +234,8 @@ class _Build:
                             encode_for(math.inf, blocks, made.embedder, embeddings, self._encoded)
                             missing = Missing(())
                         live = self._publish(made, folder, reader, base, is_whole=not missing.chunks)
+                # Of a large tree these are a hundred megabytes, and what follows needs none of them.
+                del found, changes, missing
             else:
                 totals = before.totals
             if self.encode:
@@ -294,6 +299,8 @@ class _Build:
             while True:
                 more = encode_for(seconds, blocks, made.embedder, made.embeddings, self._encoded)
                 started = time.monotonic()
+                if not more or len(missing.chunks) > _LARGE_CHUNKS:
+                    made.embedder.release()
                 with new_generation(self.state, live, same_files=True) as folder:
                     live = self._publish(made, folder, reader, live, is_whole=not more)
                 if not more:

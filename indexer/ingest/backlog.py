@@ -16,7 +16,9 @@ from indexer.storage.database import MissingChunk, StoreReader
 BLOCK_TOKENS = 65_536
 """Chunks are encoded in blocks of about this many tokens: enough to pack well, little to lose."""
 _KEPT_TOKENS = 2_000_000
-"""Tokens of prepared chunks that are kept: some 40 MB with their text."""
+"""Tokens of prepared chunks that are kept: some 40 MB with their text and what holds them."""
+_TOKENS_OF_A_CHUNK = 80
+"""What a chunk takes beside its text and tokens, 1.5 KB of objects, in tokens of 20 bytes."""
 _KEYS_AT_ONCE = 4096
 
 
@@ -45,7 +47,7 @@ class Backlog:
         """Have chunks at hand that were just prepared, if they are to be encoded and memory allows."""
         new = {chunk.key: chunk for chunk in chunks if chunk.key and chunk.key not in self._kept}
         for key in new.keys() - self._embeddings.known(new):
-            n_tokens = len(new[key].tokenized.input_ids)
+            n_tokens = _weight(new[key])
             if self._n_kept_tokens + n_tokens <= _KEPT_TOKENS:
                 self._kept[key] = new[key]
                 self._n_kept_tokens += n_tokens
@@ -83,7 +85,7 @@ class Backlog:
         for chunk in chunks:
             prepared = self._kept.pop(chunk.embedding_key, None)
             if prepared is not None:
-                self._n_kept_tokens -= len(prepared.tokenized.input_ids)
+                self._n_kept_tokens -= _weight(prepared)
             prepared = prepared or again.get(chunk.embedding_key)
             if prepared is None:
                 raise IndexCorruptError(
@@ -92,3 +94,8 @@ class Backlog:
                 )
             found.append(prepared)
         return found
+
+
+def _weight(prepared: PreparedChunk) -> int:
+    """What a kept chunk counts for, in tokens."""
+    return len(prepared.tokenized.input_ids) + _TOKENS_OF_A_CHUNK
