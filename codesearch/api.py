@@ -9,6 +9,7 @@ Methods may be called from several threads; they take turns. No printing, no fla
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -52,6 +53,9 @@ LOOK_SECONDS = 0.2
 """How long the look at the disk for stale files may take that a question waits for."""
 _FRESHNESS_KEPT_SECONDS = 3.0
 """Searches within this time share one look at the disk."""
+ENCODE_QUIET_SECONDS = 5.0
+"""What was read is encoded once nothing more was read for so long: the model takes longer to load than a file
+to encode."""
 REFRESH_FILES = 50
 """With more stale files than this, a search does not bring the index up to date by itself."""
 
@@ -69,6 +73,7 @@ class CodeIndex(Asking, Closing):
         self._mark = manifest_mark(root, state)
         self._background: BackgroundBuild | None = None
         self._n_updates = 0
+        self._read_at = -math.inf
 
     # --- opening and keeping up to date ---
 
@@ -141,7 +146,10 @@ class CodeIndex(Asking, Closing):
             with self._lock:
                 self._n_updates -= encode
         with self._lock:
+            before = self._mark
             self._reopen()
+            if not encode and self._mark != before:
+                self._read_at = time.monotonic()
         return report
 
     def refresh(
@@ -168,10 +176,12 @@ class CodeIndex(Asking, Closing):
     def encode_in_background(self) -> None:
         """Have what has no vectors yet encoded by a process of low priority, which ends with this index.
 
-        For what stays open; `follow` moves on to what it has published.
+        For what stays open; `follow` moves on to what it has published. Nothing is begun for
+        ENCODE_QUIET_SECONDS after changes were read.
         """
         with self._lock:
-            if not self.is_encoding and self._engine.n_encoded < self._engine.facts.n_chunks:
+            is_quiet = time.monotonic() - self._read_at >= ENCODE_QUIET_SECONDS
+            if is_quiet and not self.is_encoding and self._engine.n_encoded < self._engine.facts.n_chunks:
                 self._background = BackgroundBuild(self.root, self._outside)
 
     @property

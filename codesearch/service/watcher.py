@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from codesearch.api import CodeIndex
+from codesearch.api import ENCODE_QUIET_SECONDS, CodeIndex
 from codesearch.locate import manifest_mark
 from codesearch.workspace import Workspace
 from indexer.errors import CodesearchError, IndexBusyError, MissingExtraError
@@ -44,6 +44,7 @@ class Watcher:
         """`say` takes a sentence about each update and each problem."""
         self._workspace = workspace
         self._say = say
+        self._encoding_later: dict[str, asyncio.Task[None]] = {}
         self.n_updates = 0
 
     async def run(self) -> None:
@@ -51,17 +52,28 @@ class Watcher:
         async with asyncio.TaskGroup() as group:
             for name, root in self._workspace.roots.items():
                 turn = asyncio.Lock()
-                group.create_task(self._catch_up(name, root, turn))
-                group.create_task(self._follow(name, root, turn))
+                group.create_task(self._catch_up(group, name, turn))
+                group.create_task(self._follow(group, name, root, turn))
 
-    async def _catch_up(self, name: str, root: Path, turn: asyncio.Lock) -> None:
+    async def _catch_up(self, group: asyncio.TaskGroup, name: str, turn: asyncio.Lock) -> None:
         """Read what changed while nobody watched, once the watch is set up."""
         await asyncio.sleep(MOST_MS / 1000)
-        async with turn:
-            await _git_is_done(root)
-            await asyncio.to_thread(self._bring_up_to_date, name)
+        await self._read(group, name, turn)
 
-    async def _follow(self, name: str, root: Path, turn: asyncio.Lock) -> None:
+    async def _read(self, group: asyncio.TaskGroup, name: str, turn: asyncio.Lock) -> None:
+        """Read what changed, and have it encoded once nothing more changes."""
+        async with turn:
+            await _git_is_done(self._workspace.roots[name])
+            await asyncio.to_thread(self._bring_up_to_date, name)
+        if earlier := self._encoding_later.get(name):
+            earlier.cancel()
+        self._encoding_later[name] = group.create_task(self._encode_later(name))
+
+    async def _encode_later(self, name: str) -> None:
+        await asyncio.sleep(ENCODE_QUIET_SECONDS + QUIET_MS / 1000)
+        await asyncio.to_thread(self._encode, name)
+
+    async def _follow(self, group: asyncio.TaskGroup, name: str, root: Path, turn: asyncio.Lock) -> None:
         def wanted(_: Change, path: str) -> bool:
             return concerns(root, path)
 
@@ -70,9 +82,7 @@ class Watcher:
         )
         try:
             async for _ in watching:
-                async with turn:
-                    await _git_is_done(root)
-                    await asyncio.to_thread(self._bring_up_to_date, name)
+                await self._read(group, name, turn)
         except (OSError, RuntimeError) as error:
             self._say(
                 f"{name} cannot be watched ({error}); searches look for changed files themselves. On Linux,"
@@ -85,13 +95,19 @@ class Watcher:
         try:
             with self._workspace.opened(name) as index:
                 n_files = read_changes(index)
-                index.encode_in_background()
         except CodesearchError as error:
             self._say(f"{name} could not be brought up to date: {error}")
             return
         if manifest_mark(root, self._workspace.state) != mark:
             self.n_updates += 1
             self._say(f"{name}: {counted(n_files, 'file')}, read in {time.monotonic() - started_at:.1f} s.")
+
+    def _encode(self, name: str) -> None:
+        try:
+            with self._workspace.opened(name) as index:
+                index.encode_in_background()
+        except CodesearchError as error:
+            self._say(f"{name} could not be encoded: {error}")
 
 
 def read_changes(index: CodeIndex) -> int:

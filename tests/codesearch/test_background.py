@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from codesearch import api
 from codesearch.api import CodeIndex
 from codesearch.background import BackgroundBuild
 
@@ -37,6 +38,18 @@ def test_an_open_index_gets_its_vectors_without_its_answers_waiting(tree):
         assert wait_for(lambda: not index.is_encoding)
         index.follow()
         assert index.state().n_encoded == 3
+
+
+def test_while_files_are_being_saved_nothing_is_encoded(tree, monkeypatch):
+    monkeypatch.setattr(api, "ENCODE_QUIET_SECONDS", 3600.0)
+    with CodeIndex.open(tree, build="words") as index:
+        (tree / "bell.py").write_text("def bell():\n    return 'bell'\n")
+        index.update(encode=False)
+        index.encode_in_background()
+        assert not index.is_encoding
+        monkeypatch.setattr(api, "ENCODE_QUIET_SECONDS", 0.0)
+        index.encode_in_background()
+        assert index.is_encoding
 
 
 def test_closing_the_index_ends_it(tree):

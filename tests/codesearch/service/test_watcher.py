@@ -91,6 +91,17 @@ async def test_what_is_saved_is_found_by_every_reader_and_many_changes_are_one(t
             assert "retry.py" not in index.paths()
 
 
+async def test_what_was_read_is_encoded_once_nothing_more_is_saved(tree, monkeypatch):
+    monkeypatch.setattr(watcher_module, "ENCODE_QUIET_SECONDS", 0.1)
+    async with watched(tree, monkeypatch) as watcher:
+        encoded_after = []
+        monkeypatch.setattr(
+            CodeIndex, "encode_in_background", lambda self: encoded_after.append(watcher.n_updates)
+        )
+        (tree / "new.py").write_text("def fresh():\n    pass\n")
+        await until(lambda: 1 in encoded_after)
+
+
 def test_folders_that_are_never_indexed_do_not_wake_it(tmp_path):
     for path in (".codesearch/manifest.json", ".git/index", "a/node_modules/b.js", ".git/refs/HEAD"):
         assert not concerns(tmp_path, str(tmp_path / path))
