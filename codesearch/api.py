@@ -281,13 +281,20 @@ class CodeIndex(Asking, Closing):
     def state(self, look_seconds: float = LOOK_SECONDS) -> IndexState:
         """The short form of `status` that every answer carries.
 
-        `look_seconds` is how long it may look at the disk; what it saw is kept for seconds.
+        `look_seconds` is how long it may look at the disk; what it saw is kept for seconds. With 0 it is what
+        the last look saw, however long ago, and not complete where there was none.
         """
         with self._lock:
-            if self._state is None or time.monotonic() - self._state_at > _FRESHNESS_KEPT_SECONDS:
+            is_due = time.monotonic() - self._state_at > _FRESHNESS_KEPT_SECONDS
+            if self._state is None or (is_due and look_seconds > 0):
                 self._state = index_state(self._engine, look_seconds)
-                self._state_at = time.monotonic()
+                self._state_at = time.monotonic() if look_seconds > 0 else 0.0
             return replace(self._state, is_encoding=self.is_encoding)
+
+    @property
+    def looked_at(self) -> float:
+        """When `state` looked at the disk, on the monotonic clock; 0 for never."""
+        return self._state_at if self._state is not None else 0.0
 
     def outline(self, path: str = "") -> list[OutlineEntry]:
         """Symbols of a file, or of all files of a folder; relative to the index, empty for all."""

@@ -31,6 +31,8 @@ from indexer.wording import counted
 _MAX_SESSIONS = 200
 MAX_OPEN = 16
 """Indexes that stay open when nobody asks them: each maps its tables and holds a connection."""
+_TREES_LOOKED_AT = 4
+"""So many trees are looked at for what is stale when a question is asked of more."""
 FIRST_WORDS_SECONDS = 30.0
 """How long a question waits for the words of a tree that another process indexes for the first time."""
 _LOOK_SECONDS = 0.2
@@ -300,9 +302,18 @@ class Several(Asking):
                     f"The indexes were built with {together.n_models} models, whose vectors cannot be"
                     " compared: they are ranked together by words and by rank.",
                 )
-            share = LOOK_SECONDS / len(self._indexes)
-            state = _state_of({name: index.state(share) for name, index in self._indexes.items()})
+            state = _state_of(self._states())
             yield Question(request, together, state, seen=seen, sources=together.searchers, remarks=remarks)
+
+    def _states(self) -> dict[str, IndexState]:
+        """The state of each; a few disks are looked at, those that were not for the longest time.
+
+        Many trees are walked by turns, over several questions: one question must not wait for all.
+        """
+        by_turns = sorted(self._indexes.items(), key=lambda item: item[1].looked_at)
+        looking = {name for name, _ in by_turns[:_TREES_LOOKED_AT]}
+        share = LOOK_SECONDS / len(looking)
+        return {name: index.state(share if name in looking else 0.0) for name, index in self._indexes.items()}
 
 
 def _state_of(states: Mapping[str, IndexState]) -> IndexState:

@@ -29,7 +29,7 @@ from codesearch.answers.literals import literals_of
 from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits, search_limits
 from codesearch.answers.passages import Drafts, PassageSource, draft_passages
 from codesearch.answers.seen import Seen
-from indexer.records import Hit, Mode, QueryUsed, SearchRequest, full_path
+from indexer.records import Hit, Mode, QueryUsed, SearchRequest, StaleFiles, full_path
 from indexer.wording import counted
 
 if TYPE_CHECKING:
@@ -203,7 +203,8 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
 
 def index_state(searcher: Searcher, look_seconds: float) -> IndexState:
     """What every answer carries of the state of its index, after a look at the disk of so many seconds."""
-    facts, stale = searcher.facts, searcher.freshness(look_seconds)
+    facts = searcher.facts
+    stale = searcher.freshness(look_seconds) if look_seconds > 0 else StaleFiles(complete=False)
     return IndexState(
         commit=facts.commit or None,
         n_files=facts.n_files,

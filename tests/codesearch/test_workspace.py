@@ -12,7 +12,7 @@ from codesearch import api
 from codesearch.api import CodeIndex
 from codesearch.locate import build_index
 from codesearch.render.passages import render
-from codesearch.workspace import Workspace, short_names
+from codesearch.workspace import Several, Workspace, short_names
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import BuildReport
 
@@ -215,3 +215,20 @@ def test_looks_at_many_trees_take_no_longer_than_one_look(tmp_path, monkeypatch)
     with Workspace(roots) as workspace:
         workspace.among(["two"]).find("routes", encode_seconds=0)
         assert looks == [api.LOOK_SECONDS]
+
+
+def test_many_trees_are_looked_at_by_turns(fake, tmp_path):
+    looks = []
+
+    class Searcher(type(fake({}))):
+        def freshness(self, budget_seconds=0.5):
+            looks.append(next(iter(self.files)))
+            return super().freshness(budget_seconds)
+
+    names = [f"{number}.py" for number in range(6)]
+    indexes = {name: CodeIndex(tmp_path, Searcher({name: "x = 1\n"})) for name in names}
+    several = Several(indexes)
+    assert [state.complete for state in several._states().values()] == [True] * 4 + [False] * 2
+    assert looks == names[:4]
+    assert all(state.complete for state in several._states().values())
+    assert looks[:6] == names, "each of them once"
