@@ -13,7 +13,7 @@ from codesearch.answers.counting import Tokenizer, counter_for
 from codesearch.answers.drafts import Draft
 from codesearch.answers.findings import Findings, RankedFile, RankedFiles
 from codesearch.answers.seen import Seen
-from codesearch.context import Context, ContextDrafts, context_drafts, make_context
+from codesearch.context import Context, ContextDrafts, Shown, context_drafts, make_context
 from codesearch.render.context_blocks import writers
 from codesearch.request import Filtering, check_budget, check_offset, make_request
 from indexer.records import Passage, SearchRequest
@@ -80,19 +80,21 @@ class Asking(ABC):
         tokenizer: Tokenizer = None,
         format: str = "text",
         seen: Seen | None = None,
+        shown: Shown | None = None,
         **filtering: Unpack[Filtering],
     ) -> Context:
         """A block of cited passages for a prompt; its text has at most `budget_tokens` tokens.
 
         `format` is text, markdown, xml, json or messages. How many passages there are is the budget's
-        affair: the `k` of a request does not count. Raises InputError.
+        affair: the `k` of a request does not count. `shown` gives a passage the path that the block cites,
+        where that is not its own. Raises InputError.
         """
         check_budget(budget_tokens)
         writers(format)  # refuses an unknown one before anything is searched
         request = make_request(query, **filtering)
         counter = counter_for(tokenizer)
         with self._question(request, seen) as question:
-            return make_context(question, counter, budget_tokens, format)
+            return make_context(question, counter, budget_tokens, format, shown)
 
     def drafts(
         self,

@@ -7,7 +7,7 @@ numbered in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from codesearch.answers.answering import MOST_HITS, Question
@@ -22,6 +22,7 @@ from indexer.records import Passage
 
 _CONTEXT_HITS = 60
 """Hits that a context block starts from; more are asked for while its budget is not full."""
+Shown = Callable[[Passage], Passage]
 _ROUNDS = 5
 """Fillings tried; each starts from how far the last text was from the budget."""
 _GOOD_SHARE = 0.98
@@ -73,17 +74,18 @@ def build_context(
     *,
     form: str = "text",
     first_number: int = 1,
+    shown: Shown | None = None,
 ) -> Context:
     """The fullest block within the budget.
 
     `first_number` is the citation of the first passage, as it is counted; a conversation goes on counting.
-    Raises InputError for an unknown format.
+    `shown` gives a passage the path that is cited. Raises InputError for an unknown format.
     """
     block, numbered_page = writers(form)
     drafts, notes = material.drafts, material.notes
 
     def page(query: str, passages: Sequence[Passage]) -> str:
-        return numbered_page(query, passages, first_number)
+        return numbered_page(query, passages if shown is None else list(map(shown, passages)), first_number)
 
     best: tuple[str, tuple[Passage, ...], int, Filled] | None = None
     room = budget_tokens - counter.count(page(query, ()))
@@ -92,7 +94,7 @@ def build_context(
     def cost(passage: Passage) -> int:
         key = passage.full_path, passage.start_line, passage.text
         if key not in costs:
-            costs[key] = counter.count(block(passage, first_number + 98))
+            costs[key] = counter.count(block(shown(passage) if shown else passage, first_number + 98))
         return costs[key]
 
     for _ in range(_ROUNDS):
@@ -126,7 +128,9 @@ def context_drafts(question: Question, counter: NamedCounter, budget_tokens: int
     return question.drafts(MOST_HITS, wants_more, first=_CONTEXT_HITS, limits=CONTEXT_LIMITS)
 
 
-def make_context(question: Question, counter: NamedCounter, budget_tokens: int, form: str) -> Context:
+def make_context(
+    question: Question, counter: NamedCounter, budget_tokens: int, form: str, shown: Shown | None = None
+) -> Context:
     """The fullest context block within the budget."""
     counter = remembering(counter)
     drafts = context_drafts(question, counter, budget_tokens)
@@ -136,6 +140,7 @@ def make_context(question: Question, counter: NamedCounter, budget_tokens: int, 
         counter,
         budget_tokens,
         form=form,
+        shown=shown,
     )
     if question.seen is not None:
         question.seen.add(context.passages, drafts.kept)

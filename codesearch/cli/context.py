@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ from codesearch.cli.options import (
     seen_option,
     state_option,
 )
+from codesearch.cli.places import Places
 from codesearch.cli.questions import QuestionCommand
 from codesearch.cli.searching import folder_of, split_place
 from codesearch.cli.targets import asked_of, folder_arguments, index_options
@@ -67,6 +69,7 @@ def context_command(
             tokenizer=asked.config["tokenizer"],
             format=form,
             seen=seen,
+            shown=asked.places.passage_shown(named=form == "json"),
         )
     put(block.text)
     n_left_out = sum(omitted.reason == "budget" for omitted in block.omitted)
@@ -98,9 +101,11 @@ def outline_command(context: click.Context, /, path: str, form: str, refresh: bo
     opened = open_index(str(folder_of(path)), {}, refresh=refresh, build=False)
     where = opened.within(path)
     with opened.index as index:
-        entries = index.outline(where)
+        places = Places.of({"": index.root}, (path,))
+        entries = [replace(entry, path=places.shown(entry.path)) for entry in index.outline(where)]
         known = not where or any(p == where or p.startswith(where + "/") for p in index.paths())
-    put(outline_json(where, entries) if form == "json" else outline_text(entries))
+    where = places.shown(where or ".")
+    put(outline_json(where, entries, places.root) if form == "json" else outline_text(entries))
     if not known:
         say(f"{path} is not in the index; `codesearch status --skipped` may give the reason.")
     elif not entries:

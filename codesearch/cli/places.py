@@ -6,7 +6,7 @@ What an index holds is relative to its root; the library, MCP and HTTP speak so.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +72,12 @@ class Places:
             best = self._passage(file.best, named)
             files.append(replace(file, path=best.path, best=best))
         return replace(ranked, files=tuple(files), root=self.root, roots=self._several)
+
+    def passage_shown(self, *, named: bool) -> Callable[[Passage], Passage] | None:
+        """What gives a passage such a path, as of `findings`; None where it has it."""
+        if self.roots.get("") == Path.cwd():
+            return None
+        return lambda passage: self._passage(passage, named)
 
     @property
     def _several(self) -> tuple[tuple[str, str], ...]:

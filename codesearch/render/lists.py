@@ -1,7 +1,8 @@
 """Ranked files and outlines as text or JSON, for `codesearch files`, `codesearch outline` and the MCP server.
 
 JSON, schema 1: files {schema, root, query, mode, files [{path, score, confidence, language, symbol,
-start_line, end_line}], notes}; outline {schema, path, symbols [{path, kind, name, start_line, end_line}]}.
+start_line, end_line}], notes}; outline {schema, root, path, symbols [{path, kind, name, start_line,
+end_line}]}.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def outline_text(entries: Sequence[OutlineEntry]) -> str:
     return "".join(lines)
 
 
-def outline_json(path: str, entries: Sequence[OutlineEntry]) -> str:
-    """The JSON object, ended by a line feed."""
+def outline_json(path: str, entries: Sequence[OutlineEntry], root: str = "") -> str:
+    """The JSON object, ended by a line feed; `root` where paths are not relative to it."""
     symbols = [
         {
             "path": entry.path,
@@ -81,4 +82,4 @@ def outline_json(path: str, entries: Sequence[OutlineEntry]) -> str:
         }
         for entry in entries
     ]
-    return json_text({"schema": 1, "path": path, "symbols": symbols}, indent=2) + "\n"
+    return json_text({"schema": 1, "root": root or None, "path": path, "symbols": symbols}, indent=2) + "\n"

@@ -75,16 +75,14 @@ class Served(Closing):
             self._opened.close()
 
     def _ask(self, kind: type[_Answer], verb: str, arguments: list[Any], options: dict[str, Any]) -> _Answer:
-        seen = options.pop("seen", None)  # a memory of this process
-        if seen is None:
+        own = {name: options.pop(name) for name in ("seen", "shown") if options.get(name) is not None}
+        if not own:  # which are of this process
             asked = {"verb": verb, "root": str(self.root), "arguments": arguments, "options": options}
             try:
                 return from_plain(kind, _answer(self._address.socket, asked))
             except (OSError, ValueError, TypeError, AttributeError):
                 pass  # it is gone, busy or another program: the index is there
-        if seen is not None:
-            options["seen"] = seen
-        answer: _Answer = getattr(self._index(), verb)(*typed(verb, arguments), **options)
+        answer: _Answer = getattr(self._index(), verb)(*typed(verb, arguments), **options, **own)
         return answer
 
     def _index(self) -> Any:

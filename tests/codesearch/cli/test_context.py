@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from codesearch.answers.counting import counter_for
+
 
 def test_context_prints_what_was_counted(run, repository):
-    from codesearch.answers.counting import counter_for
 
     for form in ("text", "markdown", "xml", "json", "messages"):
         result = run("context", "wait before trying again", repository, "--budget", 200, "--format", form)
@@ -21,12 +22,29 @@ def test_context_prints_what_was_counted(run, repository):
 
 
 def test_outline(run, repository, monkeypatch):
-    result = run("outline", repository / "retry.py")
-    assert result.stdout == "retry.py\n  4-6 function pause_after\n"
+    file = repository / "retry.py"
+    assert run("outline", file).stdout == f"{file}\n  4-6 function pause_after\n"
     everything = json.loads(run("outline", repository, "--format", "json").stdout)
     assert [s["name"] for s in everything["symbols"] if s["path"] == "router.py"] == ["add_route"]
     monkeypatch.chdir(repository / "docs")
-    assert run("outline", ".").stdout.startswith("docs/guide.md\n")
+    assert run("outline", ".").stdout.startswith("guide.md\n")
+    assert run("outline", "../retry.py").stdout == "../retry.py\n  4-6 function pause_after\n"
+    value = json.loads(run("outline", "..", "--format", "json").stdout)
+    assert (value["root"], value["path"]) == (str(repository), "..")
+    assert {symbol["path"] for symbol in value["symbols"]} >= {"../router.py", "guide.md"}
+
+
+def test_a_block_cites_paths_from_where_one_stands(run, repository, monkeypatch):
+    """The budget counts what is printed, whatever the paths are."""
+    monkeypatch.chdir(repository / "docs")
+    block = run("context", "wait before trying again", "--budget", 200)
+    assert "] ../retry.py:" in block.stdout
+    assert counter_for(None).count(block.stdout) <= 200
+    value = json.loads(run("context", "wait before trying again", "--format", "json").stdout)
+    assert value["passages"][0]["path"] == "../retry.py"
+
+
+def test_outline_of_what_is_not_there(run, repository):
     missing = run("outline", repository / "nowhere.py")
     assert (missing.exit_code, missing.stdout) == (1, "")
     assert "is not in the index" in missing.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -34,7 +35,9 @@ def test_several_folders_answer_as_one(run, checkouts):
         assert path.is_relative_to(roots[passage["repository"]])
         assert path.is_file()
     assert json.loads(done.stdout)["roots"] == {name: str(root) for name, root in roots.items()}
-    assert "] work/queue/" in run("context", QUERY, *checkouts, "--budget", 600).stdout
+    cited = re.findall(r"^\[\d+\] (.+):\d+-\d+", run("context", QUERY, *checkouts).stdout, re.MULTILINE)
+    assert cited
+    assert all((checkouts[0] / path).is_file() for path in cited)
     files = json.loads(run("files", QUERY, *checkouts, "--format", "json").stdout)["files"]
     assert {file["repository"] for file in files} == {"work/queue", "old/queue"}
 

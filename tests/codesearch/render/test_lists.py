@@ -44,7 +44,7 @@ def test_lists_have_these_keys_and_no_others(index):
     assert " ".join(files) == "schema root query mode files notes"
     assert " ".join(files["files"][0]) == "path score confidence language symbol start_line end_line"
     outline = json.loads(outline_json("", index.outline()))
-    assert " ".join(outline) == "schema path symbols"
+    assert " ".join(outline) == "schema root path symbols"
     assert " ".join(outline["symbols"][0]) == "path kind name start_line end_line"
     assert " ".join(json.loads(status_json(index.status()))) == (
         "schema root model commit branch built_at files chunks encoded words_only spans tokens rows"
