@@ -37,7 +37,7 @@ from indexer.errors import (
     StorageError,
 )
 from indexer.ingest.backlog import Backlog, Missing
-from indexer.ingest.embed import Embedder
+from indexer.ingest.embed import Embedder, load_ahead
 from indexer.ingest.encoding import encode_for
 from indexer.ingest.ingest import TEXT_RULES, Ingest
 from indexer.ingest.prepare import Preparer
@@ -147,6 +147,14 @@ def build(
 def is_being_written(root: Path, outside: Path | None = None) -> bool:
     """Whether a process writes the index of a tree, as far as can be told without taking the lock."""
     return has_writer(state_folder(root, outside))
+
+
+def load_model_ahead(settings: BuildSettings) -> None:
+    """Begin to load the model in a thread, beside a build of words after which searches encode.
+
+    Raises CheckpointError as `build` does.
+    """
+    load_ahead(open_checkpoint(settings.model), settings.max_memory_bytes)
 
 
 def _folder(root: Path) -> Path:

@@ -348,12 +348,14 @@ def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     """Make an index that can be asked by words; its root."""
     from codesearch.cli.progress import ProgressBar
     from codesearch.locate import build_index
+    from indexer.build import load_model_ahead
     from indexer.wording import counted
 
+    settings = config.build_settings()
+    if config["encode_seconds"] and config["mode"] != "lexical":
+        load_model_ahead(settings)
     with ProgressBar() as bar:
-        report = build_index(
-            folder, progress=bar, settings=config.build_settings(), encode=False, state=state
-        )
+        report = build_index(folder, progress=bar, settings=settings, encode=False, state=state)
     say(
         f"Indexed the words of {counted(report.n_files, 'file')} in {report.elapsed_seconds:.1f} s;"
         " what a search names is encoded as it is asked for."

@@ -7,6 +7,7 @@ process. Importing this loads no model library; the first chunk does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,17 @@ def load_encoder(checkpoint: Checkpoint, max_memory_bytes: int) -> Encoder:
     return Encoder(checkpoint, max_memory_bytes=max_memory_bytes)
 
 
+_loading: dict[str, Future[Encoder]] = {}
+"""Models that are being loaded, by fingerprint."""
+
+
+def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int) -> None:
+    """Begin to load a model in a thread, for the next Embedder of this process that needs it."""
+    pool = ThreadPoolExecutor(1, "encoder")
+    _loading[checkpoint.fingerprint] = pool.submit(load_encoder, checkpoint, max_memory_bytes)
+    pool.shutdown(wait=False)
+
+
 class Embedder:
     """One model, loaded when the first chunk comes."""
 
@@ -57,7 +69,8 @@ class Embedder:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return load_encoder(self._checkpoint, self._max_memory_bytes)
+        begun = _loading.pop(self._checkpoint.fingerprint, None)
+        return begun.result() if begun else load_encoder(self._checkpoint, self._max_memory_bytes)
 
     @cached_property
     def _recipe(self) -> PoolRecipe:

@@ -7,9 +7,11 @@ where no other process is writing: nobody waits for a lock, and nothing is compu
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +33,10 @@ from indexer.storage.database import MissingChunk, StoreReader
 from indexer.storage.generations import EMBEDDINGS
 from indexer.storage.manifest import Manifest
 
-_STEP_TOKENS = 8_192
-"""So much is encoded between two looks at the clock."""
+_FIRST_TOKENS = 8_192
+"""So much is encoded before it is known how fast this machine is."""
+_LEAST_SHARE = 0.5
+"""A chunk of which less than this fits the time left is not begun."""
 _FIRST_SEGMENT = 1 << 20
 """Segments from this number on are in memory; a store has a few."""
 
@@ -82,9 +86,8 @@ class OnDemand:
                 found |= embeddings.load([chunk.embedding_key for chunk in known])
         computed: list[NewEmbedding] = []
         todo = [chunk for chunk in wanted if chunk.embedding_key not in found]
-        for step in _steps(todo):
-            if time.monotonic() - started > seconds:
-                break
+        while step := self._step(todo, started + seconds - time.monotonic()):
+            todo = todo[len(step) :]
             for new in self._encoded(step):
                 found[new.key] = self._hold(new)
                 computed.append(new)
@@ -94,6 +97,17 @@ class OnDemand:
                     for new in computed:
                         embeddings.add(new)
         return {chunk.chunk_id: found[chunk.embedding_key] for chunk in known if chunk.embedding_key in found}
+
+    def _step(self, chunks: Sequence[MissingChunk], seconds: float) -> Sequence[MissingChunk]:
+        """The first chunks, as many as this time is enough for: cores idle at the end of each step."""
+        if seconds <= 0 or not chunks:
+            return []
+        speed = self.tokens_per_second
+        room = speed * seconds if speed else _FIRST_TOKENS
+        n_whole = bisect_right(list(accumulate(chunk.n_tokens for chunk in chunks)), room)
+        if n_whole or not speed or chunks[0].n_tokens * _LEAST_SHARE <= room:
+            return chunks[: max(1, n_whole)]
+        return []
 
     def _encoded(self, chunks: Sequence[MissingChunk]) -> Iterator[NewEmbedding]:
         stored = self._index.store.chunks([chunk.chunk_id for chunk in chunks])
@@ -127,14 +141,3 @@ class OnDemand:
         except (CodesearchError, OSError):
             pass
         yield None
-
-
-def _steps(chunks: Sequence[MissingChunk]) -> Iterator[list[MissingChunk]]:
-    step: list[MissingChunk] = []
-    for chunk in chunks:
-        step.append(chunk)
-        if sum(each.n_tokens for each in step) >= _STEP_TOKENS:
-            yield step
-            step = []
-    if step:
-        yield step

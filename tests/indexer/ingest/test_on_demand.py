@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.build import build
+from indexer.build import build, load_model_ahead
 from indexer.disk.write_lock import write_lock
+from indexer.ingest import embed
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings
+from indexer.storage.database import MissingChunk
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 
@@ -89,3 +91,30 @@ def test_answers_are_those_of_the_whole_index_for_what_words_name(tree):
     build(tree, BuildSettings())
     with Searcher.open(tree) as searcher:
         assert ask(searcher, "lamp clock horn strike sound ignite").hits == before.hits
+
+
+def test_a_model_that_was_loaded_ahead_is_not_loaded_again(tree, monkeypatch):
+    loaded = []
+    load = embed.load_encoder
+    monkeypatch.setattr(embed, "load_encoder", lambda *given: loaded.append(given) or load(*given))
+    load_model_ahead(BuildSettings())
+    with Searcher.open(tree) as searcher:
+        ask(searcher)
+        ask(searcher, "strike the clock")
+        assert searcher.n_encoded == 2
+    assert len(loaded) == 1
+    assert not embed._loading
+
+
+@pytest.mark.parametrize(
+    ("speed", "seconds", "expected"),
+    [(0.0, 1.5, 2), (0.0, 0.0, 0), (1_000.0, 9.1, 3), (1_000.0, 1.6, 1), (1_000.0, 1.4, 0), (1e6, 1.0, 4)],
+)
+def test_a_step_is_what_the_time_left_is_enough_for(tree, speed, seconds, expected):
+    chunks = [MissingChunk(at, str(at), n) for at, n in enumerate((3_000, 4_000, 2_000, 500))]
+    with Searcher.open(tree) as searcher:
+        on_demand = searcher.generation._on_demand
+        if speed:
+            on_demand._n_tokens, on_demand._seconds = int(speed), 1.0
+        assert len(on_demand._step(chunks, seconds)) == expected
+        assert on_demand._step([], 9.0) == []
