@@ -79,12 +79,33 @@ def usable_cores() -> int:
     """Cores that this process may use, by its affinity, its container's quota and OMP_NUM_THREADS."""
     affinity = getattr(os, "sched_getaffinity", None)
     n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    with suppress(OSError, ValueError):  # cgroup v2, as a container sees its own
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        n_cores = min(n_cores, max(1, int(quota) // int(period)))  # `max`: no quota, a ValueError
+    n_cores = min([n_cores, *_quotas()])
     with suppress(ValueError):
         n_cores = min(n_cores, int(os.environ.get("OMP_NUM_THREADS", "")))
     return max(1, n_cores)
+
+
+def _quotas(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> list[int]:
+    """Whole cores that this process's control groups allow it, from its own up to the root that is mounted.
+
+    A container sees its own group as that root; a service of systemd lies in one below it.
+    """
+    inner = Path()
+    with suppress(OSError, StopIteration):
+        lines = own.read_text(encoding="utf-8").splitlines()
+        inner = Path(next(line for line in lines if line.startswith("0::")).removeprefix("0::").lstrip("/"))
+    found = []
+    for group in (inner, *inner.parents):
+        with suppress(OSError, ValueError):  # `max`: no quota, a ValueError
+            quota, period = (mounted / group / "cpu.max").read_text(encoding="ascii").split()
+            found.append(max(1, int(quota) // int(period)))
+        with suppress(OSError, ValueError):  # the older kind; -1: no quota
+            folder = mounted / "cpu" / group
+            quota, period = (
+                (folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii") for name in ("quota", "period")
+            )
+            found += [max(1, int(quota) // int(period))] if int(quota) > 0 else []
+    return found
 
 
 class _Limit:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +94,31 @@ def test_float32_and_bfloat16_are_kept_apart(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
     (expected,) = CpuBackbone(checkpoint, "float32", 1).encode_all([batch])
     assert np.array_equal(found.hidden, expected.hidden)
+
+
+ONE_CORE = """
+import os, time
+import numpy as np
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from indexer.chunking.pack import pack
+from indexer.encoders.encoder import Encoder
+from indexer.models.checkpoint import open_checkpoint
+from indexer.records import Window
+encoder = Encoder(open_checkpoint("codesearch-edge"), device="cpu", dtype="float32")
+windows = [Window(i, np.arange(10, 200, dtype=np.int32), 0, 190) for i in range(4)]
+for _ in encoder.encode_all(pack(windows, 200)):
+    pass
+before = time.process_time()
+time.sleep(0.3)
+print(len(encoder._engine._requests), time.process_time() - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes are bound to cores on Linux")
+def test_one_core_gets_one_batch_at_once_and_nothing_spins_after_it() -> None:
+    """Processor time of a process that sleeps: other work on the machine adds nothing to it."""
+    command = [sys.executable, "-c", ONE_CORE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    n_at_once, idle_seconds = done.stdout.split()
+    assert n_at_once == "1"
+    assert float(idle_seconds) < 0.1

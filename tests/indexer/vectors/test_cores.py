@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,3 +70,26 @@ def test_the_environment_may_ask_for_fewer(
     if said is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", said)
     assert cores._n_cores() == (want or unlimited)
+
+
+@pytest.mark.parametrize(
+    ("group", "limits", "want"),
+    [
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, [1]),
+        ("0::/a/b\n", {"a/cpu.max": "300000 100000\n", "a/b/cpu.max": "max 100000\n"}, [3]),
+        ("0::/a/b\n", {"cpu.max": "50000 100000\n", "a/b/cpu.max": "400000 100000\n"}, [4, 1]),
+        ("4:cpu:/\n", {"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, [2]),
+        ("4:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, []),
+        (None, {}, []),
+    ],
+)
+def test_control_groups_may_allow_fewer(
+    group: str | None, limits: dict[str, str], want: list[int], tmp_path: Path
+) -> None:
+    own, mounted = tmp_path / "self", tmp_path / "mounted"
+    if group is not None:
+        own.write_text(group)
+    for path, limit in limits.items():
+        (mounted / path).parent.mkdir(parents=True, exist_ok=True)
+        (mounted / path).write_text(limit)
+    assert cores._quotas(own, mounted) == want
