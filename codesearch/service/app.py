@@ -25,7 +25,7 @@ try:
     from pydantic import ValidationError
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
-    from starlette.requests import Request
+    from starlette.requests import ClientDisconnect, Request
     from starlette.responses import Response
     from starlette.routing import Route
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -154,7 +154,7 @@ class Service:
             return problem(400, _first_problem(error))
         except ValueError:
             return problem(400, "The body must be a JSON object.")
-        return await self._answered(partial(operation.call(self._operations), asked))
+        return await self._answered(request, partial(operation.call(self._operations), asked))
 
     async def _own(self, request: Request) -> Response:
         """The same user's command line asks, over the Unix socket alone; see `client.py`."""
@@ -165,11 +165,14 @@ class Service:
             call = partial(self._operations.own, asked["root"], asked["verb"], asked)
         except (ValueError, TypeError, KeyError):
             return problem(422, "Another version of codesearch asks.")
-        return await self._answered(call)
+        return await self._answered(request, call)
 
-    async def _answered(self, call: Callable[[], Answer]) -> Response:
+    async def _answered(self, request: Request, call: Callable[[], Answer]) -> Response:
         try:
-            answer = await self._turns.run(call, self.settings.answer_seconds)
+            answering = asyncio.create_task(self._turns.run(call, self.settings.answer_seconds))
+            answer = await _unless_gone(request, answering)
+        except ClientDisconnect:
+            return problem(400, "The client left.")
         except QueueFullError:
             return busy()
         except TimeoutError:
@@ -213,6 +216,28 @@ class Service:
 
     async def _docs(self, request: Request) -> Response:
         return Response(openapi_page(), media_type="text/html")
+
+
+async def _unless_gone(request: Request, answering: asyncio.Task[Answer]) -> Answer:
+    """The answer; raises ClientDisconnect where nobody waits for it, and what has not begun never does.
+
+    A page that searches as one types leaves most of its questions.
+    """
+    leaving = asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise ClientDisconnect
+        return answering.result()
+    finally:
+        answering.cancel()
+        leaving.cancel()
+        await asyncio.gather(answering, leaving, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def busy() -> Response:

@@ -15,7 +15,7 @@ from codesearch.api import CodeIndex
 from codesearch.service import guard
 from codesearch.service.app import Service, ServiceSettings
 from codesearch.service.guard import Access
-from codesearch.service.operations import OPERATIONS, Operations
+from codesearch.service.operations import OPERATIONS, Answer, Operations
 from codesearch.service.turns import QueueFullError, Turns
 from codesearch.workspace import Workspace
 
@@ -232,6 +232,52 @@ def test_who_cannot_wait_is_told_when_to_return(tree, monkeypatch):
         answer = client.get("/v1/repositories")
         gate.set()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+async def test_a_question_whose_client_left_is_not_worked_on(tree, monkeypatch):
+    gate, begun = threading.Event(), []
+
+    def answer(self, asked):
+        begun.append(1)
+        gate.wait(30)
+        return Answer("{}")
+
+    monkeypatch.setattr(Operations, "repositories", answer)
+    left = asyncio.Event()
+    statuses = []
+
+    async def ask(leaves):
+        messages = iter([{"type": "http.request", "body": b"{}"}])
+
+        async def receive():
+            if (message := next(messages, None)) is not None:
+                return message
+            await (left if leaves else asyncio.Event()).wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        scope = {"type": "http", "path": "/v1/repositories", "method": "POST", "query_string": b""}
+        await service.app({**scope, "headers": [(b"host", b"localhost")]}, receive, send)
+
+    with Workspace([tree]) as workspace:
+        service = Service(Operations(workspace), ServiceSettings(n_workers=1))
+        first = asyncio.create_task(ask(leaves=False))
+        while not begun:
+            await asyncio.sleep(0.001)
+        second = asyncio.create_task(ask(leaves=True))
+        while service._turns.n_pending < 2:
+            await asyncio.sleep(0.001)
+        left.set()
+        await second
+        gate.set()
+        await first
+        while service._turns.n_pending:
+            await asyncio.sleep(0.001)
+        service._turns.close()
+    assert len(begun) == 1
+    assert statuses == [400, 200]
 
 
 def test_a_question_that_takes_too_long_keeps_its_place(monkeypatch):
