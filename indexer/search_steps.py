@@ -31,14 +31,14 @@ from indexer.records import (
     QueryVectors,
     SearchRequest,
 )
-from indexer.retrieve.candidates import Asked, LexicalStatistics, LookedUp, are_scored_whole
+from indexer.retrieve.candidates import Asked, LexicalStatistics, LookedUp, are_scored_whole, split_rows
 from indexer.retrieve.confidence import WEAK_BELOW, Confidence, judge
 from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
 from indexer.retrieve.query_line_weights import title_of
 from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, Title, rank
-from indexer.retrieve.section_ranking import row_rarities
+from indexer.retrieve.section_ranking import most_telling, row_rarities
 from indexer.retrieve.several_indexes import Part, best_of_all, by_rank, union, without_vectors
 from indexer.settings import BuildSettings
 from indexer.storage.full_text import rarity
@@ -276,28 +276,49 @@ def _answer(indexes: Sequence[_Index], texts: Sequence[_Text], query: str, model
     """Candidates of the indexes of one model, ranked as those of one index."""
     chunks = _chosen(indexes, texts, model, mode)
 
-    def parts(text: _Text) -> list[Part]:
+    def parts(text: _Text, vectors: QueryVectors | None) -> list[Part]:
         found = []
         for index, own in zip(indexes, chunks, strict=True):
             asked = text.asked[index.name]
-            vectors = text.vectors.get(model)
             gathered = index.open.gatherer.gather(asked.looked_up, vectors, mode, index.masks, own)
             found.append(index.open.part(asked, gathered))
         return found
 
-    whole = parts(texts[0])
-    all_, title = union(whole), None
-    if len(texts) > 1:
-        of_title = union(parts(texts[1]))
-        title = Title(of_title.gathered, of_title.paths)
     encoded = texts[0].vectors.get(model)
-    rows = None if encoded is None else row_rarities(query, encoded.tokens, texts[0].rarities)
+    rows = None
+    if encoded is not None:
+        encoded, rows = most_telling(encoded, row_rarities(query, encoded.tokens, texts[0].rarities))
+    if len(texts) == 1:
+        whole = parts(texts[0], encoded)
+        all_, title = union(whole), None
+    else:
+        # Rows of both texts are compared at once: each stored row is read once.
+        of_title = texts[1].vectors.get(model)
+        whole = parts(texts[0], _with_rows(encoded, of_title))
+        all_, titled = union(whole), union(parts(texts[1], _without_rows(of_title)))
+        n_rows = 0 if encoded is None or encoded.rows is None else len(encoded.rows)
+        first, second = split_rows(all_.gathered, n_rows)
+        all_ = replace(all_, gathered=first)
+        title = Title(
+            replace(titled.gathered, maxima=second.maxima, header_maxima=second.header_maxima), titled.paths
+        )
     ranked = rank(all_.gathered, all_.file_of, all_.paths, mode, rows, title)
     said = texts[0]
     # Only of the default model is it known how alike a query and its answer are.
     judged = mode if indexes[0].open.manifest.model == BuildSettings().model else Mode.LEXICAL
     confidence = judge(ranked, all_.gathered, all_.file_of, judged, said.rarities, said.unknown, len(texts))
     return _Answer(tuple(indexes), tuple(whole), ranked, confidence)
+
+
+def _with_rows(vectors: QueryVectors | None, others: QueryVectors | None) -> QueryVectors | None:
+    """Vectors with the rows of others behind their own."""
+    if vectors is None or vectors.rows is None or others is None or others.rows is None:
+        return vectors
+    return replace(vectors, rows=np.concatenate([vectors.rows, others.rows]))
+
+
+def _without_rows(vectors: QueryVectors | None) -> QueryVectors | None:
+    return None if vectors is None else replace(vectors, rows=None)
 
 
 def _chosen(indexes: Sequence[_Index], texts: Sequence[_Text], model: str, mode: Mode) -> list[Int64Array]:

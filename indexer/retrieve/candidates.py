@@ -7,7 +7,7 @@ those, or of all while that is little enough to read. Composed by `search_steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -407,6 +407,17 @@ def are_scored_whole(
     if _multi(vectors, mode) is None or any(each.has_row_index for each in gatherers):
         return False
     return sum(each.n_rows for each in gatherers) <= FULL_SCAN_ROWS
+
+
+def split_rows(gathered: Gathered, n_rows: int) -> tuple[Gathered, Gathered]:
+    """What the first `n_rows` rows of a query say, and what those behind them say."""
+    if gathered.maxima is None or gathered.header_maxima is None:
+        return gathered, gathered
+    maxima, header = gathered.maxima, gathered.header_maxima
+    return (
+        replace(gathered, maxima=maxima[:n_rows], header_maxima=header[:n_rows]),
+        replace(gathered, maxima=maxima[n_rows:], header_maxima=header[n_rows:]),
+    )
 
 
 def votes_of(lists: Sequence[Int64Array], n_chunks: int) -> Float32Array:

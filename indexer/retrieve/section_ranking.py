@@ -11,11 +11,12 @@ by `ranking.py`, which decides between code and documents. `DECISIONS.md`, 3, ha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.records import Float32Array, Int64Array, QueryToken
+from indexer.records import Float32Array, Int64Array, QueryToken, QueryVectors
 from indexer.retrieve.groups import over_largest, top_three
 from indexer.retrieve.query_shape import stems_of
 from indexer.words import is_unspaced, word_at
@@ -33,6 +34,8 @@ _SPREADS = {"colbert": (0.08, 0.2), "single": (0.12, 0.2)}
 
 Text unlike any that the model was trained on is alike to it: transcripts of talk, half of which stand below.
 """
+_MAX_QUERY_ROWS = 48
+"""Rows of a query that are compared: questions have fewer, and reports lose nothing (`DECISIONS.md`, 14b)."""
 _RARITY_POWER = 2.0
 """Rare words of a question carry it; the first power gives common verbs too much of a say."""
 
@@ -62,6 +65,19 @@ def row_rarities(query: str, tokens: Sequence[QueryToken], rarities: Mapping[str
     if total <= 0:
         return np.full(len(tokens), 1.0 / max(1, len(tokens)), np.float32)
     return found / np.float32(total)
+
+
+def most_telling(vectors: QueryVectors, weights: Float32Array) -> tuple[QueryVectors, Float32Array]:
+    """A query with at most `_MAX_QUERY_ROWS` rows, those that weigh most, and their weights, summing to 1.
+
+    `weights` are `row_rarities` of all. A report has hundreds, and MaxSim costs what they number.
+    """
+    if vectors.rows is None or len(weights) <= _MAX_QUERY_ROWS:
+        return vectors, weights
+    kept = np.sort(np.argsort(-weights, kind="stable")[:_MAX_QUERY_ROWS])
+    tokens = tuple(vectors.tokens[at] for at in kept.tolist())
+    total = weights[kept].sum()
+    return replace(vectors, rows=vectors.rows[kept], tokens=tokens), weights[kept] / total
 
 
 def _is_spaced(character: str) -> bool:

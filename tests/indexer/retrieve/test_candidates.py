@@ -7,7 +7,7 @@ a wide span over parts of two and one exactly over the second.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from indexer.retrieve.candidates import (
     Nominated,
     Nominations,
     are_scored_whole,
+    split_rows,
 )
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import query_shape
@@ -426,3 +427,20 @@ def test_an_answer_tells_whether_its_words_are_known(task_queue, mode):
         for query, known in (("zzqx", False), ("zzqx vvkw", False), ("zzqx queue", True), ("how do I", True)):
             result = searcher.search(SearchRequest(query=query, mode=mode))
             assert result.has_words == (known or not looked_for), query
+
+
+def test_rows_of_two_texts_that_were_compared_at_once_are_told_apart() -> None:
+    rows, n = 5, 3
+    scores = np.arange(rows * n, dtype=np.float32).reshape(rows, n)
+    nothing = np.zeros(n, np.float32)
+    both = Gathered(
+        region=np.arange(n), chunk=np.arange(n), lexical=nothing, lexical_body=nothing, symbol=nothing,
+        definition=nothing, single=nothing, single_chunk=nothing, maxima=scores, header_maxima=-scores,
+        is_flat=np.zeros(n, bool), has_vectors=np.ones(n, bool),
+    )  # fmt: skip
+    first, second = split_rows(both, 2)
+    assert first.maxima.tolist() == scores[:2].tolist()
+    assert second.maxima.tolist() == scores[2:].tolist()
+    assert second.header_maxima.tolist() == (-scores[2:]).tolist()
+    bare = replace(both, maxima=None, header_maxima=None)
+    assert all(each is bare for each in split_rows(bare, 2))

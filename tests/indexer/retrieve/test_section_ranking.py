@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from indexer.records import QueryToken
-from indexer.retrieve.section_ranking import passage_means, row_rarities, section_scores
+from indexer.records import QueryToken, QueryVectors
+from indexer.retrieve import section_ranking
+from indexer.retrieve.section_ranking import most_telling, passage_means, row_rarities, section_scores
 
 
 def test_rows_weigh_as_the_square_of_their_words_rarity() -> None:
@@ -85,3 +88,19 @@ def test_vectors_to_which_everything_is_alike_say_nothing_beside_words() -> None
     assert section_scores(apart | {"lexical": lexical}, files, 5).argmax() == 0  # and 0.16 tells
     # Where no word is found, they are all there is.
     assert section_scores(alike | {"lexical": lexical * 0}, files, 5).argmax() == 0
+
+
+def test_of_a_long_query_the_rows_that_tell_most_are_compared() -> None:
+    n = section_ranking._MAX_QUERY_ROWS + 2
+    rows = np.arange(n, dtype=np.float32)[:, None]
+    tokens = tuple(QueryToken(str(at), at, at + 1) for at in range(n))
+    vectors = QueryVectors(None, rows, tokens)
+    weights = np.full(n, 1.0, np.float32)
+    weights[[1, 3]] = 0.5
+    kept, own = most_telling(vectors, weights / weights.sum())
+    assert kept.rows is not None
+    assert kept.rows[:, 0].tolist() == [at for at in range(n) if at not in (1, 3)]
+    assert [token.text for token in kept.tokens] == [str(at) for at in range(n) if at not in (1, 3)]
+    np.testing.assert_allclose(own, 1 / (n - 2), rtol=1e-5)
+    short = replace(vectors, rows=rows[:-2], tokens=tokens[:-2])
+    assert most_telling(short, weights[:-2])[0] is short
