@@ -313,7 +313,13 @@ class Several(Asking):
         by_turns = sorted(self._indexes.items(), key=lambda item: item[1].looked_at)
         looking = {name for name, _ in by_turns[:_TREES_LOOKED_AT]}
         share = LOOK_SECONDS / len(looking)
-        return {name: index.state(share if name in looking else 0.0) for name, index in self._indexes.items()}
+        states = {}
+        for name, index in self._indexes.items():
+            try:
+                states[name] = index.state(share if name in looking else 0.0)
+            except OSError:  # the tree is gone, or cannot be read: what is indexed of it answers
+                states[name] = index.state(0.0)
+        return states
 
 
 def _state_of(states: Mapping[str, IndexState]) -> IndexState:

@@ -232,3 +232,12 @@ def test_many_trees_are_looked_at_by_turns(fake, tmp_path):
     assert looks == names[:4]
     assert all(state.complete for state in several._states().values())
     assert looks[:6] == names, "each of them once"
+
+
+def test_a_tree_that_is_gone_answers_from_its_index(fake, tmp_path):
+    class Searcher(type(fake({}))):
+        def freshness(self, budget_seconds=0.5):
+            raise FileNotFoundError("gone")
+
+    indexes = {"a": CodeIndex(tmp_path, Searcher({"a.py": "x = 1\n"})), "b": CodeIndex(tmp_path, fake({}))}
+    assert [state.complete for state in Several(indexes)._states().values()] == [False, True]
