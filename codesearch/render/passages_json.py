@@ -20,7 +20,8 @@ have beside `root`:
     passages        path, start_line, end_line, best_line, symbol, kind, language, score, confidence,
                     n_tokens, stale, text, omitted_lines [[first, last], ..],
                     evidence {scores {lexical, single, colbert}, symbols [..],
-                    matches [{query_word, code_word, line, similarity, literal}, ..]}
+                    matches [{query_word, code_word, line, similarity, literal, telling}, ..]}; what is
+                    not telling ("the", "self") is hardly more than noise, and drawn nowhere
     omitted         path, start_line, end_line, symbol, score, reason (budget, duplicate, seen)
     notes           sentences for a person
 
@@ -33,6 +34,7 @@ from __future__ import annotations
 from typing import Any
 
 from codesearch.answers.findings import Findings, Omitted
+from codesearch.answers.shown_evidence import telling
 from codesearch.render.sanitize import json_text
 from indexer.records import Passage, QueryUsed
 
@@ -82,6 +84,7 @@ def findings_dict(findings: Findings) -> dict[str, Any]:
 def passage_dict(passage: Passage) -> dict[str, Any]:
     """A passage as a JSON object of schema 1."""
     scores = passage.evidence.scores
+    shown = set(telling(passage.evidence.matches))
     return {
         **repository_key(passage.repository),
         "path": passage.path,
@@ -111,6 +114,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
                     "line": match.line,
                     "similarity": figure(match.similarity),
                     "literal": match.is_literal,
+                    "telling": match in shown,
                 }
                 for match in passage.evidence.matches
             ],

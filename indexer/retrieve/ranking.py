@@ -61,7 +61,7 @@ class Weights:
     is_foreign: float = 0.0
     is_older: float = 0.0
     depth: float = 0.0
-    """See `signals.PathSignals`."""
+    """See `path_signals.PathSignals`."""
 
 
 WEIGHTS: dict[Mode, Weights] = {
@@ -137,7 +137,7 @@ def rank(
     """Order candidate regions; a file scores for the whole query, and again for its title if it has one.
 
     `file_of` is (N,), the position in `paths` of each region's file; `row_rarities` is (Q,), as
-    `sections.row_rarities` gives them, None where no rows are compared.
+    `section_ranking.row_rarities` gives them, None where no rows are compared.
     """
     if not len(gathered.region):
         return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))

@@ -1,11 +1,7 @@
 // Passages as elements. Indexed text becomes text nodes and nothing else: no markup in it can act.
 
-// As in codesearch/answers/shown_matches.py and tui/theme.py; a test compares them.
-export const CLOSE_TO_BEST = 0.08;
+// As in tui/theme.py; a test compares them.
 export const LEVEL_FLOORS = [0.5, 0.6, 0.7];
-export const STOP_WORDS = new Set(("a an and are as at be been by can did do does for from has have how i if in into is it " +
-  "its me my of on or our should so than that the their them then there these they this to was we were what when where " +
-  "which while who why will with you your").split(" "));
 // Controls, and characters that hide or reorder their neighbours, as in codesearch/render/sanitize.py.
 const UNSAFE =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e007f}\p{Cs}]/gu;
@@ -33,22 +29,8 @@ export function count(n, word) {
   return `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 }
 
-// The matches that tell a person something.
-export function telling(matches) {
-  const tells = ({ query_word, code_word, literal }) => {
-    const [asked, found] = [query_word.toLowerCase(), code_word.toLowerCase()];
-    return literal || (asked === found && asked.length > 3) ||
-      (!STOP_WORDS.has(asked) && !STOP_WORDS.has(found) && found.length > 1);
-  };
-  let kept = matches.filter(tells);
-  if (!kept.length) kept = matches;
-  const best = new Map();
-  for (const match of kept) {
-    const word = match.query_word.toLowerCase();
-    best.set(word, Math.max(best.get(word) ?? -1, match.similarity));
-  }
-  return kept.filter((match) => match.similarity >= best.get(match.query_word.toLowerCase()) - CLOSE_TO_BEST);
-}
+// The matches that tell a person something, as the server says.
+export const telling = (matches) => matches.filter((match) => match.telling);
 
 const levelOf = (similarity) => LEVEL_FLOORS.filter((floor) => similarity >= floor).length;
 

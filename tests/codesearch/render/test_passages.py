@@ -96,6 +96,15 @@ def test_json_has_these_keys_and_no_others():
     assert set(value["omitted"][0]) == {"path", "start_line", "end_line", "symbol", "score", "reason"}
 
 
+def test_json_says_which_matches_are_drawn():
+    pairs = (("the", "theta"), ("retry", "self"), ("retry", "attempt"))
+    matches = tuple(WordMatch(asked, found, 0, 4, 0.7, 12) for asked, found in pairs)
+    passage = replace(PASSAGE, evidence=replace(PASSAGE.evidence, matches=matches))
+    value = json.loads(render(replace(FINDINGS, passages=(passage,)), "json"))
+    found = {match["code_word"]: match["telling"] for match in value["passages"][0]["evidence"]["matches"]}
+    assert found == {"theta": False, "self": False, "attempt": True}
+
+
 def test_json_lines_join_to_the_json():
     head, *passages = [json.loads(line) for line in render(FINDINGS, "jsonl").splitlines()]
     assert head.pop("type") == "search"

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 
 import codesearch.service
-from codesearch.answers.shown_evidence import CLOSE_TO_BEST
-from indexer.stop_words import FUNCTION_WORDS
 from tui.theme import LEVEL_FLOORS
 
 PAGE = Path(codesearch.service.__file__).parent / "page"
@@ -23,13 +21,6 @@ def test_the_page_is_small_and_never_makes_markup_of_text():
         assert way not in scripts
     assert not re.search(r"\son\w+=|style=|javascript:|<script(?![^>]*\ssrc=\"/page/)", texts["index.html"])
     assert not re.search(r"https?://|//[a-z]+\.[a-z]", "".join(texts.values()).replace(SVG, ""))
-
-
-def test_the_page_leaves_out_the_matches_that_the_terminal_leaves_out():
-    script = (PAGE / "view.js").read_text(encoding="utf-8")
-    listed = re.search(r"const STOP_WORDS = new Set\(\((.+?)\)\.split", script, re.DOTALL)
-    assert set("".join(re.findall(r'"([^"]+)"', listed[1])).split()) == FUNCTION_WORDS
-    assert f"const CLOSE_TO_BEST = {CLOSE_TO_BEST};" in script
 
 
 def test_the_page_shades_in_the_steps_of_the_terminal():
