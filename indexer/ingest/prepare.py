@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from indexer.chunking.chunks import cut_chunks, first_header
 from indexer.chunking.regions import Regions, cut_regions
 from indexer.disk.contained import digest_on_disk
 from indexer.embeddings.embedding_store import ROW_FORMAT
-from indexer.models.checkpoint import Checkpoint
+from indexer.errors import CheckpointError
+from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.path_roles import is_data
 from indexer.reading.read_file import read_file
@@ -33,7 +34,7 @@ from indexer.records import (
     Span,
     TokenizedChunk,
 )
-from indexer.settings import BuildSettings
+from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.manifest import Manifest
 
 
@@ -75,6 +76,22 @@ class Preparer:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "tokenizer"}
+
+    def facts(self) -> dict[str, Any]:
+        """What another process makes the same of, by `from_facts`, as JSON knows it."""
+        manifest = replace(self._manifest, files={}, segments={})
+        model = str(self._checkpoint.folder)
+        settings = asdict(self._settings)
+        return {"root": str(self._root), "settings": settings, "model": model, "manifest": asdict(manifest)}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Self:
+        """The preparer of another process. Raises CheckpointError where the model is no longer that one."""
+        settings = BuildSettings(**facts["settings"] | {"walk": WalkSettings(**facts["settings"]["walk"])})
+        manifest, checkpoint = Manifest(**facts["manifest"]), open_checkpoint(facts["model"])
+        if checkpoint.fingerprint != manifest.model_fingerprint:
+            raise CheckpointError(f"{manifest.model} was replaced during the build; build the index again.")
+        return cls(Path(facts["root"]), settings, checkpoint, manifest)
 
     @cached_property
     def tokenizer(self) -> ChunkTokenizer:

@@ -1,17 +1,20 @@
 """A program that prepares files for another process, `preparing.py`, and ends when that one does.
 
-A pickled Preparer comes in, then batches of files; each is answered by a pickled list of prepared files, or
-None where one of them raised: whoever asked prepares those itself, and meets the error.
+The facts of a Preparer come in, then batches of files; each batch is answered by its prepared files, or by
+none where one of them raised: whoever asked prepares those itself, and meets the error.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import queue
 import sys
 import threading
 from typing import Any
+
+from indexer.ingest.messages import read_message, write_files
+from indexer.ingest.prepare import PreparedFile, Preparer
+from indexer.records import FileRow, FoundFile
 
 
 def main() -> None:
@@ -20,23 +23,24 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is printed is no answer
         requests: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=_receive, args=(requests,), daemon=True).start()
-        preparer = requests.get()
+        preparer = Preparer.from_facts(requests.get())
         while True:
-            batch = requests.get()
-            try:
-                answer = [preparer.prepare(*task) for task in batch]
-            except Exception:
-                answer = None
-            pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
-            answers.flush()
+            write_files(answers, _prepared(preparer, requests.get()))
+
+
+def _prepared(preparer: Preparer, batch: list[Any]) -> list[PreparedFile]:
+    try:
+        return [preparer.prepare(FoundFile(*found), FileRow(*old) if old else None) for found, old in batch]
+    except Exception:
+        return []
 
 
 def _receive(requests: queue.Queue[Any]) -> None:
     """Hand requests over; where there can be none any more, end the process in the middle of anything."""
     try:
         while True:
-            requests.put(pickle.load(sys.stdin.buffer))  # noqa: S301 - from the parent alone
-    except (EOFError, OSError, pickle.UnpicklingError):
+            requests.put(read_message(sys.stdin.buffer).facts)
+    except (EOFError, OSError, ValueError):
         os._exit(0)
 
 

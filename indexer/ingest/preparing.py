@@ -2,19 +2,21 @@
 
 Preparing and writing are halves of what a build does beside the model, both of them mostly Python. A process
 is started for a build, ends with it, and with this process however that ends; what it cannot do is done here.
-Pickles go through the pipes between the two, and come from nowhere else.
+What the two say to each other is in `messages.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import pickle
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import astuple
+from itertools import zip_longest
 from typing import IO, cast
 
+from indexer.ingest.messages import read_files, write_message
 from indexer.ingest.prefetch import prefetch
 from indexer.ingest.prepare import PreparedFile, Preparer
 from indexer.records import FileRow, FoundFile
@@ -98,14 +100,13 @@ class _Process:
         """The batches prepared, in order: there, or here from where on it fails."""
         n_done = 0
         with contextlib.suppress(Exception):  # if it is the files' fault, they fail here too
-            self._send(self._preparer)
-            for batch in batches[:1]:
-                self._send(batch)
-            for at in range(len(batches)):
-                if at + 1 < len(batches):
-                    self._send(batches[at + 1])  # so that it never waits for this process
-                answer = pickle.load(self._answers)  # noqa: S301 - from the child process alone
-                yield answer or self._prepared_here(batches[at])
+            write_message(self._requests, self._preparer.facts())
+            self._send(batches[0])
+            for batch, following in zip_longest(batches, batches[1:]):
+                if following:
+                    self._send(following)  # so that it never waits for this process
+                answer = read_files(self._answers, [found for found, _ in batch])
+                yield answer or self._prepared_here(batch)
                 n_done += 1
         for batch in batches[n_done:]:
             if self._has_ended:
@@ -115,9 +116,8 @@ class _Process:
     def _prepared_here(self, batch: list[Task]) -> list[PreparedFile]:
         return [self._preparer.prepare(*task) for task in batch]
 
-    def _send(self, request: Preparer | list[Task]) -> None:
-        pickle.dump(request, self._requests, pickle.HIGHEST_PROTOCOL)
-        self._requests.flush()
+    def _send(self, batch: list[Task]) -> None:
+        write_message(self._requests, [[astuple(found), old and astuple(old)] for found, old in batch])
 
     def end(self) -> None:
         """End it; nothing more is prepared."""
