@@ -121,10 +121,16 @@ def check_mode(mode: str | Mode) -> Mode:
 
 def check_language(name: str) -> str:
     """The language's name in the table, aliases resolved."""
-    from indexer.languages import canonical, knows
+    from indexer.languages import LANGUAGES, canonical, knows
 
     if not knows(name):
-        raise InputError(f"Unknown language {name!r}; `codesearch status` lists the languages of the index.")
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.lower(), LANGUAGES, 1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise InputError(
+            f"Unknown language {name!r}{hint} `codesearch status` lists the languages of the index."
+        )
     return canonical(name)
 
 

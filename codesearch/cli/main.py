@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from codesearch import __version__
-from codesearch.cli.console import ReaderGoneError, encode_safely, name_state, say
+from codesearch.cli.console import ReaderGoneError, encode_safely, name_state, put, say
 from codesearch.cli.questions import QuestionCommand
 from indexer.errors import BuildInterruptedError, CodesearchError
 
@@ -83,6 +83,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first argument names. Raises UsageError with the nearest name."""
+        if args[0] == "help":
+            args = [*args[1:], "--help"]
         name = args[0]
         if name in _COMMANDS or name.startswith("-"):
             return super().resolve_command(ctx, args)
@@ -185,8 +187,18 @@ def _os_error(error: OSError) -> int:
     return FAILED
 
 
+def _put_manual(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from codesearch.cli.manual import manual
+
+        put(manual(cli, context))
+        context.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="codesearch")
+@click.version_option(__version__, "-V", "--version", prog_name="codesearch")
+@click.option("--man", is_flag=True, is_eager=True, expose_value=False, callback=_put_manual,
+              help="Print the manual page: `codesearch --man | man -l -`.")  # fmt: skip
 def cli() -> None:
     """Semantic code search on your own machine: index a folder once, then ask it in words."""
 

@@ -347,6 +347,7 @@ def require_folder(path: str, *, asks: bool = False) -> Path:
 def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     """Make an index that can be asked by words; its root."""
     from codesearch.cli.progress import ProgressBar
+    from codesearch.known_repositories import remember_if_possible
     from codesearch.locate import build_index
     from indexer.build import load_model_ahead
     from indexer.wording import counted
@@ -356,6 +357,7 @@ def build_words(folder: Path, config: Config, state: Path | None) -> Path:
         load_model_ahead(settings)
     with ProgressBar() as bar:
         report = build_index(folder, progress=bar, settings=settings, encode=False, state=state)
+    remember_if_possible(folder.resolve())
     say(
         f"Indexed the words of {counted(report.n_files, 'file')} in {report.elapsed_seconds:.1f} s;"
         " what a search names is encoded as it is asked for."

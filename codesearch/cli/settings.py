@@ -21,9 +21,10 @@ def _complete(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
 
 @click.command("config", short_help="Show settings, where each came from, and where things are kept.")
 @click.argument("key", required=False, shell_complete=_complete)
+@click.argument("value", required=False, metavar="")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @state_option
-def config_command(key: str | None, as_json: bool) -> None:
+def config_command(key: str | None, value: str | None, as_json: bool) -> None:
     """Show all settings, or KEY alone, as they are in force in the current folder.
 
     Set them in your configuration file as KEY = VALUE (TOML), in the environment as CODESEARCH_KEY, or for
@@ -42,9 +43,14 @@ def config_command(key: str | None, as_json: bool) -> None:
     config = load_config(root)
     if state is not None and not config.is_set("state"):
         config = load_config(root, {"state": str(state)})
-    rows = [each for each in KEYS if key is None or each.name == key.lower()]
+    rows = [each for each in KEYS if key is None or each.name == key.lower().replace("-", "_")]
     if not rows:
         raise InputError(f"There is no setting {key!r}; `codesearch config` lists all.")
+    if value is not None:
+        line = (
+            f"{rows[0].name} = {value if value.isdigit() or value in ('true', 'false') else json_text(value)}"
+        )
+        raise InputError(f"Nothing is written here; put the line `{line}` into {user_config_file()}.")
     if as_json:
         settings = {
             each.name: {
@@ -56,13 +62,13 @@ def config_command(key: str | None, as_json: bool) -> None:
             }
             for each in rows
         }
-        value = {
+        everything = {
             "schema": 1,
             "settings": settings,
             "places": dict(_places(root, state)),
             "warnings": config.warnings,
         }
-        put(json_text(value, indent=2) + "\n")
+        put(json_text(everything, indent=2) + "\n")
         return
     if key is not None:
         put(f"{label(_words(rows[0], config[rows[0].name]))}\n")

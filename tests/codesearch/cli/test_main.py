@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 from codesearch import __version__
+from codesearch.cli.main import cli
 
 
 def test_a_query_without_quotes(run, one_sentence):
@@ -58,6 +61,26 @@ def test_a_query_may_begin_with_a_dash(run, repository, one_sentence):
     assert run("files", "-Wall hides the handler", repository, "-k", 1).exit_code == 0
     assert run("search", "--", "-handler", repository).exit_code == 0
     assert "before a query that begins with a dash" in one_sentence(run("search", "-Wall", repository))
+
+
+def test_help_and_version_in_every_spelling(run):
+    assert run("help").stdout == run("--help").stdout
+    assert run("help", "search").stdout == run("search", "--help").stdout
+    assert run("-V").stdout == run("--version").stdout
+
+
+def test_the_manual_page_has_every_command_and_option(run):
+    page = run("--man").stdout
+    context = cli.make_context("codesearch", ["--help"], resilient_parsing=True)
+    for name in cli.list_commands(context):
+        assert rf".SS codesearch {name}".replace("-", r"\-") in page
+        for parameter in cli.get_command(context, name).params:
+            assert all(option.replace("-", r"\-") in page for option in parameter.opts if option[0] == "-")
+    assert not [line for line in page.splitlines() if line.startswith("'")]
+    if shutil.which("groff"):
+        command = ["groff", "-man", "-Tutf8", "-ww", "-z"]
+        done = subprocess.run(command, input=page, text=True, capture_output=True, check=False)
+        assert done.stderr == ""
 
 
 def test_two_words_without_quotes(run, repository, one_sentence):

@@ -31,6 +31,13 @@ def test_the_list_has_sizes_and_ages(run, copied, tmp_path):
     assert value["repositories"][0]["bytes"] > 1000
 
 
+def test_an_index_made_by_a_search_is_listed_too(run, tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "a.py").write_text("def lamp():\n    return 1\n")
+    assert run("search", "lamp", tmp_path / "tree").exit_code == 0
+    assert known_roots() == (tmp_path / "tree",)
+
+
 def test_one_name_in_the_help(run):
     listed = [line.split()[0] for line in run("--help").stdout.splitlines() if line.startswith("  ")]
     assert {"repos", "remove"} < set(listed)

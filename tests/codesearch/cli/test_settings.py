@@ -34,6 +34,10 @@ def test_one_setting(run, one_sentence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("config", "k").stdout == "10\n"
     assert one_sentence(run("config", "nope")) == "There is no setting 'nope'; `codesearch config` lists all."
+    assert run("config", "MAX-file-size").stdout == "1000000\n"
+    told = one_sentence(run("config", "max_file_size", "2MB"))
+    assert told.startswith('Nothing is written here; put the line `max_file_size = "2MB"` into ')
+    assert "`k = 3`" in one_sentence(run("config", "k", "3"))
     kept = json.loads(run("config", "--json", "--state", tmp_path / "kept").stdout)
     assert kept["settings"]["state"] == kept["settings"]["state"] | {
         "value": str(tmp_path / "kept"),
