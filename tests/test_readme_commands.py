@@ -138,7 +138,9 @@ def test_what_the_readme_names_elsewhere_exists():
     assert len(named) > 10
     context = cli.make_context("codesearch", ["--help"], resilient_parsing=True)
     for code in named:
-        words = code.split()
+        words = [word for word in code.split() if word != "help"]
+        if len(words) == 1 or words[1] == "--man":
+            continue  # of the group itself
         command = cli.get_command(context, words[1])
         assert command is not None, code
         options = {
