@@ -106,6 +106,10 @@ class PlainText:
         """How many files there are."""
         return RepositoryStatus(n_files=len(self._read()), n_chunks=0)
 
+    def with_vectors(self, status: RepositoryStatus) -> RepositoryStatus:
+        """There are none."""
+        return status
+
     def close(self) -> None:
         """Forget the text."""
         self._files = None

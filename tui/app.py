@@ -1,4 +1,4 @@
-"""The application: the only module of the TUI that knows the library, and the one that owns threads.
+"""The application, which owns threads; the library is known to `tui.engine` alone.
 
 Screens post requests up to `CodesearchApp`; it runs them in thread workers, which post the answers back
 and never touch a widget. Not here: what anything looks like.
@@ -6,8 +6,8 @@ and never touch a widget. Not here: what anything looks like.
 
 from __future__ import annotations
 
+import math
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,34 +18,13 @@ from pathlib import Path
 from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from codesearch.answers.counting import counter_for
-from codesearch.answers.explain import stale_note
-from codesearch.answers.findings import Findings, Found, RepositoryStatus
-from codesearch.api import CodeIndex
 from codesearch.build_speed import Limiter
-from codesearch.locate import build_index, has_index, manifest_mark
-from codesearch.unindexed import PlainText
-from codesearch.workspace import Several
-from indexer.errors import (
-    BuildInterruptedError,
-    IndexCorruptError,
-    IndexMismatchError,
-    IndexMissingError,
-)
-from indexer.languages import language_of
-from indexer.records import (
-    BuildProgress,
-    BuildReport,
-    ComponentScores,
-    Evidence,
-    Mode,
-    Passage,
-    ProgressCallback,
-    SearchRequest,
-    Span,
-)
+from indexer.errors import BuildInterruptedError, CodesearchError
+from indexer.records import BuildProgress, Mode, SearchRequest
+from tui.engine import CodeIndexEngine
 from tui.errands import Errands
 from tui.keys import KEYS, Key, bindings, written
 from tui.messages import (
@@ -54,6 +33,8 @@ from tui.messages import (
     BuildFailed,
     BuildFinished,
     BuildRequested,
+    ContextLoaded,
+    ContextRequested,
     CopyRequested,
     DefinitionRequested,
     EditorRequested,
@@ -61,6 +42,7 @@ from tui.messages import (
     FileLoaded,
     FileRequested,
     FileUnavailable,
+    ReadingAdvanced,
     RepositoriesOpened,
     ResultsFound,
     SearchFailed,
@@ -72,149 +54,19 @@ from tui.messages import (
 from tui.screens.building import IndexScreen, outcome_of
 from tui.screens.help import HelpScreen
 from tui.screens.search import N_RESULTS, SearchScreen
-from tui.session import Answer, Engine, Repository, RepositoryState, Workspace, sentence_of
+from tui.session import Answer, Engine, RepositoryState, Workspace, sentence_of
 from tui.state import default_state_file, load_state, save_state
 from tui.text.document import file_document
-from tui.text.shown_file import read_file
+from tui.text.shown_file import lines_around, read_file
 from tui.theme import DARK, LIGHT
 
+LOOK_SECONDS = 2.0
+"""How often it is looked how far encoding in the background has come."""
+LEAVE_SECONDS = 3.0
+"""Within this, a second ctrl+c leaves."""
 PAUSE_SECONDS = 0.06
 """Typing that stops this long starts a search."""
-MAX_DEFINITION_LINES = 60
 CANCELLED = "The build was cancelled; what was encoded is kept for the next one."
-
-
-class IndexedRepository:
-    """A `CodeIndex` as a `Repository`. Notices a newer build, and an index that was deleted while open."""
-
-    def __init__(self, root: Path, state: Path | None = None) -> None:
-        self._state = state
-        self._mark = manifest_mark(root, state)  # before it is opened: what is published meanwhile is noticed
-        self._index = CodeIndex.open(root, state=state)
-        self._spans_by_name: dict[str, list[tuple[str, Span]]] | None = None
-
-    def search(self, request: SearchRequest) -> Found:
-        """The best passages for a question."""
-        return _without_stale_note(self.followed().find(request))
-
-    def followed(self) -> CodeIndex:
-        """The index, the newest build of it. Raises IndexMissingError where it was deleted."""
-        self._follow()
-        return self._index
-
-    def similar(self, passage: Passage, k: int) -> Found:
-        """Passages like this one."""
-        self._follow()
-        found = self._index.similar(passage.path, passage.start_line, k + 1)
-        others = [
-            other
-            for other in found.passages
-            if other.path != passage.path or other.start_line != passage.start_line
-        ]
-        return Found(others[:k], found.notes)
-
-    def definitions(self, word: str, k: int) -> Found:
-        """Symbols whose last name is `word`, shorter paths first."""
-        self._follow()
-        if self._spans_by_name is None:
-            self._spans_by_name = {}
-            for entry in self._index.outline():
-                if entry.span.kind != "section":
-                    name = re.split(r"[.:#]+", entry.span.name)[-1]
-                    self._spans_by_name.setdefault(name, []).append((entry.path, entry.span))
-        places = sorted(self._spans_by_name.get(word, ()), key=lambda place: (len(place[0]), place[0]))
-        return Found([self._definition(path, span) for path, span in places[:k]])
-
-    def status(self, looks_at_disk: bool) -> RepositoryStatus:
-        """What the index holds."""
-        if looks_at_disk:
-            self._follow()
-        status = self._index.status() if looks_at_disk else self._index.status(look_seconds=0.0)
-        stale = status.stale
-        changes = [f"{path}  changed" for path in stale.changed]
-        changes += [f"{path}  new" for path in stale.added]
-        changes += [f"{path}  deleted" for path in stale.deleted]
-        return RepositoryStatus(
-            n_files=status.n_files,
-            n_chunks=status.n_chunks,
-            n_tokens=status.n_tokens,
-            commit=status.commit,
-            model=status.model,
-            languages=tuple(status.languages),
-            stale=tuple(changes) if looks_at_disk else (),
-            skipped=tuple(status.skipped),
-        )
-
-    def close(self) -> None:
-        """Close the index."""
-        self._index.close()
-
-    def _follow(self) -> None:
-        mark = manifest_mark(self._index.root, self._state)
-        if mark is None:
-            raise IndexMissingError(
-                f"The index of {self._index.root} was deleted while it was open; F9 builds it again."
-            )
-        if mark != self._mark:
-            old, self._index = self._index, CodeIndex.open(self._index.root, state=self._state)
-            old.close()
-            self._mark, self._spans_by_name = mark, None
-
-    def _definition(self, path: str, span: Span) -> Passage:
-        end_line = min(span.end_line, span.start_line + MAX_DEFINITION_LINES - 1)
-        text = self._index.read(path, span.start_line, end_line)
-        return Passage(
-            path=path,
-            start_line=span.start_line,
-            end_line=end_line,
-            text=text,
-            language=language_of(path, text),
-            symbol=span.name,
-            kind=span.kind,
-            score=1.0,
-            n_tokens=counter_for(None).count(text),
-            evidence=Evidence(ComponentScores(), (), ()),
-        )
-
-
-def _without_stale_note(found: Findings) -> Found:
-    """The title says it beside the results."""
-    known = stale_note(found.index) if found.passages else ()
-    return Found(found.passages, tuple(note for note in found.notes if note not in known))
-
-
-class CodeIndexEngine:
-    """The library as an `Engine`."""
-
-    def __init__(self, state: Path | None = None) -> None:
-        """`state` keeps the indexes outside their trees."""
-        self._state = state
-
-    def open(self, root: Path) -> Repository:
-        """The index of this folder; not of one above it."""
-        if not has_index(root, self._state):
-            raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
-        return IndexedRepository(root, self._state)
-
-    def open_unindexed(self, root: Path) -> Repository:
-        """The files themselves."""
-        return PlainText(root)
-
-    def search_together(self, repositories: Mapping[str, Repository], request: SearchRequest) -> Found:
-        """The best passages of several indexes, ranked as those of one."""
-        indexes = {
-            name: each.followed()
-            for name, each in repositories.items()
-            if isinstance(each, IndexedRepository)
-        }
-        return _without_stale_note(Several(indexes).find(request))
-
-    def build(self, root: Path, progress: ProgressCallback) -> BuildReport:
-        """Build or refresh with the settings the index has; one that cannot be used is made anew."""
-        try:
-            return build_index(root, progress=progress, state=self._state)
-        except (IndexMismatchError, IndexCorruptError):
-            return build_index(root, progress=progress, rebuild=True, state=self._state)
 
 
 class CodesearchApp(App[None]):
@@ -255,6 +107,9 @@ class CodesearchApp(App[None]):
         self.building: Path | None = None
         self._outcome = ""
         self._cancel_build = threading.Event()
+        self._is_leaving = threading.Event()
+        self._looking: Timer | None = None
+        self._interrupted_at = -math.inf
         self._has_offered_build = False
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -267,6 +122,7 @@ class CodesearchApp(App[None]):
 
     def on_unmount(self) -> None:
         """A running build ends at its next step, so that leaving does not wait for all of it."""
+        self._is_leaving.set()
         self._cancel_build.set()
 
     def in_thread(self, work: Callable[[], object], *, group: str, exclusive: bool = False) -> None:
@@ -325,6 +181,15 @@ class CodesearchApp(App[None]):
         if not get_current_worker().is_cancelled:
             self.search_screen.post_message(answer)
 
+    def on_context_requested(self, message: ContextRequested) -> None:
+        """Read the lines around a passage in a thread."""
+        self.in_thread(partial(self._load_context, message), group="context", exclusive=True)
+
+    def _load_context(self, message: ContextRequested) -> None:
+        before, after = lines_around(message.result.root, message.result.passage, message.n_rows)
+        if (before or after) and not get_current_worker().is_cancelled:
+            self.search_screen.post_message(ContextLoaded(message.result, tuple(before), tuple(after)))
+
     # --- taking along ---
 
     def on_copy_requested(self, message: CopyRequested) -> None:
@@ -366,6 +231,8 @@ class CodesearchApp(App[None]):
     # --- repositories and building ---
 
     def _open(self, only: Path | None = None) -> None:
+        if only is None:
+            self._prepare()
         self.post_message(RepositoriesOpened(self.workspace.open(only), answers_changed=True))
         # The first search loads the model; it may as well be one that nobody waits for.
         try:
@@ -373,6 +240,22 @@ class CodesearchApp(App[None]):
         except Exception as error:
             self.log.warning(f"warming up: {error}")
         self._refresh()
+
+    def _prepare(self) -> None:
+        """A folder without an index gets one of words, which takes seconds; vectors follow by themselves."""
+        limiter = Limiter()
+
+        def advance(progress: BuildProgress) -> None:
+            if self._is_leaving.is_set():
+                raise BuildInterruptedError(CANCELLED)
+            if limiter.lets_pass(progress):
+                self.search_screen.post_message(ReadingAdvanced(progress))
+
+        for root in self.workspace.roots:
+            try:
+                self.workspace.engine.prepare(root, advance)
+            except (CodesearchError, OSError) as error:
+                self.log.warning(f"{root}: {error}")  # opening it says what is missing
 
     def _refresh(self) -> None:
         self.post_message(RepositoriesOpened(self.workspace.refresh(), answers_changed=False))
@@ -386,6 +269,7 @@ class CodesearchApp(App[None]):
         had_index = {state.root for state in self.states if state.status is not None}
         self.states = message.repositories
         self._tell_screens(message)
+        self._look_while_encoding()
         for state in self.states:
             if state.status is None and state.root in had_index:
                 self.notify(state.problem, severity="error", markup=False)
@@ -396,6 +280,22 @@ class CodesearchApp(App[None]):
                 self.action_index()
             elif not had_index:
                 self.notify("There is no index here yet; F9 builds it.")
+
+    def _look_while_encoding(self) -> None:
+        is_encoding = any(state.status is not None and state.status.is_encoding for state in self.states)
+        if is_encoding and self._looking is None:
+            self._looking = self.set_interval(LOOK_SECONDS, self._look_at_vectors)
+        elif not is_encoding and self._looking is not None:
+            self._looking.stop()
+            self._looking = None
+
+    def _look_at_vectors(self) -> None:
+        def look() -> None:
+            states = self.workspace.look_at_vectors()
+            if states != self.states:
+                self.post_message(RepositoriesOpened(states, answers_changed=False))
+
+        self.in_thread(look, group="vectors", exclusive=True)
 
     def on_build_requested(self, message: BuildRequested) -> None:
         """Build in a thread; search goes on with what there is."""
@@ -442,6 +342,15 @@ class CodesearchApp(App[None]):
         """The index screen, on top of the search."""
         if not isinstance(self.screen, IndexScreen):
             self.push_screen(IndexScreen(self.states, self.building, self._outcome))
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C, where there is nothing to copy: twice in a row it leaves."""
+        now = self.clock()
+        if now - self._interrupted_at < LEAVE_SECONDS:
+            self.exit()
+            return
+        self._interrupted_at = now
+        self.notify("^c once more leaves, as ^q does.", timeout=LEAVE_SECONDS)
 
     def action_help(self) -> None:
         """All keys."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from codesearch.cli.options import state_in_force, state_option
+from codesearch.cli.options import build_option, state_in_force, state_option
 
 DEFAULT_PORT = 8321
 
@@ -21,19 +21,22 @@ DEFAULT_PORT = 8321
 @click.option(
     "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535), help="With --web."
 )
+@build_option
 @state_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --web: a loopback address.")
-def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
+def command(paths: tuple[Path, ...], web: bool, port: int, build: bool | None, host: str) -> None:
     """Ask code bases questions in an interactive terminal application.
 
     PATHS are folders with or without an index; the current one where none is given. A folder inside an
     indexed one stands for that. Press F1 in the application for all keys.
     """
     from codesearch.cli.console import say
+    from codesearch.config import load_config
     from indexer.errors import CodesearchError, MissingExtraError
 
     try:
         state = state_in_force()
+        builds = bool(load_config(None, {"build": build})["build"])
         roots = folders(paths or (Path(),), state)
         if web:
             try:
@@ -42,16 +45,17 @@ def command(paths: tuple[Path, ...], web: bool, port: int, host: str) -> None:
                 raise MissingExtraError(
                     "The browser view needs a package: pip install 'codesearch-local[web]'."
                 ) from error
-            serve(roots, host, port, state)
+            serve(roots, host, port, state, builds=builds)
             return
         streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the third.
         if not all(stream.isatty() for stream in streams) and not _is_served():
             raise click.UsageError(
                 "`codesearch tui` needs a terminal; use `codesearch search`, or --web for a browser."
             )
-        from tui.app import CodeIndexEngine, CodesearchApp
+        from tui.app import CodesearchApp
+        from tui.engine import CodeIndexEngine
 
-        app = CodesearchApp(roots, engine=CodeIndexEngine(state))
+        app = CodesearchApp(roots, engine=CodeIndexEngine(state, builds=builds))
         app.run()
     except CodesearchError as error:
         say(f"codesearch: {error}")

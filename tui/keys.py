@@ -141,7 +141,7 @@ KEYS: tuple[Key, ...] = (
     Key("app", "T", "toggle_theme", "theme", "Switch between the dark and the light theme"),
     Key("app", "ctrl+p", "command_palette", "palette", "Find any command by its name", display="^p",
         palette=False),
-    Key("app", "ctrl+q,q", "quit", "quit", "Leave", display="^q q"),
+    Key("app", "ctrl+q,q", "quit", "quit", "Leave; ^c twice does too", display="^q q"),
 )  # fmt: skip
 
 

@@ -145,6 +145,23 @@ class FileLoaded(Fact):
 
 
 @dataclass(eq=False)
+class ContextRequested(Fact):
+    """The passage of this result leaves rows free: what stands around it?"""
+
+    result: Result
+    n_rows: int
+
+
+@dataclass(eq=False)
+class ContextLoaded(Fact):
+    """The lines around the passage of this result."""
+
+    result: Result
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(eq=False)
 class FileUnavailable(Fact):
     """The file cannot be shown, and why, in one sentence."""
 
@@ -206,6 +223,13 @@ class RepositoriesOpened(Fact):
     repositories: tuple[RepositoryState, ...]
     answers_changed: bool
     """Questions may have other answers now, so the current one is worth asking again."""
+
+
+@dataclass(eq=False)
+class ReadingAdvanced(Fact):
+    """One progress event of the first reading of a folder, before it can be asked."""
+
+    progress: BuildProgress
 
 
 @dataclass(eq=False)

@@ -18,7 +18,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
-from tui.app import CodeIndexEngine, CodesearchApp
+from tui.app import CodesearchApp
+from tui.engine import CodeIndexEngine
 from tui.widgets.query_bar import QueryBar
 
 SAMPLE = Path(__file__).parent.parent / "sample_repos" / "task_queue"

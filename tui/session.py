@@ -1,6 +1,6 @@
 """What the screens need from the library, as a protocol, and the values that pass through it.
 
-`app.py` fulfils `Engine` with the real library, tests with a deterministic fake. Not here: threads
+`engine.py` fulfils `Engine` with the real library, tests with a deterministic fake. Not here: threads
 and messages, which are the app's. A `Repository` is used by one thread at a time; `Workspace` sees
 to that with one lock, so a search that has been overtaken never runs at all.
 """
@@ -68,6 +68,10 @@ class Repository(Protocol):
         """What it holds; what is stale only with a look at the disk."""
         ...
 
+    def with_vectors(self, status: RepositoryStatus) -> RepositoryStatus:
+        """The status with as many vectors as there are now."""
+        ...
+
     def close(self) -> None:
         """Let go of its files."""
         ...
@@ -75,6 +79,10 @@ class Repository(Protocol):
 
 class Engine(Protocol):
     """Opens and builds indexes; what a person can cause raises a `CodesearchError`."""
+
+    def prepare(self, root: Path, progress: ProgressCallback) -> None:
+        """See to it that there is an index to open, where that takes seconds; the rest follows by itself."""
+        ...
 
     def open(self, root: Path) -> Repository:
         """The index of this folder."""
@@ -145,6 +153,15 @@ class Workspace:
                         slot.status = slot.repository.status(looks_at_disk=True)
                 except (CodesearchError, OSError) as error:
                     self._lose(slot, str(error))
+        return self.states()
+
+    def look_at_vectors(self) -> tuple[RepositoryState, ...]:
+        """How many vectors there are by now, where they are being made."""
+        with self._lock:
+            for slot in self._slots:
+                if slot.repository is not None and slot.status is not None and slot.status.is_encoding:
+                    with contextlib.suppress(CodesearchError, OSError):
+                        slot.status = slot.repository.with_vectors(slot.status)
         return self.states()
 
     def states(self) -> tuple[RepositoryState, ...]:

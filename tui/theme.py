@@ -80,6 +80,8 @@ class CodeStyles:
     text: Style
     quiet: Style
     """Line numbers, omissions, first lines in the list."""
+    context: Style
+    """What stands around a passage, to fill free rows."""
     strong: Style
     accent: Style
     rule: Style
@@ -167,6 +169,7 @@ def code_styles(background: str, foreground: str, dark: bool, no_color: bool) ->
         return CodeStyles(
             text=text,
             quiet=text + Style(dim=True),
+            context=text + Style(dim=True),
             strong=text + Style(bold=True),
             accent=text + Style(bold=True),
             rule=text + Style(dim=True),
@@ -181,6 +184,7 @@ def code_styles(background: str, foreground: str, dark: bool, no_color: bool) ->
     return CodeStyles(
         text=text,
         quiet=text + Style(color=quiet),
+        context=text + Style(color="#5b6472" if dark else "#9a9fa6"),
         strong=text + Style(bold=True),
         accent=text + Style(color="#6fb3e8" if dark else "#0b62a4"),
         rule=text + Style(color="#2c3442" if dark else "#d6d5cd"),

@@ -23,20 +23,23 @@ from indexer.errors import InputError
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _PAGE = Path(__file__).with_name("page.html")
+_SCRIPT = Path(__file__).with_name("page.js")
 _FONT_SIZE = 16
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from tui.command import command; command()"
 """Python puts the folder it is started in on its path for `-m` and `-c`: with `-P` it does not, and this
 module's own folder comes last, for a checkout that is not installed."""
 
 
-def serve(roots: Sequence[Path], host: str, port: int, state: Path | None = None) -> None:
+def serve(
+    roots: Sequence[Path], host: str, port: int, state: Path | None = None, *, builds: bool = True
+) -> None:
     """Serve until interrupted.
 
     Raises InputError for an address that is not loopback or a port in use.
     """
     check_loopback(host)
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    command = shlex.join(application(roots, state))
+    command = shlex.join(application(roots, state, builds=builds))
     server = LoopbackServer(command, host=host, port=port, title="codesearch", public_url=address)
     try:
         server.serve()
@@ -46,11 +49,12 @@ def serve(roots: Sequence[Path], host: str, port: int, state: Path | None = None
         ) from None
 
 
-def application(roots: Sequence[Path], state: Path | None = None) -> list[str]:
+def application(roots: Sequence[Path], state: Path | None = None, *, builds: bool = True) -> list[str]:
     """The command of one browser tab: imports nothing from the folder it is started in."""
     program = [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[1])]
-    kept = [] if state is None else ["--state", str(state)]
-    return [*program, *kept, *(str(root) for root in roots)]
+    options = [] if state is None else ["--state", str(state)]
+    options += [] if builds else ["--no-build"]
+    return [*program, *options, *(str(root) for root in roots)]
 
 
 def check_loopback(host: str) -> None:
@@ -74,6 +78,7 @@ class LoopbackServer(Server):
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
         app.middlewares.append(self._check)
+        app.router.add_get("/page.js", self._script)
         return app
 
     async def on_startup(self, app: web.Application) -> None:
@@ -93,6 +98,9 @@ class LoopbackServer(Server):
         )
         headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
         return web.Response(text=page, content_type="text/html", headers=headers)
+
+    async def _script(self, request: web.Request) -> web.Response:
+        return web.Response(text=_SCRIPT.read_text("utf-8"), content_type="text/javascript")
 
     @web.middleware
     async def _check(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

@@ -68,10 +68,18 @@ def used_note(used: QueryUsed | None) -> list[str]:
     return [f"The query is too long to count whole: {', and '.join(parts)}."] if parts else []
 
 
+_LACKING = " have no vectors yet"
+
+
+def says_what_is_missing(note: str) -> bool:
+    """Whether a note is one of `missing_note`, for those who show the share elsewhere."""
+    return _LACKING in note
+
+
 def missing_note(missing: MissingVectors, state: IndexState) -> str:
     """One sentence on what only words can find so far, and what encodes the rest."""
     chunks = f"{missing.n_chunks:,} of {counted(state.n_chunks, 'chunk')}"
-    share = f"{chunks} have no vectors yet and are ranked by their words"
+    share = f"{chunks}{_LACKING} and are ranked by their words"
     if state.is_encoding:
         return f"{share}; they are being encoded in the background."
     seconds = missing.n_tokens / missing.tokens_per_second if missing.tokens_per_second else 0.0

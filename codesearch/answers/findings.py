@@ -151,3 +151,7 @@ class RepositoryStatus:
     stale: tuple[str, ...] = ()
     """Paths that changed, appeared or went since indexing, each followed by what happened to it."""
     skipped: tuple[SkippedFile, ...] = ()
+    n_encoded: int = 0
+    """Chunks that have the vectors they are to have."""
+    is_encoding: bool = False
+    """The others are being encoded."""

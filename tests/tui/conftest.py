@@ -107,6 +107,8 @@ class FakeRepository:
         assert engine.gate.wait(10), "a test left the gate closed"
         if engine.fails_with is not None:
             raise engine.fails_with
+        if "nearest" in request.query:
+            return Found(lighthouse_passages(self.root)[:2], ("Only the closest matches.",))
         if "nothing" in request.query:
             return Found((), ("Nothing matches; 2 files are hidden by the path filter.",))
         passages = lighthouse_passages(self.root)
@@ -125,6 +127,9 @@ class FakeRepository:
 
     def status(self, looks_at_disk: bool) -> RepositoryStatus:
         return replace(self.engine.status, stale=self.engine.status.stale if looks_at_disk else ())
+
+    def with_vectors(self, status: RepositoryStatus) -> RepositoryStatus:
+        return self.engine.status
 
     def close(self) -> None:
         self.engine.closed.append(self.root)
@@ -159,6 +164,8 @@ class FakeEngine:
     gate: threading.Event = field(default_factory=threading.Event)
     searching: threading.Event = field(default_factory=threading.Event)
     build_gate: threading.Event = field(default_factory=threading.Event)
+    prepare_gate: threading.Event = field(default_factory=threading.Event)
+    preparing: threading.Event = field(default_factory=threading.Event)
     requests: list[SearchRequest] = field(default_factory=list)
     closed: list[Path] = field(default_factory=list)
     builds: list[Path] = field(default_factory=list)
@@ -166,6 +173,12 @@ class FakeEngine:
     def __post_init__(self) -> None:
         self.gate.set()
         self.build_gate.set()
+        self.prepare_gate.set()
+
+    def prepare(self, root: Path, progress: Callable[[BuildProgress], None]) -> None:
+        progress(BuildProgress("read", 1, 4, 0.1, 0, "keeper.py"))
+        self.preparing.set()
+        assert self.prepare_gate.wait(10), "a test left the first reading's gate closed"
 
     def open(self, root: Path) -> FakeRepository:
         if self.open_fails_with is not None:
@@ -208,6 +221,7 @@ def engine() -> Iterator[FakeEngine]:
     yield fake
     fake.gate.set()
     fake.build_gate.set()
+    fake.prepare_gate.set()
 
 
 QUERY = "try again when a lamp fails"
@@ -227,6 +241,7 @@ def make_app(engine: FakeEngine, lighthouse: Path, tmp_path: Path) -> MakeApp:
             super().on_unmount()
             engine.gate.set()
             engine.build_gate.set()
+            engine.prepare_gate.set()
 
     def make(roots: Sequence[Path] = (lighthouse,), **settings: object) -> CodesearchApp:
         defaults: dict[str, object] = {
@@ -330,11 +345,11 @@ def drive(make_app: MakeApp) -> Drive:
 
     @asynccontextmanager
     async def start(
-        size: tuple[int, int] = (100, 30), settled: bool = True, **settings: object
+        size: tuple[int, int] = (100, 30), settled: bool = True, toasts: bool = False, **settings: object
     ) -> AsyncIterator[Driver]:
         app = make_app(**settings)
         messages: list[Message] = []
-        async with app.run_test(size=size, message_hook=messages.append) as pilot:
+        async with app.run_test(size=size, message_hook=messages.append, notifications=toasts) as pilot:
             driver = Driver(app, pilot, messages)
             if settled:
                 await driver.settle()

@@ -1,15 +1,11 @@
-"""The application as a whole, and its adapter on the real library with the bundled model."""
+"""The application as a whole."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-import pytest
-
-from indexer.errors import BuildInterruptedError, CodesearchError, IndexMissingError
-from indexer.records import SearchRequest
-from tui.app import CodeIndexEngine, IndexedRepository
+from indexer.errors import IndexMissingError
 from tui.keys import KEYS
 from tui.messages import BuildFailed
 from tui.screens.building import IndexScreen
@@ -137,86 +133,25 @@ async def test_the_index_screen_opened_during_a_build_shows_it(drive):
         assert "Indexed 4 files" in driver.text_of(driver.app.screen.query_one("#details-text"))
 
 
-# --- the adapter -----------------------------------------------------------------------------
+async def test_ctrl_c_says_how_one_leaves_and_twice_leaves(drive):
+    now = [100.0]
+    async with drive(clock=lambda: now[0]) as driver:
+        for focus in ("query", "results", "passage"):
+            await driver.ask(focus=focus)
+            now[0] += 10
+            await driver.pilot.press("ctrl+c")
+            await driver.pilot.pause()
+            assert driver.notices[-1] == "^c once more leaves, as ^q does."
+            assert not driver.app._exit
+        now[0] += 1
+        await driver.pilot.press("ctrl+c")
+        await driver.pilot.pause()
+        assert driver.app._exit
 
 
-@pytest.fixture
-def repository(task_queue):
-    opened = CodeIndexEngine().open(task_queue)
-    yield opened
-    opened.close()
-
-
-def test_real_passages_come_with_places_for_their_evidence(repository, task_queue):
-    found = repository.search(SearchRequest("what happens when a job keeps failing", k=5))
-    assert any(passage.path == "millrace/worker.py" for passage in found.passages)
-    for passage in found.passages:
-        text = (task_queue / passage.path).read_text()
-        lines = text.splitlines(keepends=True)
-        assert passage.start_char == sum(map(len, lines[: passage.start_line - 1]))
-        for match in passage.evidence.matches:
-            assert text[match.start_char : match.end_char] == match.code_word
-
-
-def test_real_definitions_are_exact(repository):
-    (found,) = repository.definitions("BackoffPolicy", 5).passages
-    assert (found.path, found.symbol, found.kind) == ("millrace/backoff.py", "BackoffPolicy", "class")
-    assert "class BackoffPolicy" in found.text
-    assert repository.definitions("nowhere", 5).passages == []
-
-
-def test_real_similar_passages_leave_the_passage_itself_out(repository):
-    passage = repository.search(SearchRequest("bury a job", k=1)).passages[0]
-    others = repository.similar(passage, 3).passages
-    assert others
-    assert all((p.path, p.start_line) != (passage.path, passage.start_line) for p in others)
-
-
-def test_real_status(repository):
-    status = repository.status(looks_at_disk=False)
-    assert (status.n_files > 10, status.stale) == (True, ())
-    assert {"python", "markdown"} <= set(status.languages)
-
-
-def test_a_newer_build_is_followed_and_a_deleted_index_said(tmp_path, task_queue, one_encoder):
-    root = tmp_path / "task_queue"
-    shutil.copytree(task_queue, root)
-    repository = IndexedRepository(root)
-    (root / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
-    assert "tides.py  new" in repository.status(looks_at_disk=True).stale
-    assert repository.search(SearchRequest("retry")).notes == ()  # the screen says it of the whole repository
-    assert "has a word of the query" in " ".join(repository.search(SearchRequest("zzqx")).notes)
-    CodeIndexEngine().build(root, lambda progress: None)
-    assert repository.definitions("high_water", 1).passages[0].path == "tides.py"
-    shutil.rmtree(root / ".codesearch")
-    with pytest.raises(IndexMissingError, match="deleted while it was open"):
-        repository.search(SearchRequest("oil"))
-    repository.close()
-
-
-def test_an_index_that_cannot_be_used_is_made_anew(tmp_path, one_encoder):
-    (tmp_path / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
-    engine = CodeIndexEngine()
-    engine.build(tmp_path, lambda progress: None)
-    manifest = tmp_path / ".codesearch" / "manifest.json"
-    manifest.write_text("{damaged")
-    with pytest.raises(CodesearchError):
-        engine.open(tmp_path)
-    assert engine.build(tmp_path, lambda progress: None).n_files == 1
-    engine.open(tmp_path).close()
-
-
-def test_a_folder_without_an_index_is_not_the_one_above(task_queue):
-    with pytest.raises(IndexMissingError, match="F9 builds it"):
-        CodeIndexEngine().open(task_queue / "millrace")
-
-
-def test_what_progress_raises_ends_a_real_build(tmp_path):
-    (tmp_path / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
-
-    def cancel(progress):
-        raise BuildInterruptedError("Stop.")
-
-    with pytest.raises(BuildInterruptedError):
-        CodeIndexEngine().build(tmp_path, cancel)
-    assert not (tmp_path / ".codesearch" / "manifest.json").exists()
+async def test_ctrl_c_copies_what_is_selected(drive):
+    async with drive() as driver:
+        await driver.ask("oil", focus="query")
+        await driver.pilot.press("shift+home", "ctrl+c")
+        assert driver.app.clipboard == "oil"
+        assert driver.notices == []

@@ -11,7 +11,7 @@ import pytest
 from codesearch.answers.findings import Found
 from indexer.errors import CodesearchError, IndexCorruptError, InputError, StorageError
 from indexer.records import SearchRequest
-from tui.app import CodeIndexEngine
+from tui.engine import CodeIndexEngine
 from tui.session import Workspace
 
 NEVER = lambda: False  # noqa: E731

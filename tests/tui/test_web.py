@@ -65,6 +65,19 @@ async def test_the_page_is_served_to_its_own_address(client):
     assert await status(client) == 200
 
 
+async def test_the_pages_own_script_takes_keys_and_says_what_cannot_be_copied(client):
+    """What it does in a browser is tried by `tests/benchmarks/tui_web.py`."""
+    async with client.get("/", headers={"Host": "127.0.0.1:8321"}) as response:
+        page = await response.text()
+    assert page.index('src="/page.js"') < page.index('src="/static/js/textual.js"')
+    async with client.get("/page.js", headers={"Host": "127.0.0.1:8321"}) as response:
+        script = await response.text()
+        assert response.content_type == "text/javascript"
+    for name in re.findall(r'classList\.\w+\("([\w-]+)"\)', script):
+        assert f".{name} #not-copied" in page
+    assert await status(client, "/page.js", Host="evil.example:8321") == 403
+
+
 async def test_a_rebound_name_gets_nothing(client):
     assert await status(client, Host="evil.example:8321") == 403
     assert await status(client, "/static/js/textual.js", Host="evil.example:8321") == 403

@@ -251,6 +251,7 @@ def _facts(state: RepositoryState, status: RepositoryStatus, quiet: object) -> T
         ("files", f"{status.n_files:,}"),
         ("chunks", f"{status.n_chunks:,}"),
         ("tokens", f"{status.n_tokens:,}" if status.n_tokens else ""),
+        ("vectors", _vectors(status)),
         ("languages", ", ".join(status.languages)),
         ("model", Path(status.model).name if status.model else ""),
         ("commit", status.commit[:12]),
@@ -260,6 +261,13 @@ def _facts(state: RepositoryState, status: RepositoryStatus, quiet: object) -> T
             text.append(f"{name:<10} ", quiet)  # type: ignore[arg-type]
             text.append(f"{safe_line(value)}\n")
     return text
+
+
+def _vectors(status: RepositoryStatus) -> str:
+    if not status.is_encoding:
+        return ""
+    share = f"{status.n_encoded:,} of {counted(status.n_chunks, 'chunk')}"
+    return f"{share}; the others are being encoded in the background, b does it at once"
 
 
 def _condition(state: RepositoryState) -> tuple[str, str]:

@@ -15,17 +15,21 @@ from textual.timer import Timer
 from textual.widgets import Label
 
 from indexer.records import ComponentScores, Mode, SearchRequest
+from indexer.settings import DEFAULT_ENCODE_SECONDS
 from tui.keys import bindings
 from tui.messages import (
     BuildAdvanced,
     BuildFailed,
     BuildFinished,
+    ContextLoaded,
+    ContextRequested,
     FileLoaded,
     FileRequested,
     FileUnavailable,
     MarksChanged,
     QueryEdited,
     QueryEntered,
+    ReadingAdvanced,
     RepositoriesOpened,
     ResultHighlighted,
     ResultOpened,
@@ -38,7 +42,7 @@ from tui.screens.result_actions import ResultScreen
 from tui.session import Result
 from tui.state import Filters, RememberedState
 from tui.text.document import EMPTY, Document, passage_document, safe_line
-from tui.text.shown import Shown, place, summary
+from tui.text.shown import Shown, encoding_of, place, summary
 from tui.text.shown_file import CHANGED
 from tui.widgets.chips import ChipRow
 from tui.widgets.evidence_panel import EvidencePanel
@@ -51,6 +55,8 @@ from tui.widgets.welcome import Welcome
 
 N_RESULTS = 20
 """How many a search answers with: a screen of them, so that it is quick."""
+TYPED_ENCODE_SECONDS = 0.2
+"""How long what words name may be encoded for while a person types; what enter asks for gets more."""
 N_MORE_RESULTS = 100
 """How many there are once the cursor reaches the last of those."""
 
@@ -74,9 +80,9 @@ class SearchScreen(ResultScreen):
         self._entered = ""  # The query whose answer the focus goes to; empty where it stays.
         self._is_answered = False
         self._n_asked = N_RESULTS
-        self._note = ""
         self._shown = Shown()
         self._build_state = ""
+        self._encoding_state = ""
         self._opened = False
 
     def compose(self) -> ComposeResult:
@@ -88,6 +94,7 @@ class SearchScreen(ResultScreen):
                 yield Label("❯", id="prompt")
                 yield QueryBar()
             yield ChipRow()
+            yield Label("", id="note", markup=False)
             yield Welcome()
             with Container(id="body"):
                 yield ResultList()
@@ -137,7 +144,10 @@ class SearchScreen(ResultScreen):
         message.stop()
         self.remember_query()
         self._entered = self.query_text
-        if self.asked is None or self.asked.query != self._entered:
+        asked = self.asked
+        if asked is not None and self._encoding_state and asked.encode_seconds < DEFAULT_ENCODE_SECONDS:
+            asked = None  # Typing gave it little time.
+        if asked is None or asked.query != self._entered:
             self.search()
         elif self._is_answered:
             self._go_to_answer()
@@ -161,9 +171,13 @@ class SearchScreen(ResultScreen):
         self._n_asked = k
         if not self.query_text:
             return
+        if not self._opened:  # `on_repositories_opened` asks.
+            self.show_state()
+            return
         serial = self.next_serial()
         self.asked = request = SearchRequest(
             self.query_text,
+            encode_seconds=DEFAULT_ENCODE_SECONDS if self._entered else TYPED_ENCODE_SECONDS,
             k=k,
             mode=Mode(self.filters.mode),
             languages=self.filters.languages,
@@ -182,16 +196,13 @@ class SearchScreen(ResultScreen):
         if message.title:
             self._show_jump(message)
             return
-        if message.note and message.note != self._note and message.results:
-            self.notify(message.note, severity="warning", markup=False)
-        self._note = message.note
-        shown = Shown("", message.results, 0, frozenset(), message.elapsed_seconds)
+        shown = Shown("", message.results, 0, frozenset(), message.elapsed_seconds, message.note)
         if self._n_asked > N_RESULTS:
             now = self.shown
             shown = replace(shown, cursor=now.cursor, marked=now.marked)
         else:
             self.back_stack.clear()
-        self._show(shown, explanation=message.note)
+        self._show(shown)
         self._is_answered = True
         if self._entered:
             self._go_to_answer()
@@ -215,7 +226,7 @@ class SearchScreen(ResultScreen):
         if message.serial != self.serial:
             return
         self._entered, self.asked = "", None
-        self._show(Shown(), explanation=message.sentence)
+        self._show(Shown(note=message.sentence))
         self.query_one("#title", TitleLine).show(state="no answer", tone="problem")
 
     def action_back(self) -> None:
@@ -263,6 +274,27 @@ class SearchScreen(ResultScreen):
         self._show_place(result, document)
         if self.shows_file:
             self.post_message(FileRequested(result))
+        else:
+            self.call_after_refresh(self._ask_for_context, result)
+
+    def _ask_for_context(self, result: Result) -> None:
+        """Once it is laid out, it is known how many rows are free."""
+        n_rows = self.query_one(PassageView).n_free_rows
+        if n_rows > 0 and result is self.query_one(ResultList).current and not self.shows_file:
+            self.post_message(ContextRequested(result, n_rows))
+
+    def on_context_loaded(self, message: ContextLoaded) -> None:
+        """Fill the free rows, if the passage is still there and nobody moved in it."""
+        message.stop()
+        view = self.query_one(PassageView)
+        if self.shows_file or message.result is not self.query_one(ResultList).current:
+            return
+        view.surround(message.before, message.after)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """There may be more rows to fill, or fewer."""
+        if not self.shows_file and not self.query_one(PassageView).has_focus:
+            self.call_after_refresh(self.show_passage)
 
     def on_file_loaded(self, message: FileLoaded) -> None:
         """The whole file, if it is still wanted."""
@@ -298,22 +330,30 @@ class SearchScreen(ResultScreen):
         results = self.query_one(ResultList)
         return replace(self._shown, cursor=results.cursor, marked=frozenset(results.marked))
 
-    def _show(self, shown: Shown, explanation: str = "") -> None:
+    def _show(self, shown: Shown) -> None:
         self._show_welcome(False)
         self._shown = shown
         results = self.query_one(ResultList)
         results.shows_repository = len(self.repositories) > 1
         filtered = self.filters != Filters(mode=self.filters.mode)
         advice = "F10 removes the filters." if filtered else "Try other words, or F2 for another mode."
-        results.explain(explanation or f"Nothing found. {advice}")
+        results.explain(shown.note or f"Nothing found. {advice}")
+        self._show_note(shown.note if shown.results else "")
         self.shows_file = False
         self.set_class(not shown.results, "-nothing")
         results.show(shown.results, shown.cursor, shown.marked)
         self.show_state()
 
+    def _show_note(self, note: str) -> None:
+        """What is to be said of the answer stays as long as the answer does."""
+        line = self.query_one("#note", Label)
+        line.update(note)
+        line.display = bool(note)
+
     def _show_welcome(self, shows: bool) -> None:
         self.set_class(shows, "-welcome")
         if shows:
+            self._show_note("")
             self._shown = Shown()
             self.query_one(ResultList).show((), -1)
             self.back_stack.clear()
@@ -321,15 +361,18 @@ class SearchScreen(ResultScreen):
 
     def show_state(self) -> None:
         """How the list came about, at the right of the title."""
-        self.query_one("#title", TitleLine).show(state=summary(self.shown, self._build_state))
+        state = summary(self.shown, self._build_state or self._encoding_state)
+        self.query_one("#title", TitleLine).show(state=state)
 
     # --- repositories ---
 
     def on_repositories_opened(self, message: RepositoriesOpened) -> None:
         """Names in the title; the question, if there is one, again."""
         message.stop()
-        self._opened = True
+        if not self._opened:
+            self._opened, self._build_state = True, ""
         self.repositories = message.repositories
+        self._encoding_state = encoding_of(message.repositories)
         names = ", ".join(repository.name for repository in message.repositories)
         self.query_one("#title", TitleLine).show(about=names)
         self.show_filters()
@@ -337,6 +380,15 @@ class SearchScreen(ResultScreen):
             self.search()
         elif not self.query_text:
             self._show_welcome(True)
+        self.show_state()
+
+    def on_reading_advanced(self, message: ReadingAdvanced) -> None:
+        """The first reading of a folder; what is typed meanwhile is asked when it is done."""
+        message.stop()
+        progress = message.progress
+        share = f" {100 * progress.done // progress.total} %" if progress.total else ""
+        self._build_state = f"reading the files{share}"
+        self.show_state()
 
     def on_build_advanced(self, message: BuildAdvanced) -> None:
         """A build in the title, while one searches."""

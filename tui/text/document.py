@@ -72,6 +72,8 @@ class Document:
     first_inside: int = 0
     """Index of the passage's first line; the lines around it are its file."""
     last_inside: int = -1
+    n_context: int = 0
+    """Lines around the passage that only fill free rows; 0: none, or the whole file is shown."""
     wraps: bool = False
     """Prose: long lines flow over several rows."""
 
@@ -129,6 +131,22 @@ def file_document(text: str, passage: Passage) -> Document:
         found = (_search_mark(match, inside, unknown) for match in matches)
         marks = [replace(mark, line=mark.line + first) for mark in found if mark is not None]
     return _document(text, raw_lines, list(range(1, len(raw_lines) + 1)), passage, marks, (first, last))
+
+
+def with_context(document: Document, before: Sequence[str], after: Sequence[str]) -> Document:
+    """The passage with the lines that stand before and after it in its file."""
+    first = document.lines[0].number - len(before)
+    last = document.lines[-1].number
+    above = [Line(first + i, _drawn(line, _tab_columns(line))) for i, line in enumerate(before)]
+    below = [Line(last + 1 + i, _drawn(line, _tab_columns(line))) for i, line in enumerate(after)]
+    return replace(
+        document,
+        lines=(*above, *document.lines, *below),
+        marks=tuple(replace(mark, line=mark.line + len(above)) for mark in document.marks),
+        first_inside=len(above),
+        last_inside=len(above) + len(document.lines) - 1,
+        n_context=len(above) + len(below),
+    )
 
 
 def _document(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.records import Passage
 from indexer.wording import counted
-from tui.session import Result
+from tui.session import RepositoryState, Result
 from tui.text.document import Document
 from tui.widgets.title_line import SEPARATOR
 
@@ -21,6 +22,8 @@ class Shown:
     cursor: int = -1
     marked: frozenset[int] = frozenset()
     elapsed_seconds: float = 0.0
+    note: str = ""
+    """What is to be said of it, or why there is nothing."""
 
 
 def summary(shown: Shown, build_state: str) -> str:
@@ -38,9 +41,19 @@ def summary(shown: Shown, build_state: str) -> str:
     return SEPARATOR.join(part for part in parts if part)
 
 
+def encoding_of(repositories: Sequence[RepositoryState]) -> str:
+    """How much of what is being encoded has its vectors; empty: all that is to have some."""
+    statuses = [r.status for r in repositories if r.status is not None]
+    n_chunks = sum(status.n_chunks for status in statuses)
+    if not n_chunks or not any(status.is_encoding for status in statuses):
+        return ""
+    n_encoded = sum(status.n_encoded for status in statuses)
+    return f"{100 * n_encoded // n_chunks} % encoded"
+
+
 def place(passage: Passage, document: Document) -> str:
     """Which lines are in view, of what, at what cost to a language model."""
-    n_lines = len(document.lines)
+    n_lines = len(document.lines) - document.n_context
     if document.last_inside - document.first_inside + 1 < n_lines:
         lines = f"line {passage.start_line} of {n_lines}"
     else:

@@ -60,6 +60,24 @@ def read_file(root: Path, passage: Passage) -> ShownFile:
     return ShownFile(file.text, passage.stale or not _still_says(file.text, passage), file.is_cut)
 
 
+def lines_around(root: Path, passage: Passage, n_rows: int) -> tuple[list[str], list[str]]:
+    """Lines before and after a passage in its file, as many as there are rows: first those after it.
+
+    None where the file cannot be read or is not what was indexed any more.
+    """
+    try:
+        file = read_file(root, passage)
+    except InputError:
+        return [], []
+    if file.is_changed or n_rows <= 0:
+        return [], []
+    lines = file.text.removesuffix("\n").split("\n")
+    after = lines[passage.end_line : passage.end_line + n_rows]
+    n_before = n_rows - len(after)
+    before = lines[max(0, passage.start_line - 1 - n_before) : passage.start_line - 1]
+    return before, after
+
+
 def _still_says(text: str, passage: Passage) -> bool:
     lines = text.split("\n")
     first = passage.text.split("\n", 1)[0].rstrip("\r")

@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, SelectionList
@@ -42,11 +42,9 @@ class Dialog(ModalScreen[AnswerT]):
             self.dismiss(None)
 
 
-class _Choices(SelectionList[str]):
-    BINDINGS: ClassVar[list[BindingType]] = [("enter", "screen.accept", "accept")]
-
-
 class _NarrowInput(WholeInput):
+    """A line whose text narrows the list below it."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         ("down", "screen.move(1)", "next"),
         ("up", "screen.move(-1)", "previous"),
@@ -54,27 +52,77 @@ class _NarrowInput(WholeInput):
     ]
 
 
+class _NarrowChoices(_NarrowInput):
+    """Of names without blanks: a blank chooses."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "screen.choose", "choose", priority=True)]
+
+
+class _Choices(SelectionList[str]):
+    BINDINGS: ClassVar[list[BindingType]] = [("enter", "screen.accept", "accept")]
+
+
 class ChoiceDialog(Dialog[tuple[str, ...] | None]):
-    """Choose any number of names."""
+    """Choose any number of names, from a list that is narrowed by typing."""
 
     def __init__(self, title: str, names: Sequence[str], chosen: Sequence[str]) -> None:
-        super().__init__(title, "space chooses · enter accepts · esc cancels")
+        super().__init__(title, "type to narrow · space chooses · enter accepts · esc")
         self.names = [*names, *(name for name in chosen if name not in names)]
         self.chosen = set(chosen)
 
     def compose(self) -> ComposeResult:
-        """The list."""
+        """The line and the list."""
         with Vertical(classes="dialog") as box:
             box.border_title = self.dialog_title
             box.border_subtitle = self.hint
-            yield _Choices(
-                *(Selection(safe_line(name), name, name in self.chosen) for name in self.names), compact=True
-            )
+            yield _NarrowChoices(placeholder="narrow", compact=True)
+            yield _Choices(compact=True)
+
+    def on_mount(self) -> None:
+        """All names."""
+        self._narrow("")
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._narrow(self.query_one(_NarrowChoices).text)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_accept()
+
+    @on(SelectionList.SelectedChanged)
+    def _selected(self, event: SelectionList.SelectedChanged[str]) -> None:
+        event.stop()
+        options = self.query_one(SelectionList)
+        self.chosen -= {options.get_option_at_index(i).value for i in range(options.option_count)}
+        self.chosen |= set(options.selected)
+
+    def action_move(self, step: int) -> None:
+        """Move in the list while typing."""
+        options = self.query_one(SelectionList)
+        if options.option_count:
+            options.highlighted = ((options.highlighted or 0) + step) % options.option_count
+
+    def action_choose(self) -> None:
+        """Choose the highlighted name, or not any more."""
+        options = self.query_one(SelectionList)
+        if options.highlighted is not None:
+            options.toggle(options.get_option_at_index(options.highlighted))
 
     def action_accept(self) -> None:
         """The chosen names, in the order of the list."""
-        selected = set(self.query_one(SelectionList).selected)
-        self.dismiss(tuple(name for name in self.names if name in selected))
+        self.dismiss(tuple(name for name in self.names if name in self.chosen))
+
+    def _narrow(self, typed: str) -> None:
+        words = typed.casefold().split()
+        shown = [name for name in self.names if all(word in name.casefold() for word in words)]
+        options = self.query_one(SelectionList)
+        with self.prevent(SelectionList.SelectedChanged):
+            options.clear_options()
+            options.add_options(Selection(safe_line(name), name, name in self.chosen) for name in shown)
+        options.highlighted = 0 if shown else None
 
 
 class TextDialog(Dialog[str | None]):

@@ -7,6 +7,7 @@ Posts `WordChosen` on a double click or ctrl+click.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,7 +22,7 @@ from textual.strip import Strip
 
 from tui.keys import bindings
 from tui.messages import WordChosen
-from tui.text.document import EMPTY, Document, Line, Mark, words_of
+from tui.text.document import EMPTY, Document, Line, Mark, with_context, words_of
 from tui.widgets.drawing import styles_of
 
 
@@ -62,9 +63,7 @@ class PassageView(ScrollView, can_focus=True):
         self.document = document
         self.current_match = -1
         self._wraps = document.wraps
-        self._marks_of = {}
-        for mark in document.marks:
-            self._marks_of.setdefault(mark.line, []).append(mark)
+        self._index_marks()
         self.cursor_line = document.first_inside if document.lines else 0
         self.cursor_column = 0
         if document.marks:
@@ -78,6 +77,33 @@ class PassageView(ScrollView, can_focus=True):
             self.scroll_to(0, 0, animate=False, force=True)
         if at_passage or document.marks:
             self._show_cursor()
+
+    @property
+    def n_free_rows(self) -> int:
+        """Rows that the text leaves empty."""
+        return self.size.height - len(self._rows) if self.document.lines else 0
+
+    def surround(self, before: Sequence[str], after: Sequence[str]) -> None:
+        """Fill free rows with the lines around the passage; cursor and view stay where they are in it."""
+        line, column = self.cursor_line, self.cursor_column
+        if self.document.n_context or not self.document.lines:
+            return
+        if self._wraps:
+            before, after = (), self._fitting(after, self.n_free_rows)
+        self.document = with_context(self.document, before, after)
+        self._index_marks()
+        self.cursor_line, self.cursor_column = line + len(before), column
+        self._layout_rows()
+        self.refresh()
+
+    def _fitting(self, lines: Sequence[str], n_rows: int) -> Sequence[str]:
+        """As many of the lines as fill so many rows when they are wrapped."""
+        width = max(1, self.size.width - self._gutter_width - 1)
+        for i, line in enumerate(lines):
+            n_rows -= len(wrapped(line, width))
+            if n_rows < 0:
+                return lines[:i]
+        return lines
 
     def explain(self, sentence: str) -> None:
         """Say why there is nothing to see."""
@@ -239,6 +265,8 @@ class PassageView(ScrollView, can_focus=True):
         code_width = max(0, width - self._gutter_width)
         if line.number == 0:
             code = [Segment(line.text.strip() or "⋯", styles.quiet)]
+        elif self._is_context(row.line) and not is_cursor:
+            code = [Segment(line.text[row.start : row.end], styles.context)]
         else:
             code = self._code(row, line, index, base)
         scroll_x = self.scroll_offset.x
@@ -252,9 +280,8 @@ class PassageView(ScrollView, can_focus=True):
         number = str(line.number) if line.number and row.start == 0 else ""
         marks = self._marks_of.get(row.line, ()) if self.shows_evidence else ()
         inside = self.document.first_inside <= row.line <= self.document.last_inside
-        whole_file = inside and self.document.last_inside - self.document.first_inside + 1 < len(
-            self.document.lines
-        )
+        n_inside = self.document.last_inside - self.document.first_inside + 1
+        whole_file = inside and n_inside < len(self.document.lines) - self.document.n_context
         if marks:
             level = max(mark.level for mark in marks)
             sign, sign_style = "▐", styles.text + styles.bar[level]
@@ -262,12 +289,18 @@ class PassageView(ScrollView, can_focus=True):
             sign, sign_style = "▕", styles.accent
         else:
             sign, sign_style = " ", styles.text
-        number_style = styles.text if row.line == self.cursor_line and self.has_focus else styles.quiet
+        number_style = styles.context if self._is_context(row.line) else styles.quiet
+        if row.line == self.cursor_line and self.has_focus:
+            number_style = styles.text
         return [
             Segment(f"{number:>{n_digits}} ", number_style),
             Segment(sign, sign_style),
             Segment(" ", styles.text),
         ]
+
+    def _is_context(self, line: int) -> bool:
+        document = self.document
+        return document.n_context > 0 and not document.first_inside <= line <= document.last_inside
 
     def _code(self, row: _Row, line: Line, index: int, base: Style) -> list[Segment]:
         styles = styles_of(self)
@@ -293,6 +326,11 @@ class PassageView(ScrollView, can_focus=True):
         return layered(text, row.start, min(end_of_row, len(text)), base, layers)
 
     # --- layout and moving ---
+
+    def _index_marks(self) -> None:
+        self._marks_of = {}
+        for mark in self.document.marks:
+            self._marks_of.setdefault(mark.line, []).append(mark)
 
     def _layout_rows(self) -> None:
         width = self.size.width - self._gutter_width - 1

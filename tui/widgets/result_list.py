@@ -271,7 +271,9 @@ def _score(score: float) -> str:
 
 
 def _first_line(text: str) -> str:
-    """The first line that says something: not a lone bracket, quote or rule, rather not a decorator."""
+    """The first line that says something: not a lone bracket, quote or rule, rather no decorator or fence."""
     lines = [safe_line(line).strip() for line in text.split("\n", 40)[:40]]
     telling = [line for line in lines if sum(map(str.isalnum, line)) > 2]
-    return next((line for line in telling if not line.startswith(("@", "#["))), telling[0] if telling else "")
+    return next(
+        (line for line in telling if not line.startswith(("@", "#[", "```"))), telling[0] if telling else ""
+    )

@@ -45,7 +45,7 @@ class Welcome(Widget):
         styles = styles_of(self)
         text = Text(style=styles.text, no_wrap=True, overflow="ellipsis")
         if not self._is_open:
-            text.append("Opening the index…", styles.quiet)
+            text.append("Opening. Ask already: the answer comes when the files are read.", styles.quiet)
             return text
         for repository in self._repositories:
             text.append(f"{safe_line(repository.name)}  ", styles.strong)
@@ -73,6 +73,8 @@ def _summary(repository: RepositoryState) -> str:
     if status.languages:
         more = f" +{len(status.languages) - 4}" if len(status.languages) > 4 else ""
         parts.append(", ".join(status.languages[:4]) + more)
+    if status.is_encoding:
+        parts.append(f"{100 * status.n_encoded // max(1, status.n_chunks)} % encoded")
     if status.stale:
         parts.append(f"{len(status.stale)} stale")
     return " · ".join(parts)
