@@ -52,6 +52,10 @@ DOCUMENT_FORMATS = (
 
 DOCUMENT_LANGUAGES = frozenset(row.language for row in DOCUMENT_FORMATS)
 DOCUMENT_SUFFIXES = frozenset(suffix for row in DOCUMENT_FORMATS for suffix in row.suffixes)
+EXTRACTED_LANGUAGES = frozenset(
+    row.language for row in DOCUMENT_FORMATS if row.reader and not row.reader.startswith("plain_text.")
+)
+"""Of documents whose text is taken out of the file: its lines are not the file's."""
 PROSE_SUFFIXES = frozenset(suffix for row in DOCUMENT_FORMATS if not row.reader for suffix in row.suffixes)
 """Of documents that are read as source files are."""
 

@@ -366,6 +366,12 @@ class Passage:
     confidence: float = 0.0
     """The chance that its file is one that is meant, 0 to 1, whatever the query: unlike `score`, it can be
     compared from one answer to the next."""
+    page: int = 0
+    """The document's page that best_line is on, from 1; 0: it has none."""
+    anchor: str = ""
+    """What leads to its section in a browser, behind a `#`; empty: nothing does."""
+    is_extracted: bool = False
+    """True: the lines are of text taken out of the file, which has no such lines."""
 
     @property
     def full_path(self) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 
 from textual.app import App, SuspendNotSupported
 
+from codesearch.render.passages import place_in_document
 from codesearch.tree_files import check_tree_file
 from indexer.errors import CodesearchError
 from indexer.wording import counted
@@ -33,7 +34,16 @@ class Errands:
 
     def open_editor(self, message: EditorRequested) -> None:
         """Hand the terminal over to the editor, and take it back."""
-        name = message.result.passage.path
+        passage = message.result.passage
+        name = passage.path
+        if passage.is_extracted:
+            where = f" It is {place_in_document(passage)}." if passage.page or passage.anchor else ""
+            self.app.notify(
+                f"{name} cannot be opened there: these are lines of the text taken out of it.{where}",
+                severity="warning",
+                markup=False,
+            )
+            return
         path = message.result.root / name
         try:
             check_tree_file(message.result.root, name)

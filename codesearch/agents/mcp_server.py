@@ -18,7 +18,7 @@ from codesearch.answers.counting import Tokenizer, counter_for
 from codesearch.answers.findings import Findings
 from codesearch.answers.long_texts import MAX_CHARS, page_of
 from codesearch.render.lists import outline_text
-from codesearch.render.passages import place, render
+from codesearch.render.passages import document_place, place, render
 from codesearch.render.sanitize import fence_for, label, visible
 from codesearch.render.status import status_text
 from codesearch.render.symbol_names import is_named
@@ -392,5 +392,6 @@ def compact(findings: Findings) -> str:
         told = [line.strip() for line in passage.text.split("\n") if any(map(str.isalnum, line))]
         name = re.split(r"\.| > |::", passage.symbol)[-1]
         first = next((line for line in told if name and name in line), told[0] if told else "")
-        lines.append(f"{place(passage)}{symbol}{stale} | {label(first)[:_COMPACT_CHARS]}\n")
+        document = f" ({document_place(passage)})" if document_place(passage) else ""
+        lines.append(f"{place(passage)}{document}{symbol}{stale} | {label(first)[:_COMPACT_CHARS]}\n")
     return "".join(lines)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from codesearch.answers.counting import TokenCounter
+from codesearch.answers.document_places import anchor_of, is_extracted, page_of
 from codesearch.answers.fileview import FileView, LineRange, SpanLines
 from codesearch.answers.findings import Omitted
 from codesearch.answers.passage_limits import PassageLimits
@@ -64,6 +65,9 @@ class Draft:
             best_line=best_line,
             repository=self.file.repository,
             confidence=self.hit.confidence,
+            page=page_of(self.file, best_line or self.first),
+            anchor=anchor_of(self.file, best_line or self.first),
+            is_extracted=is_extracted(self.file),
         )
 
     def omitted(self, reason: str) -> Omitted:

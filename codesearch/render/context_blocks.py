@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from codesearch.choices import CONTEXT_FORMATS
-from codesearch.render.passages_json import repository_key
+from codesearch.render.passages import document_attributes, document_place
+from codesearch.render.passages_json import document_keys, repository_key
 from codesearch.render.sanitize import (
     code_span,
     fence_for,
@@ -36,7 +37,9 @@ def citation(passage: Passage, number: int) -> str:
     """`[1] path:start-end symbol`, on one line."""
     symbol = f" {label(passage.symbol)}" if passage.symbol else ""
     stale = " (file changed since it was indexed)" if passage.stale else ""
-    return f"[{number}] {label(passage.full_path)}:{passage.start_line}-{passage.end_line}{symbol}{stale}"
+    document = f" ({document_place(passage)})" if document_place(passage) else ""
+    place = f"{label(passage.full_path)}:{passage.start_line}-{passage.end_line}"
+    return f"[{number}] {place}{document}{symbol}{stale}"
 
 
 def chat_messages(query: str, passages: Sequence[Passage], first: int = 1) -> list[dict[str, str]]:
@@ -62,6 +65,7 @@ def context_passage(passage: Passage, number: int) -> dict[str, Any]:
         "start_line": passage.start_line,
         "end_line": passage.end_line,
         "symbol": passage.symbol,
+        **{name: value for name, value in document_keys(passage).items() if value},
         "language": passage.language,
         "stale": passage.stale,
         "omitted_lines": [list(pair) for pair in passage.omitted_lines],
@@ -99,7 +103,8 @@ def _markdown_block(passage: Passage, number: int) -> str:
     place = code_span(f"{passage.full_path}:{passage.start_line}-{passage.end_line}")
     symbol = f" {code_span(passage.symbol)}" if passage.symbol else ""
     stale = " (file changed since it was indexed)" if passage.stale else ""
-    return f"**[{number}]** {place}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n"
+    document = f" ({document_place(passage)})" if document_place(passage) else ""
+    return f"**[{number}]** {place}{document}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n"
 
 
 def _markdown_page(query: str, passages: Sequence[Passage], first: int) -> str:
@@ -113,7 +118,7 @@ def _xml_block(passage: Passage, number: int) -> str:
     stale = ' stale="true"' if passage.stale else ""
     return (
         f'<passage n="{number}" path="{xml_attribute(passage.full_path)}" '
-        f'lines="{passage.start_line}-{passage.end_line}"{symbol}{stale}>\n'
+        f'lines="{passage.start_line}-{passage.end_line}"{document_attributes(passage)}{symbol}{stale}>\n'
         f"{_ended(xml_text(passage.text))}</passage>\n"
     )
 

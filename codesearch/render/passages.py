@@ -39,11 +39,33 @@ def place(passage: Passage) -> str:
     return f"{label(passage.full_path)}:{passage.start_line}-{passage.end_line}"
 
 
+def document_place(passage: Passage) -> str:
+    """`page 12, extracted text`, `#anchor`, as far as it is so: empty for what has lines alone."""
+    extracted = "extracted text" if passage.is_extracted else ""
+    return ", ".join(part for part in (place_in_document(passage), extracted) if part)
+
+
+def place_in_document(passage: Passage) -> str:
+    """`page 12` or `#anchor`; empty where a document has neither."""
+    return f"page {passage.page}" if passage.page else f"#{passage.anchor}" if passage.anchor else ""
+
+
+def document_attributes(passage: Passage) -> str:
+    """The same as XML attributes."""
+    values = {
+        "page": str(passage.page or ""),
+        "anchor": passage.anchor,
+        "extracted": "true" if passage.is_extracted else "",
+    }
+    return "".join(f' {name}="{xml_attribute(value)}"' for name, value in values.items() if value)
+
+
 def heading(passage: Passage) -> str:
     """Where a passage is, what it shows and how well it fits, on one line."""
     symbol = f"  {label(passage.symbol)}" if passage.symbol else ""
     stale = "  changed since it was indexed" if passage.stale else ""
-    return f"{place(passage)}{symbol}  [{passage.language}]  {passage.confidence:.2f}{stale}"
+    document = f", {document_place(passage)}" if document_place(passage) else ""
+    return f"{place(passage)}{symbol}  [{passage.language}{document}]  {passage.confidence:.2f}{stale}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +127,10 @@ def _markdown(findings: Findings) -> str:
         fence = fence_for(text)
         where = code_span(f"{passage.full_path}:{passage.start_line}-{passage.end_line}")
         symbol = f" {code_span(passage.symbol)}" if passage.symbol else ""
+        document = f" ({document_place(passage)})" if document_place(passage) else ""
         stale = " *changed since it was indexed*" if passage.stale else ""
         blocks.append(
-            f"### {number}. {where}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n",
+            f"### {number}. {where}{document}{symbol}{stale}\n\n{fence}{passage.language}\n{text}{fence}\n",
         )
     return "\n".join(blocks)
 
@@ -136,7 +159,7 @@ def _xml(findings: Findings) -> str:
         parts.append(
             f'<passage{repository_attribute(passage)} path="{xml_attribute(passage.path)}"'
             f' start_line="{passage.start_line}" end_line="{passage.end_line}"'
-            f' language="{xml_attribute(passage.language)}"{more}'
+            f' language="{xml_attribute(passage.language)}"{document_attributes(passage)}{more}'
             f' score="{passage.score:.6f}" confidence="{passage.confidence:.4f}"'
             f' n_tokens="{passage.n_tokens}"{stale}>\n'
             f"{xml_text(passage.text)}</passage>\n"

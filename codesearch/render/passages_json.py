@@ -17,11 +17,12 @@ have beside `root`:
     n_tokens        of all passages together
     index           commit or null, files, chunks, encoded (chunks with vectors),
                     stale {changed, added, deleted, complete}, skipped
-    passages        path, start_line, end_line, best_line, symbol, kind, language, score, confidence,
-                    n_tokens, stale, text, omitted_lines [[first, last], ..],
-                    evidence {scores {lexical, single, colbert}, symbols [..],
-                    matches [{query_word, code_word, line, similarity, literal, telling}, ..]}; what is
-                    not telling ("the", "self") is hardly more than noise, and drawn nowhere
+    passages        path, start_line, end_line, best_line, symbol, kind, page (a number or null), anchor (a
+                    section's, in a browser, or null), extracted (the lines are of text taken out of the file,
+                    as of a PDF), language, score, confidence, n_tokens, stale, text,
+                    omitted_lines [[first, last], ..], evidence {scores {lexical, single, colbert},
+                    symbols [..], matches [{query_word, code_word, line, similarity, literal, telling}, ..]};
+                    what is not telling ("the", "self") is hardly more than noise, and drawn nowhere
     omitted         path, start_line, end_line, symbol, score, reason (budget, duplicate, seen)
     notes           sentences for a person
 
@@ -93,6 +94,7 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
         "best_line": passage.best_line,
         "symbol": passage.symbol,
         "kind": passage.kind,
+        **document_keys(passage),
         "language": passage.language,
         "score": figure(passage.score),
         "confidence": round(passage.confidence, 4),
@@ -125,6 +127,11 @@ def passage_dict(passage: Passage) -> dict[str, Any]:
 def roots_key(roots: tuple[tuple[str, str], ...]) -> dict[str, dict[str, str]]:
     """The key that is there only where a command asked several repositories."""
     return {"roots": dict(roots)} if roots else {}
+
+
+def document_keys(passage: Passage) -> dict[str, Any]:
+    """Where a passage of a document stands, in a page or behind a `#`; whether its lines are the file's."""
+    return {"page": passage.page or None, "anchor": passage.anchor or None, "extracted": passage.is_extracted}
 
 
 def repository_key(repository: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from indexer.ingest.preparing import prepare_all
 from indexer.ingest.writer import Writer
 from indexer.records import FileRow, FoundFile, SkippedRow
 
-TEXT_RULES = "10"
+TEXT_RULES = "11"
 """Changed when the same bytes are to be read as another text, with other symbols or in other windows: an
 older index is then read anew."""
 

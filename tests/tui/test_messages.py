@@ -150,6 +150,28 @@ async def _(d):
     assert (len(message.document.lines), message.notice, message.state) == (41, "", "")
 
 
+@checks(messages.ContextRequested)
+async def _(d):
+    await d.ask(focus="results")
+    await d.press("G")
+    assert d.seen(messages.ContextRequested)[-1].result is d.current
+    assert d.seen(messages.ContextRequested)[-1].n_rows > 0
+
+
+@checks(messages.ContextLoaded)
+async def _(d):
+    await d.ask(focus="results")
+    await d.press("G")
+    message = d.seen(messages.ContextLoaded)[-1]
+    assert message.result is d.current
+    assert len(d.passage.document.lines) > d.current.passage.end_line - d.current.passage.start_line + 1
+
+
+@checks(messages.ReadingAdvanced)
+async def _(d):
+    assert d.seen(messages.ReadingAdvanced)[0].progress.path == "keeper.py"
+
+
 @checks(messages.FileUnavailable)
 async def _(d):
     await d.ask(focus="results")

@@ -58,4 +58,6 @@ def place(passage: Passage, document: Document) -> str:
         lines = f"line {passage.start_line} of {n_lines}"
     else:
         lines = f"lines {passage.start_line}–{passage.end_line}"
+    if passage.is_extracted:
+        lines = f"{f'page {passage.page}, ' if passage.page else ''}{lines} of its text"
     return SEPARATOR.join((lines, passage.language, counted(passage.n_tokens, "token")))

@@ -47,9 +47,12 @@ def read_file(root: Path, passage: Passage) -> ShownFile:
     """The file that the passage is from, as it is now.
 
     Raises:
-        InputError: it is gone, outside the tree, a link, not a regular file, unreadable or binary.
+        InputError: it is gone, outside the tree, a link, not a regular file, unreadable, binary or a
+            document whose text was taken out of it.
     """
     path = passage.path
+    if passage.is_extracted:
+        raise InputError(f"{path} has no such lines to show: these are of the text taken out of it.")
     try:
         file = read_tree_text(root, path, MAX_SHOWN_BYTES)
     except FileNotFoundError:

@@ -43,7 +43,7 @@ class Block:
     level: int = 0
     """Of a heading, 0 a title; of an item, how deep its list is."""
     label: str = ""
-    """Of an item, its bullet or number; of code, its language."""
+    """Of an item, its bullet or number; of code, its language; of a heading, the id that leads to it."""
     rows: tuple[tuple[str, ...], ...] = ()
     """Of a table: its cells; the first row is the header."""
 
@@ -100,14 +100,18 @@ class TextBuilder:
         self.write(f"{indent}{label} {break_long_lines(text)}\n")
         self._last_is_item = True
 
-    def heading(self, title: str, level: int) -> None:
-        """Append a heading; behind a title, which has level 0, the others are written a level deeper."""
+    def heading(self, title: str, level: int, anchor: str = "") -> None:
+        """Append a heading; behind a title, which has level 0, the others are written a level deeper.
+
+        `anchor`, what leads to it in its page, is written as Pandoc does: `## Title {#anchor}`.
+        """
         self._close_list()
         title = " ".join(clean(title).split()).rstrip("§¶# ")
         if title:
             has_title = bool(self.headings) and self.headings[0].level == 0
             self.headings.append(Heading(level, title, self.position))
-            self.write(f"{'#' * min(max(level + has_title, 1), 6)} {title}\n\n")
+            mark = f" {{#{anchor}}}" if anchor else ""
+            self.write(f"{'#' * min(max(level + has_title, 1), 6)} {title}{mark}\n\n")
 
     def code(self, text: str, language: str = "") -> None:
         """Append a fenced block; its part is the fences too."""
@@ -129,11 +133,14 @@ class TextBuilder:
         self.parts.append(Part("table", name, start, self.position))
         self.write("\n")
 
-    def blocks(self, blocks: Iterable[Block], level_offset: int = 0) -> None:
-        """Append blocks; `level_offset` is added to the levels of headings."""
+    def blocks(self, blocks: Iterable[Block], level_offset: int = 0, *, has_anchors: bool = False) -> None:
+        """Append blocks; `level_offset` is added to the levels of headings.
+
+        `has_anchors`: the document is one page, and what its headings are labelled with leads to them.
+        """
         for block in blocks:
             if block.kind is BlockKind.HEADING:
-                self.heading(block.text, block.level + level_offset)
+                self.heading(block.text, block.level + level_offset, block.label if has_anchors else "")
             elif block.kind is BlockKind.PARAGRAPH:
                 self.paragraph(block.text)
             elif block.kind is BlockKind.ITEM:

@@ -37,6 +37,7 @@ _LINK_CLASSES = re.compile(r"(?:^|\s)(?:headerlink|header-link|permalink|heading
 """Of links to the place where they stand. Some hold a sign (`¶`), others the heading's text."""
 _LINK_WORDS = frozenset({"link", "permalink", "anchor", "direct link"})
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_ANCHOR = re.compile(r"[\w.:-]{1,80}")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = frozenset(
     (
@@ -107,6 +108,9 @@ class PageTarget:
         self._lists: list[_List] = []
         self._pending_item = ""
         self._code_language = ""
+        self._anchor = ""
+        """The id that leads to what comes next: of a heading, or of what was opened just before it."""
+        self._heading_at = 0
         self._n_cells = 0
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -117,6 +121,7 @@ class PageTarget:
         if tag in _DROPPED or _is_hidden(attributes):
             self._dropped_at = len(self._stack)
             return
+        self._note_anchor(tag, attributes)
         if not self._main_at and (tag in ("main", "article") or attributes.get("role") == "main"):
             self._flush()
             self._main_at = len(self._stack)
@@ -160,6 +165,7 @@ class PageTarget:
             self._code_language = ""
         elif tag in _HEADINGS:
             self._flush(_HEADINGS[tag])
+            self._heading_at = 0
         elif tag == "caption" and self._tables and not self._tables[-1].is_layout:
             self._tables[-1].caption = " ".join("".join(self._inline).split())
             self._inline.clear()
@@ -235,14 +241,23 @@ class PageTarget:
         if not text or text.strip("`¶#\n ") == "":
             return
         if heading_level:
-            self._append(Block(BlockKind.HEADING, text, heading_level))
+            self._append(Block(BlockKind.HEADING, text, heading_level, self._anchor))
         elif self._pending_item:
             self._append(Block(BlockKind.ITEM, text, len(self._lists) - 1, self._pending_item))
             self._pending_item = ""
         else:
             self._append(Block(BlockKind.PARAGRAPH, text))
 
+    def _note_anchor(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """A heading's own id counts, and no other within it; else the last one before it."""
+        name = attributes.get("id") or (attributes.get("name", "") if tag == "a" else "")
+        if _ANCHOR.fullmatch(name) and not (self._heading_at and self._anchor):
+            self._anchor = name
+        if tag in _HEADINGS:
+            self._heading_at = len(self._stack)
+
     def _append(self, block: Block) -> None:
+        self._anchor = ""
         self._blocks.append(block)
         self._main.append(bool(self._main_at))
 

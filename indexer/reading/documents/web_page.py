@@ -41,7 +41,7 @@ def read_web_page(data: bytes, path: str, meter: Meter) -> Document:
     levels = [block.level for block in page.blocks if block.kind == "heading"]
     if page.title and 1 not in levels:
         builder.heading(page.title, 0)
-    builder.blocks(page.blocks)
+    builder.blocks(page.blocks, has_anchors=True)
     if sum(len(block.text) for block in page.blocks) < _MIN_TEXT_CHARS:
         raise DocumentError("empty", "a page with hardly any text to read", as_source=True)
     return builder.document("html")

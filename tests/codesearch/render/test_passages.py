@@ -9,6 +9,7 @@ import pytest
 
 from codesearch.answers.findings import Findings, IndexState, Omitted
 from codesearch.choices import SEARCH_FORMATS
+from codesearch.render.context_blocks import citation, render_context
 from codesearch.render.passages import render
 from indexer.errors import InputError
 from indexer.records import ComponentScores, Evidence, Passage, SearchRequest, WordMatch
@@ -89,8 +90,8 @@ def test_json_has_these_keys_and_no_others():
     )
     assert set(value["index"]) == {"commit", "files", "chunks", "encoded", "stale", "skipped"}
     assert " ".join(value["passages"][0]) == (
-        "path start_line end_line best_line symbol kind language score confidence n_tokens stale"
-        " omitted_lines text evidence"
+        "path start_line end_line best_line symbol kind page anchor extracted language score confidence"
+        " n_tokens stale omitted_lines text evidence"
     )
     assert set(value["passages"][0]["evidence"]) == {"scores", "symbols", "matches"}
     assert set(value["omitted"][0]) == {"path", "start_line", "end_line", "symbol", "score", "reason"}
@@ -103,6 +104,31 @@ def test_json_says_which_matches_are_drawn():
     value = json.loads(render(replace(FINDINGS, passages=(passage,)), "json"))
     found = {match["code_word"]: match["telling"] for match in value["passages"][0]["evidence"]["matches"]}
     assert found == {"theta": False, "self": False, "attempt": True}
+
+
+def test_a_document_has_a_page_or_an_anchor_and_lines_of_its_text():
+    pdf = replace(PASSAGE, path="pump.pdf", language="pdf", page=3, is_extracted=True)
+    page = replace(PASSAGE, path="pump.html", language="html", anchor="hose", is_extracted=True)
+    findings = replace(FINDINGS, passages=(pdf, page))
+    first, second = json.loads(render(findings, "json"))["passages"]
+    assert (first["page"], first["anchor"], first["extracted"]) == (3, None, True)
+    assert (second["page"], second["anchor"], second["extracted"]) == (None, "hose", True)
+    text = render(findings, "text")
+    assert "[pdf, page 3, extracted text]" in text
+    assert "[html, #hose, extracted text]" in text
+    assert ' page="3" extracted="true"' in render(findings, "xml")
+    assert "(page 3, extracted text)" in render(findings, "markdown")
+    assert citation(pdf, 1).startswith(
+        f"[1] pump.pdf:{pdf.start_line}-{pdf.end_line} (page 3, extracted text)"
+    )
+    for form, wanted in {
+        "text": "(#hose, extracted text)",
+        "markdown": "(#hose, extracted text)",
+        "xml": ' anchor="hose" extracted="true"',
+        "json": '"anchor":"hose","extracted":true',
+        "messages": "(#hose, extracted text)",
+    }.items():
+        assert wanted in render_context(form, "q", [page])
 
 
 def test_json_lines_join_to_the_json():

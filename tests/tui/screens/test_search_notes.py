@@ -104,3 +104,21 @@ async def test_how_much_is_encoded_is_shown_until_all_is(drive, engine):
         assert len(engine.requests) == n_asked, "an answer that one reads does not change by itself"
         await driver.press("f9")
         assert "background" not in driver.text_of(driver.app.screen.query_one("#details-text"))
+
+
+async def test_what_was_taken_out_of_a_document_is_not_opened_at_a_line_it_has_not(drive):
+    async with drive() as driver:
+        await driver.ask(focus="results")
+        document = replace(driver.current.passage, path="pump.pdf", language="pdf", page=3, is_extracted=True)
+        driver.results.show((replace(driver.current, passage=document),))
+        await driver.settle()
+        assert driver.app.search_screen.query_one("#place").state.startswith(
+            "page 3, lines 26–38 of its text"
+        )
+        await driver.press("o")
+        assert driver.notices[-1] == (
+            "pump.pdf cannot be opened there: these are lines of the text taken out of it. It is page 3."
+        )
+        await driver.press("f")
+        assert driver.notices[-1].startswith("pump.pdf has no such lines to show")
+        assert not driver.app.search_screen.shows_file
