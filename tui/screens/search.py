@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Label
 
 from indexer.records import ComponentScores, Mode, SearchRequest
-from indexer.settings import DEFAULT_ENCODE_SECONDS
+from indexer.search_defaults import DEFAULT_ENCODE_SECONDS
 from tui.keys import bindings
 from tui.messages import (
     BuildAdvanced,
