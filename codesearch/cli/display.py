@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import signal
-import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -135,11 +131,17 @@ def _is_long(text: str) -> bool:
     """Whether it would scroll its own beginning, the best answer, off the screen."""
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return False
+    import shutil
+
     return text.count("\n") >= shutil.get_terminal_size().lines
 
 
 def _page(text: str) -> None:
     """Show it in the person's pager, best answer first; print it where there is none."""
+    import shlex
+    import signal
+    import subprocess
+
     from indexer.disk.programs import find_program
 
     words = shlex.split(os.environ.get("PAGER", "less"))
