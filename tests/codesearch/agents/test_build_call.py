@@ -19,7 +19,6 @@ from codesearch.api import CodeIndex
 from codesearch.locate import build_index
 from indexer.disk.state_place import state_folder
 from indexer.records import BuildProgress
-from indexer.search import Searcher
 
 
 async def text_of(client, tool, **arguments):
@@ -67,7 +66,8 @@ def long_update(monkeypatch):
             self._n_updates -= 1
 
     monkeypatch.setattr(CodeIndex, "update", update)
-    monkeypatch.setattr(Searcher, "_encode_named", lambda *_: None)  # else a question encodes so small a tree
+    # Else a question encodes so small a tree.
+    monkeypatch.setattr("indexer.search_steps._encode_named", lambda *_: None)
     return ends
 
 
