@@ -52,11 +52,15 @@ def picture(snap_compare, make_app, size, monkeypatch):
 
 
 async def settle(pilot: Pilot[None]) -> None:
-    await pilot.pause()
-    while any(not worker.is_finished for worker in pilot.app.workers):
-        with suppress(WorkerCancelled):
-            await pilot.app.workers.wait_for_complete()
+    """Quiet three times: what is laid out may ask for the lines around a passage, which a worker reads."""
+    n_quiet = 0
+    while n_quiet < 3:
         await pilot.pause()
+        n_quiet += 1
+        if any(not worker.is_finished for worker in pilot.app.workers):
+            n_quiet = 0
+            with suppress(WorkerCancelled):
+                await pilot.app.workers.wait_for_complete()
 
 
 def test_empty(picture):
