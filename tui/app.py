@@ -186,7 +186,7 @@ class CodesearchApp(App[None]):
         self.in_thread(partial(self._load_context, message), group="context", exclusive=True)
 
     def _load_context(self, message: ContextRequested) -> None:
-        before, after = lines_around(message.result.root, message.result.passage, message.n_rows)
+        before, after = lines_around(message.result.root, message.result.passage)
         if (before or after) and not get_current_worker().is_cancelled:
             self.search_screen.post_message(ContextLoaded(message.result, tuple(before), tuple(after)))
 

@@ -146,10 +146,9 @@ class FileLoaded(Fact):
 
 @dataclass(eq=False)
 class ContextRequested(Fact):
-    """The passage of this result leaves rows free: what stands around it?"""
+    """What stands around the passage of this result? Lines to fill rows that it leaves free."""
 
     result: Result
-    n_rows: int
 
 
 @dataclass(eq=False)

@@ -275,26 +275,15 @@ class SearchScreen(ResultScreen):
         if self.shows_file:
             self.post_message(FileRequested(result))
         else:
-            self.call_after_refresh(self._ask_for_context, result)
-
-    def _ask_for_context(self, result: Result) -> None:
-        """Once it is laid out, it is known how many rows are free."""
-        n_rows = self.query_one(PassageView).n_free_rows
-        if n_rows > 0 and result is self.query_one(ResultList).current and not self.shows_file:
-            self.post_message(ContextRequested(result, n_rows))
+            self.post_message(ContextRequested(result))
 
     def on_context_loaded(self, message: ContextLoaded) -> None:
-        """Fill the free rows, if the passage is still there and nobody moved in it."""
+        """Fill the free rows, if the passage is still there."""
         message.stop()
         view = self.query_one(PassageView)
         if self.shows_file or message.result is not self.query_one(ResultList).current:
             return
         view.surround(message.before, message.after)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """There may be more rows to fill, or fewer."""
-        if not self.shows_file and not self.query_one(PassageView).has_focus:
-            self.call_after_refresh(self.show_passage)
 
     def on_file_loaded(self, message: FileLoaded) -> None:
         """The whole file, if it is still wanted."""

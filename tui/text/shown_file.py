@@ -15,6 +15,7 @@ from indexer.records import Passage
 
 CHANGED = "changed since it was indexed"
 MAX_SHOWN_BYTES = 4_000_000
+MAX_AROUND_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def read_file(root: Path, passage: Passage) -> ShownFile:
     return ShownFile(file.text, passage.stale or not _still_says(file.text, passage), file.is_cut)
 
 
-def lines_around(root: Path, passage: Passage, n_rows: int) -> tuple[list[str], list[str]]:
-    """Lines before and after a passage in its file, as many as there are rows: first those after it.
+def lines_around(root: Path, passage: Passage) -> tuple[list[str], list[str]]:
+    """Lines before and after a passage in its file, at most as many as a screen has.
 
     None where the file cannot be read or is not what was indexed any more.
     """
@@ -72,13 +73,12 @@ def lines_around(root: Path, passage: Passage, n_rows: int) -> tuple[list[str], 
         file = read_file(root, passage)
     except InputError:
         return [], []
-    if file.is_changed or n_rows <= 0:
+    if file.is_changed:
         return [], []
     lines = file.text.removesuffix("\n").split("\n")
-    after = lines[passage.end_line : passage.end_line + n_rows]
-    n_before = n_rows - len(after)
-    before = lines[max(0, passage.start_line - 1 - n_before) : passage.start_line - 1]
-    return before, after
+    first = passage.start_line - 1
+    after = lines[passage.end_line : passage.end_line + MAX_AROUND_LINES]
+    return lines[max(0, first - MAX_AROUND_LINES) : first], after
 
 
 def _still_says(text: str, passage: Passage) -> bool:

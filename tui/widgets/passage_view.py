@@ -44,6 +44,10 @@ class PassageView(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="passage")
         self.document: Document = EMPTY
+        self._bare: Document = EMPTY
+        """Without lines around it."""
+        self._before: Sequence[str] = ()
+        self._after: Sequence[str] = ()
         self.shows_evidence = True
         self.cursor_line = 0
         """Index into the document's lines."""
@@ -60,7 +64,8 @@ class PassageView(ScrollView, can_focus=True):
 
     def show(self, document: Document, at_passage: bool = False) -> None:
         """Show another text, from its top, or with its passage in view."""
-        self.document = document
+        self.document = self._bare = document
+        self._before, self._after = (), ()
         self.current_match = -1
         self._wraps = document.wraps
         self._index_marks()
@@ -78,26 +83,33 @@ class PassageView(ScrollView, can_focus=True):
         if at_passage or document.marks:
             self._show_cursor()
 
-    @property
-    def n_free_rows(self) -> int:
-        """Rows that the text leaves empty."""
-        return self.size.height - len(self._rows) if self.document.lines else 0
-
     def surround(self, before: Sequence[str], after: Sequence[str]) -> None:
-        """Fill free rows with the lines around the passage; cursor and view stay where they are in it."""
-        line, column = self.cursor_line, self.cursor_column
-        if self.document.n_context or not self.document.lines:
+        """Fill free rows with lines that stand around the passage, first those after it."""
+        self._before, self._after = before, after
+        self._fill()
+
+    def _fill(self) -> None:
+        """As many lines around as the height has room for; the cursor stays where it is in the passage."""
+        if not self._bare.lines:
             return
-        if self._wraps:
-            before, after = (), self._fitting(after, self.n_free_rows)
-        self.document = with_context(self.document, before, after)
-        self._index_marks()
-        self.cursor_line, self.cursor_column = line + len(before), column
+        line = self.cursor_line - (self.document.first_inside if self.document.n_context else 0)
+        self.document = self._bare
         self._layout_rows()
-        self.refresh()
+        n_free = self.size.height - len(self._rows)
+        n_above = 0
+        if n_free > 0:
+            after = self._fitting(self._after, n_free)
+            n_above = 0 if self._wraps else min(len(self._before), n_free - len(after))
+            before = self._before[len(self._before) - n_above :]
+            self.document = with_context(self._bare, before, after)
+        self.cursor_line = max(0, min(line + n_above, len(self.document.lines) - 1))
+        self._index_marks()
+        self._layout_rows()
 
     def _fitting(self, lines: Sequence[str], n_rows: int) -> Sequence[str]:
-        """As many of the lines as fill so many rows when they are wrapped."""
+        """As many of the lines as fill so many rows, wrapped where the passage is."""
+        if not self._wraps:
+            return lines[:n_rows]
         width = max(1, self.size.width - self._gutter_width - 1)
         for i, line in enumerate(lines):
             n_rows -= len(wrapped(line, width))
@@ -223,8 +235,11 @@ class PassageView(ScrollView, can_focus=True):
             self.post_message(WordChosen(self.word))
 
     def on_resize(self) -> None:
-        """Wrapped lines depend on the width."""
-        self._layout_rows()
+        """Wrapped lines depend on the width, lines around a passage on the height."""
+        if self._before or self._after:
+            self._fill()
+        else:
+            self._layout_rows()
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """The cursor shows with focus."""
