@@ -85,6 +85,8 @@ def show(fake, tmp_path):
 
 def outside(form, shown):
     """The lines that are not a file's: what stands between no fences and behind no gutter or bar."""
+    if form == "vimgrep":
+        return [re.match(r".*?:\d+:\d+:|.*", line).group() for line in shown.split("\n")]
     lines, fence = [], ""
     for line in shown.split("\n"):
         found = re.match(r"`{3,}", line)

@@ -163,7 +163,7 @@ def test_unknown_devices_are_refused(checkpoint: Checkpoint, device: str) -> Non
 def test_a_gpu_without_torch_names_the_extra(monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint) -> None:
     monkeypatch.setattr(module, "n_cuda_devices", lambda: 1)
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'codesearch\[gpu\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'codesearch-local\[gpu\]'"):
         Encoder(checkpoint, device="cuda")
     assert Encoder(checkpoint, dtype="float32").device == "cpu"
 

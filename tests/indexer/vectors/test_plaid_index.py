@@ -230,5 +230,5 @@ def test_without_pylate_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyP
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", no_pylate)
-    with pytest.raises(MissingExtraError, match=r"pip install 'codesearch\[pylate\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'codesearch-local\[pylate\]'"):
         rerank(clustered_rows(2), np.array([1]), [clustered_rows(3)])

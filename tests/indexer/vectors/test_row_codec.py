@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import InputError
-from indexer.vectors import codec as module
+from indexer.vectors import row_codec as module
 from indexer.vectors.row_codec import CODECS, float16_to_float32, row_codec
 
 NAMES = sorted(CODECS)

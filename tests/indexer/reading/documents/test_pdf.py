@@ -97,7 +97,7 @@ def test_locked_scanned_and_broken_files_are_told_apart(data, reason):
 
 def test_without_the_extra_the_reason_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(pdf.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DocumentError, match=r"pip install 'codesearch\[docs\]'") as error:
+    with pytest.raises(DocumentError, match=r"pip install 'codesearch-local\[docs\]'") as error:
         read_document(MANUAL, "pump.pdf")
     assert error.value.reason == "missing-extra"
 
