@@ -45,9 +45,10 @@ def prepare_all(preparer: Preparer, tasks: Sequence[Task]) -> Generator[Prepared
 
 def _n_processes(files: Sequence[FoundFile]) -> int:
     seconds = sum(found.n_bytes for found in files) / _BYTES_A_SECOND + len(files) / _FILES_A_SECOND
-    if seconds < _MIN_SECONDS:
+    n_cores = usable_cores()
+    if seconds < _MIN_SECONDS or n_cores == 1:
         return 0
-    return min(usable_cores() - 1, _MAX_PROCESSES, 1 + int(seconds))
+    return min(n_cores, _MAX_PROCESSES, 1 + int(seconds))  # the one that writes rows waits half of its time
 
 
 def _batches(tasks: Sequence[Task]) -> list[list[Task]]:

@@ -131,4 +131,4 @@ def test_processes_are_for_many_files_and_for_machines_with_cores(monkeypatch: p
         monkeypatch.setattr(preparing, "usable_cores", lambda: n_cores)
         return preparing._n_processes([FoundFile(f"{at}.py", n_bytes, 0) for at in range(n_files)])
 
-    assert [n(100, 10_000, 8), n(1_000, 10_000, 1), n(1_000, 10_000, 2), n(20_000, 100, 8)] == [0, 0, 1, 3]
+    assert [n(100, 10_000, 8), n(1_000, 10_000, 1), n(1_000, 10_000, 2), n(20_000, 100, 8)] == [0, 0, 2, 3]
