@@ -121,14 +121,13 @@ def _named(name: str) -> NamedCounter:
 
 
 def _hugging_face(path: Path) -> Callable[[str], int]:
-    from indexer.models.tokens import load_tokenizer, token_reader
+    from indexer.models.tokens import load_tokenizer, token_counter
 
     try:
         tokenizer = load_tokenizer(path)
     except Exception as error:  # the package raises bare Exception for a damaged file
         raise InputError(f"{path} cannot be read as a tokenizer.json: {error}.") from error
-    read = token_reader(tokenizer)
-    return lambda text: len(read([text])[0].ids)
+    return token_counter(tokenizer)
 
 
 def _tiktoken_file(name: str) -> Path | None:

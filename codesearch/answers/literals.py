@@ -34,6 +34,8 @@ class Literal:
     shown: str
     """As it was asked for."""
     pattern: str
+    needle: str = ""
+    """In small letters, of ASCII: a text of ASCII without it has no match."""
 
     @cached_property
     def _compiled(self) -> regex.Pattern[str]:
@@ -42,6 +44,8 @@ class Literal:
     def matches(self, text: str, offset: int) -> list[WordMatch]:
         """Its places in a text that begins at the file's character `offset`; what is blank is no place."""
         found: list[WordMatch] = []
+        if self.needle and text.isascii() and self.needle not in text.lower():
+            return found
         try:
             for match in self._compiled.finditer(text, timeout=_MATCH_SECONDS):
                 part = match.group()
@@ -59,7 +63,7 @@ class Literal:
 def literals_of(request: SearchRequest) -> tuple[Literal, ...]:
     """What a request asks for to the letter; empty for most questions."""
     found = [Literal(request.regex, request.regex)] if request.regex else []
-    found.extend(Literal(phrase, _spaced(phrase)) for phrase in _phrases(request.query))
+    found.extend(Literal(phrase, _spaced(phrase), _needle(phrase)) for phrase in _phrases(request.query))
     return tuple(found)
 
 
@@ -80,6 +84,10 @@ def _phrases(query: str) -> list[str]:
     if len(lines) > 1 or message != last or len(last.split()) > 1:
         phrases.append(message)
     return list(dict.fromkeys(p.strip() for p in phrases if len(p.strip()) >= _LEAST_PHRASE_CHARS))
+
+
+def _needle(phrase: str) -> str:
+    return max(phrase.split(), key=len).lower() if phrase.isascii() else ""
 
 
 def _spaced(phrase: str) -> str:

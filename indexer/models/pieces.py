@@ -178,7 +178,14 @@ class PieceTokenizer:
 
     def count(self, text: str) -> int:
         """How many tokens a text has, without specials."""
-        return len(self.tokens(text).ids)
+        odd = list(self._odd_lines(text))
+        if sum(end - start for start, end in odd) > _MAX_ODD_SHARE * len(text):
+            return len(tokens_of(self._tokenizer, [text])[0].ids)
+        if not odd:
+            return self._count_of_ascii(text)
+        n = sum(len(found.ids) for found in tokens_of(self._tokenizer, [text[a:b] for a, b in odd]))
+        starts, ends = [0, *(end for _, end in odd)], [*(start for start, _ in odd), len(text)]
+        return n + sum(self._count_of_ascii(text[a:b]) for a, b in zip(starts, ends, strict=True))
 
     def _odd_lines(self, text: str) -> Iterator[tuple[int, int]]:
         """Lines that are not ASCII or hold a special token's text; neighbouring ones as one."""
@@ -202,15 +209,8 @@ class PieceTokenizer:
         pieces = _PIECE.findall(text.rstrip(_GAP))
         n = len(pieces)
         with self._lock:
-            memory = self._memory
-            found = list(map(memory.placed.get, pieces))
-            if None in found:
-                if len(memory.placed) > _MAX_PIECES or memory.n_chars > _MAX_CHARS:
-                    memory = self._memory = _Memory.empty()
-                new = [each for each in dict.fromkeys(pieces) if each not in memory.placed]
-                memory.learn(new, self._tokenizer)
-                found = list(map(memory.placed.get, pieces))
-            gaps, numbers = np.divmod(np.array(found, np.int64), 1 << _NUMBER_BITS)
+            memory, placed = self._placed(pieces)
+            gaps, numbers = np.divmod(placed, 1 << _NUMBER_BITS)
             first = memory.first[numbers]
             counts = memory.first[numbers + 1] - first
             ends = np.cumsum(counts)
@@ -219,6 +219,24 @@ class PieceTokenizer:
         starts = np.fromiter(accumulate(map(len, pieces), initial=0), np.int32, n + 1)[:-1]
         chars += np.repeat(starts + gaps.astype(np.int32), counts)[:, None]
         return Tokens(ids, chars)
+
+    def _count_of_ascii(self, text: str) -> int:
+        with self._lock:
+            memory, placed = self._placed(_PIECE.findall(text.rstrip(_GAP)))
+            numbers = placed & ((1 << _NUMBER_BITS) - 1)
+            return int((memory.first[numbers + 1] - memory.first[numbers]).sum())
+
+    def _placed(self, pieces: Sequence[str]) -> tuple[_Memory, Int64Array]:
+        """A memory that knows the pieces, and what it has of each in `placed`; the lock is held."""
+        memory = self._memory
+        found = list(map(memory.placed.get, pieces))
+        if None in found:
+            if len(memory.placed) > _MAX_PIECES or memory.n_chars > _MAX_CHARS:
+                memory = self._memory = _Memory.empty()
+            new = [each for each in dict.fromkeys(pieces) if each not in memory.placed]
+            memory.learn(new, self._tokenizer)
+            found = list(map(memory.placed.get, pieces))
+        return memory, np.array(found, np.int64)
 
 
 def _added_pattern(tokenizer: Tokenizer) -> str:

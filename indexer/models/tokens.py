@@ -46,10 +46,23 @@ def _load_tokenizer(file: str, mtime_ns: int) -> Tokenizer:
 @lru_cache(maxsize=4)
 def token_reader(tokenizer: Tokenizer) -> Callable[[Sequence[str]], list[Tokens]]:
     """What gives the tokens of texts, without specials: by pieces where the tokenizer allows it."""
-    if not cuts_as_known(tokenizer):
+    by_pieces = _by_pieces(tokenizer)
+    if by_pieces is None:
         return partial(tokens_of, tokenizer)
-    tokens = PieceTokenizer(tokenizer).tokens
-    return lambda texts: list(map(tokens, texts))
+    return lambda texts: list(map(by_pieces.tokens, texts))
+
+
+def token_counter(tokenizer: Tokenizer) -> Callable[[str], int]:
+    """What counts the tokens of a text, without specials, as `token_reader` finds them."""
+    by_pieces = _by_pieces(tokenizer)
+    if by_pieces is None:
+        return lambda text: len(tokens_of(tokenizer, [text])[0].ids)
+    return by_pieces.count
+
+
+@lru_cache(maxsize=4)
+def _by_pieces(tokenizer: Tokenizer) -> PieceTokenizer | None:
+    return PieceTokenizer(tokenizer) if cuts_as_known(tokenizer) else None
 
 
 class ChunkTokenizer:

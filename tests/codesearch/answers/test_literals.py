@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codesearch.answers.lines import numbered_lines
 from codesearch.answers.literals import literal_matches, literals_of
@@ -84,3 +86,27 @@ def test_a_tight_budget_keeps_the_match(shapes, make_hit):
     limits = PassageLimits(max_lines=8)
     (draft,) = draft_passages([hit], shapes, k=10, limits=limits, literals=literals).kept
     assert draft.by_importance()[0] == 184
+
+
+WORDS = [
+    "Retry",
+    "retry",
+    "RETRY",
+    "later",
+    "caf\u00e9",
+    "\u017ftop",
+    "stop",
+    "K",
+    "\u212a",
+    " ",
+    "\n",
+    "_",
+    ".",
+]
+PHRASES = ["retry later", "STOP k.", "caf\u00e9 stop"]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12).map("".join), st.sampled_from(PHRASES))
+def test_the_quick_look_for_a_word_hides_no_match(text, phrase):
+    (literal,) = literals_of(SearchRequest(query=phrase))
+    assert literal.matches(text, 0) == replace(literal, needle="").matches(text, 0)

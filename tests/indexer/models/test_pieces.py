@@ -51,6 +51,7 @@ def assert_same(by_pieces: PieceTokenizer, tokenizer: Tokenizer, text: str) -> N
     assert (found.ids.dtype, found.chars.dtype) == (np.int32, np.int32)
     assert found.ids.tolist() == expected.ids.tolist(), text
     assert found.chars.tolist() == expected.chars.tolist(), text
+    assert by_pieces.count(text) == len(expected.ids), text
 
 
 @given(st.lists(st.sampled_from([*ASCII, *ODD, *"aAbB_ \n\n\t["]), max_size=60).map("".join))
