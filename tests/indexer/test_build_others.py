@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 
 import pytest
 
@@ -12,6 +11,7 @@ from indexer.build import build
 from indexer.doctor import examine
 from indexer.settings import STATE_FOLDER, BuildSettings
 from indexer.storage.manifest import read_manifest, write_manifest
+from tests.git_command import git
 
 pytestmark = pytest.mark.usefixtures("one_encoder", "own_git_settings")
 
@@ -20,11 +20,6 @@ FILES = {
     "lamp.py": "class Lamp:\n    def ignite(self):\n        return 'the lamp burns'\n",
     "clock.py": "def strike(hour):\n    return ['dong'] * hour\n",
 }
-AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-
-
-def git(folder, *arguments):
-    subprocess.run(["git", *AUTHOR, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 def encoded_and_taken(root, **more):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 import pytest
 
@@ -22,10 +21,10 @@ from indexer.revisions import (
 )
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings, WalkSettings
+from tests.git_command import git
 
 pytestmark = pytest.mark.usefixtures("one_encoder", "own_git_settings")
 
-AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
 SETTINGS = BuildSettings()
 FILES = {
     "lamp.py": "class Lamp:\n    def ignite(self):\n        return 'the lamp burns'\n",
@@ -33,10 +32,6 @@ FILES = {
     ".gitignore": "*.log\n",
     "kept.log": "tracked although it is ignored\n",
 }
-
-
-def git(folder, *arguments):
-    subprocess.run(["git", *AUTHOR, *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Label
 
-from indexer.records import ComponentScores, Mode, SearchRequest
+from indexer.records import BuildProgress, ComponentScores, Mode, SearchRequest
 from indexer.search_defaults import DEFAULT_ENCODE_SECONDS
 from tui.keys import bindings
 from tui.messages import (
@@ -374,17 +374,16 @@ class SearchScreen(ResultScreen):
     def on_reading_advanced(self, message: ReadingAdvanced) -> None:
         """The first reading of a folder; what is typed meanwhile is asked when it is done."""
         message.stop()
-        progress = message.progress
-        share = f" {100 * progress.done // progress.total} %" if progress.total else ""
-        self._build_state = f"reading the files{share}"
-        self.show_state()
+        self._say_progress("reading the files", message.progress)
 
     def on_build_advanced(self, message: BuildAdvanced) -> None:
         """A build in the title, while one searches."""
         message.stop()
-        progress = message.progress
+        self._say_progress("indexing", message.progress)
+
+    def _say_progress(self, what: str, progress: BuildProgress) -> None:
         share = f" {100 * progress.done // progress.total} %" if progress.total else ""
-        self._build_state = f"indexing{share}"
+        self._build_state = f"{what}{share}"
         self.show_state()
 
     def on_build_finished(self, message: BuildFinished) -> None:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
 import pytest
 
+from tests.git_command import git
+
 pytestmark = pytest.mark.usefixtures("one_encoder")
-
-AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-
-
-def git(folder, *arguments):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
-    subprocess.run(["git", *AUTHOR, *arguments], cwd=folder, env=environment, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-
 import pytest
 
 from indexer.errors import InputError
 from indexer.settings import WalkSettings
 from indexer.tree.git_objects import Commit, find_commit, list_commit, read_blobs
 from indexer.tree.revision_tree import laid_out
+from tests.git_command import git
 
-AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
 FILES = {"a.py": "x = 1\n", "inner/b.py": "y = 2\n", "inner/same.py": "x = 1\n"}
-
-
-def git(folder, *arguments, given=None):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
-    done = subprocess.run(
-        ["git", *AUTHOR, *arguments],
-        cwd=folder,
-        env=environment,
-        check=True,
-        capture_output=True,
-        input=given,
-    )
-    return done.stdout.decode().strip()
 
 
 @pytest.fixture

@@ -1,33 +1,7 @@
 from __future__ import annotations
 
-import os
-import subprocess
-
-import pytest
-
 from indexer.tree.git_state import GitState, git_state
-
-AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-
-
-def git(folder, *arguments):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
-    done = subprocess.run(
-        ["git", *AUTHOR, *arguments], cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def repository(tmp_path):
-    folder = tmp_path / "repository"
-    (folder / "inner").mkdir(parents=True)
-    git(folder, "init", "-q", "-b", "trunk")
-    (folder / "inner" / "a.py").write_text("x = 1\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-q", "-m", "first")
-    return folder
+from tests.git_command import git
 
 
 def test_commit_and_branch_of_a_repository_and_of_a_folder_in_it(repository):
