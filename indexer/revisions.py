@@ -110,7 +110,8 @@ def index_revision(
     """Index a commit of the repository that holds `root`, or bring the index of a branch to its newest one.
 
     Without settings those of the revision's or the tree's own index count. Raises InputError for an unknown
-    revision or a repository that lacks a part of it, and what `indexer.build.build` raises.
+    revision or a repository that lacks a part of it, StorageError where its folder cannot be written, and
+    what `indexer.build.build` raises.
     """
     root = root.resolve()
     commit = find_commit(root, name)
@@ -129,9 +130,7 @@ def index_revision(
             more = (root, *others)
             try:
                 return build(tree, chosen, progress, outside=place, others=more)
-            except (
-                IndexMismatchError
-            ):  # by another model, or other settings: it is made anew, the tree's stays
+            except IndexMismatchError:  # another model or other settings: it is made anew, the tree's stays
                 return build(tree, chosen, progress, outside=place, others=more, rebuild=True)
     except OSError as error:
         raise StorageError(

@@ -165,7 +165,7 @@ class CodeIndexEngine:
             build_index(root, progress=progress, encode=False, state=self._state)
 
     def open(self, root: Path) -> Repository:
-        """The index of this folder; not of one above it."""
+        """The index of this folder; not of one above it. Raises IndexMissingError."""
         if not has_index(root, self._state):
             raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
         self._opened[root] = IndexedRepository(root, self._state, encodes=self._builds)
