@@ -164,7 +164,11 @@ class CodesearchApp(App[None]):
         self.search_screen.post_message(message)
         states = self.workspace.states()
         if states != self.states:
-            self.post_message(RepositoriesOpened(states, answers_changed=True))
+            # A look at the files beside the search changes no answer; an index that it found gone does.
+            lost = [state.status is None for state in states] != [
+                state.status is None for state in self.states
+            ]
+            self.post_message(RepositoriesOpened(states, answers_changed=lost))
 
     def on_file_requested(self, message: FileRequested) -> None:
         """Read and colour the file in a thread."""

@@ -294,6 +294,24 @@ async def test_a_finished_build_asks_the_question_again(drive, engine):
         assert sum(request.query == "oil" for request in engine.requests) == n_before + 1
 
 
+async def test_a_look_at_the_files_beside_a_search_asks_nothing_again(drive, engine):
+    async with drive() as driver:
+        slot = driver.app.workspace._slots[0]
+        slot.status = replace(slot.status, n_files=slot.status.n_files + 1)  # not yet told to the screens
+        await driver.ask("oil")
+        assert sum(request.query == "oil" for request in engine.requests) == 1
+        assert driver.app.states[0].status == slot.status
+
+
+async def test_an_index_that_a_search_found_gone_is_asked_again_by_its_files(drive, engine):
+    async with drive() as driver:
+        slot = driver.app.workspace._slots[0]
+        driver.app.states = tuple(replace(state, status=None) for state in driver.app.states)
+        assert slot.status is not None
+        await driver.ask("oil")
+        assert sum(request.query == "oil" for request in engine.requests) == 2
+
+
 async def test_the_state_comes_back_in_the_next_run(drive, tmp_path):
     async with drive() as driver:
         await driver.ask(focus="results")
