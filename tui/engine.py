@@ -134,6 +134,7 @@ class IndexedRepository:
             symbol=span.name,
             kind=span.kind,
             score=1.0,
+            confidence=1.0,
             n_tokens=counter_for(None).count(text),
             evidence=Evidence(ComponentScores(), (), ()),
         )

@@ -47,7 +47,7 @@ def make_passage(
     lines: tuple[int, int],
     symbol: str,
     kind: str,
-    score: float,
+    confidence: float,
     words: Sequence[tuple[str, str, float]] = (),
 ) -> Passage:
     """A passage of a file of the test data; `words` are query word, code word, similarity."""
@@ -69,9 +69,10 @@ def make_passage(
         language=languages[path.rsplit(".")[-1]],
         symbol=symbol,
         kind=kind,
-        score=score,
+        score=confidence * 10,
+        confidence=confidence,
         n_tokens=len(shown) // 4,
-        evidence=Evidence(ComponentScores(4.2, 0.61, score * 10), tuple(matches), ()),
+        evidence=Evidence(ComponentScores(4.2, 0.61, confidence * 10), tuple(matches), ()),
         start_char=start_char,
     )
 

@@ -29,7 +29,7 @@ def workspace(engine, lighthouse):
 
 def test_results_of_all_are_merged_best_first(workspace):
     answer = workspace.search(SearchRequest("oil", k=4), (), NEVER)
-    scores = [result.passage.score for result in answer.results]
+    scores = [result.passage.confidence for result in answer.results]
     assert scores == [0.92, 0.92, 0.71, 0.71]
     assert {result.repository for result in answer.results} == {"lighthouse", "harbour"}
 

@@ -192,14 +192,14 @@ class ResultList(ScrollView, can_focus=True):
         place_width = min(longest + 2, max(20, int(width * 0.4)))
         symbol_width = min(max(len(r.passage.symbol) for r in self.results) + 2, max(12, int(width * 0.26)))
         language_width = min(max(len(r.passage.language) for r in self.results) + 2, 12)
-        score = f"{_score(passage.score):>6} "
-        rest = width - place_width - symbol_width - language_width - len(score)
+        confidence = f" {passage.confidence:.2f} "
+        rest = width - place_width - symbol_width - language_width - len(confidence)
         return [
             *self._place_segments(result, place_width),
             Segment(fitted(safe_line(passage.symbol), symbol_width - 1) + " ", styles.strong),
             Segment(fitted(passage.language, language_width), styles.quiet),
             Segment(fitted(_first_line(passage.text), rest), styles.quiet),
-            Segment(score, styles.accent),
+            Segment(confidence, styles.accent),
         ]
 
     def _two_lines(self, row: int, part: int, width: int) -> list[Segment]:
@@ -207,13 +207,12 @@ class ResultList(ScrollView, can_focus=True):
         result = self.results[row]
         passage = result.passage
         if part == 0:
-            top = max(r.passage.score for r in self.results) or 1.0
             language = fitted(passage.language, 11)
-            score = f"{bar(passage.score / top, 4)} {_score(passage.score):>5} "
+            confidence = f"{bar(passage.confidence, 4)} {passage.confidence:.2f} "
             return [
-                *self._place_segments(result, width - len(language) - len(score)),
+                *self._place_segments(result, width - len(language) - len(confidence)),
                 Segment(language, styles.quiet),
-                Segment(score, styles.accent),
+                Segment(confidence, styles.accent),
             ]
         symbol = safe_line(passage.symbol)
         symbol_width = min(len(symbol) + 2, width * 2 // 3) if symbol else 0
@@ -264,10 +263,6 @@ class ResultList(ScrollView, can_focus=True):
         if self.cursor >= 0:
             height = self._row_height
             self.scroll_to_region(Region(0, self.cursor * height, 1, height), animate=False, force=True)
-
-
-def _score(score: float) -> str:
-    return f"{score:.2f}" if abs(score) < 100 else f"{score:.0f}"
 
 
 def _first_line(text: str) -> str:
