@@ -256,7 +256,7 @@ class _Build:
         folder = self.revision.folder if self.revision else self.root
         preparer = Preparer(folder, self.settings, self.checkpoint, wanted)
         memory = self.settings.max_memory_bytes
-        embedder = Embedder(self.checkpoint, preparer.tokenizer, layout.codec, memory)
+        embedder = Embedder(self.checkpoint, preparer, layout.codec, memory)
         return _Making(wanted, layout, embeddings, preparer, embedder, Backlog(preparer, embeddings))
 
     def _write_words(

@@ -17,9 +17,8 @@ from indexer.chunking.pack import count_slots, pack, split_vectors
 from indexer.chunking.windows import cut_section_windows, cut_windows, join_windows
 from indexer.embeddings.embedding_store import NOWHERE, NewEmbedding, stored_rows
 from indexer.encoders.chunk_vectors import PoolRecipe, pool_chunk, pool_recipe
-from indexer.ingest.prepare import PreparedChunk, sections_of
+from indexer.ingest.prepare import PreparedChunk, Preparer, sections_of
 from indexer.models.checkpoint import Checkpoint
-from indexer.models.tokens import ChunkTokenizer
 from indexer.records import SequenceVectors, Window
 from indexer.vectors.row_codec import RowCodec
 
@@ -51,13 +50,13 @@ class Embedder:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        tokenizer: ChunkTokenizer,
+        preparer: Preparer,
         codec: RowCodec | None,
         max_memory_bytes: int,
     ) -> None:
-        """`codec` is None where the checkpoint makes no token rows."""
+        """`codec` is None where the checkpoint makes no token rows; `preparer` made the chunks."""
         self._checkpoint = checkpoint
-        self._tokenizer = tokenizer
+        self._preparer = preparer
         self._codec = codec
         self._max_memory_bytes = max_memory_bytes
         self._n_tokens = self._n_slots = 0
@@ -74,7 +73,7 @@ class Embedder:
 
     @cached_property
     def _recipe(self) -> PoolRecipe:
-        tokenizer = self._tokenizer
+        tokenizer = self._preparer.tokenizer
         return pool_recipe(self._checkpoint, tokenizer.skip_ids(), tokenizer.n_document_prompt)
 
     def load(self) -> None:

@@ -60,7 +60,7 @@ class OnDemand:
         """Loads no model; the first chunk does."""
         self._index = index
         self._preparer = Preparer(index.root, BuildSettings(), checkpoint, index.manifest)
-        self._embedder = Embedder(checkpoint, self._preparer.tokenizer, index.layout.codec, max_memory_bytes)
+        self._embedder = Embedder(checkpoint, self._preparer, index.layout.codec, max_memory_bytes)
         self._n_held = 0
         self._n_tokens = 0
         self._seconds = 0.0

@@ -143,6 +143,23 @@ def test_symbols_are_looked_up_by_their_last_part(name, leaf):
     assert leaf_of(name) == leaf
 
 
+def test_a_new_database_is_what_migrations_make_of_an_empty_one(monkeypatch, tmp_path):
+    """Without them, and without the library that runs them."""
+    empty = tmp_path / "empty.sql"
+    empty.write_text("")
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "_SCHEMA", empty)
+        StoreWriter(tmp_path / "migrated.db").close()
+    monkeypatch.setattr(store_module, "_migrate", None)
+    StoreWriter(tmp_path / "new.db").close()
+    schemas = []
+    for name in ("migrated.db", "new.db"):
+        reader = StoreReader(tmp_path / name)
+        schemas.append(reader.query("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+        reader.close()
+    assert schemas[0] == schemas[1]
+
+
 def test_migrations_run_once_and_in_order(path, monkeypatch):
     def add_column(db):
         db.table("files").add_column("colour", str)
