@@ -20,7 +20,7 @@ from indexer.storage.manifest import ForeignIndexError
 
 _ONLY_READS = """
 import os, sys
-root = sys.argv.pop(1)
+root, *commands = sys.argv[1:]
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 def refuse(event, args):
     is_write = event == "open" and isinstance(args[2], int) and args[2] & WRITES
@@ -30,9 +30,14 @@ def refuse(event, args):
             raise OSError(30, "Read-only file system", path)
 sys.addaudithook(refuse)
 from codesearch.cli.main import main
-main()
+for command in commands:
+    sys.argv[1:] = [*command.split(), root]
+    try:
+        main()
+    except SystemExit as ended:
+        print("exit code", ended.code, flush=True)
 """
-"""The command line in a process for which nothing below the first argument can be written."""
+"""Commands about a folder in a process for which nothing in that folder can be written."""
 
 pytestmark = pytest.mark.usefixtures("one_encoder", "no_user_settings")
 
@@ -53,21 +58,18 @@ def test_a_tree_that_cannot_be_written_is_indexed_and_searched(tmp_path, monkeyp
     root.chmod(0o555)  # holds for all but root
     monkeypatch.setenv("CODESEARCH_STATE", str(state))
 
-    def run(*args: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-P", "-c", _ONLY_READS, str(root), *args]
+    def run(*commands: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-P", "-c", _ONLY_READS, str(root), *commands]
         return subprocess.run(program, capture_output=True, text=True, check=False)
 
-    for args, shown in (
-        (["index"], "Indexed 1 file"),
-        (["search", "harbour"], "a.py"),
-        (["doctor"], "is sound"),
-    ):
-        done = run(*args, str(root))
-        assert shown in done.stdout, done.stderr
+    done = run("index", "search harbour", "doctor")
+    assert done.stdout.count("exit code 0\n") == 3, done.stderr
+    for shown in ("Indexed 1 file", "a.py", "is sound"):
+        assert shown in done.stdout
     assert os.listdir(root) == ["a.py"]  # noqa: PTH208
     monkeypatch.delenv("CODESEARCH_STATE")
-    refused = run("index", str(root))
-    assert refused.returncode == 2
+    refused = run("index")
+    assert refused.stdout == "exit code 2\n"
     assert "cannot be written" in refused.stderr
     root.chmod(0o755)
 

@@ -443,8 +443,9 @@ async def test_over_http(repository):
             assert evil.status_code == 421
             async with Client(url) as client:
                 await drive_every_tool(client)
-        second = subprocess.run([*command, port], env=environment(), capture_output=True, text=True)
-        assert (second.returncode, second.stdout) == (2, "")
+        arguments = ["mcp", str(repository), "--http", "--port", port]
+        second = await anyio.to_thread.run_sync(CliRunner().invoke, cli, arguments)
+        assert (second.exit_code, second.stdout) == (2, "")
         assert second.stderr == (
             f"codesearch: Cannot listen on 127.0.0.1, port {port} (Address already in use);"
             " choose another with --port.\n"

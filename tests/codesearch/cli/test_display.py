@@ -61,33 +61,41 @@ def test_lines_around_the_best(run, repository):
     assert "-1 is not in the range" in run("search", "x", repository, "-C", -1).stderr
 
 
-@pytest.mark.parametrize(
-    ("flags", "is_paged"), [((), True), (("--no-pager",), False), (("-k", "1", "-C", "0"), False)]
-)
-def test_a_long_answer_on_a_terminal_begins_with_the_best(
-    repository, tmp_path, no_user_settings, flags, is_paged
-):
+def test_a_long_answer_on_a_terminal_begins_with_the_best(repository, tmp_path, no_user_settings):
     pager = tmp_path / "pager"
     pager.write_text("#!/bin/sh\necho PAGED\nhead -n 1\n")
     pager.chmod(0o700)
     variables = {"PAGER": str(pager), "TERM": "xterm", "LINES": "5", "COLUMNS": "80"}
-    shown = on_terminal(repository, {**os.environ, **variables}, "search", "server", *flags)
-    assert ("PAGED" in shown) is is_paged
-    assert "\x1b]8;;file://" in shown
-    assert shown.index(".py:") or shown.index(".md:")
-    if is_paged:
-        assert len(shown.splitlines()) < 6
+    commands = ("search server", "search server --no-pager", "search server -k 1 -C 0")
+    answers = on_terminal(repository, {**os.environ, **variables}, *commands)
+    assert ["PAGED" in shown for shown in answers] == [True, False, False]
+    for shown in answers:
+        assert "\x1b]8;;file://" in shown
+        assert ".py:" in shown or ".md:" in shown
+    assert len(answers[0].splitlines()) < 6
 
 
-def on_terminal(folder: Path, environment: dict[str, str], *arguments: str) -> str:
-    """What a command writes to a terminal of its own."""
+COMMANDS = """
+import sys
+from codesearch.cli.main import main
+for command in sys.argv[1:]:
+    sys.argv[1:] = command.split()
+    try:
+        main()
+    except SystemExit as ended:
+        print(f"exit code {ended.code}", flush=True)
+"""
+
+
+def on_terminal(folder: Path, environment: dict[str, str], *commands: str) -> list[str]:
+    """What each of these commands, run in one process, writes to a terminal of its own."""
     ours, its = pty.openpty()
     for name in ("NO_COLOR", "CLICOLOR"):
         environment.pop(name, None)
     environment["PYTHONPATH"] = str(Path(__file__).parents[3])
-    command = [sys.executable, "-m", "codesearch", *arguments]
+    program = [sys.executable, "-c", COMMANDS, *commands]
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=its, stdout=its, stderr=subprocess.DEVNULL
+        program, cwd=folder, env=environment, stdin=its, stdout=its, stderr=subprocess.DEVNULL
     )
     os.close(its)
     written, until = b"", time.monotonic() + 120
@@ -104,4 +112,6 @@ def on_terminal(folder: Path, environment: dict[str, str], *arguments: str) -> s
     finally:
         os.close(ours)
         assert process.wait(timeout=60) == 0
-    return written.decode()
+    *answers, rest = written.decode().split("exit code 0\r\n")
+    assert (len(answers), rest) == (len(commands), "")
+    return answers
