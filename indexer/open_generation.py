@@ -6,7 +6,7 @@ the parts in order.
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.embeddings.embedding_store import RowLayout, SegmentReader, row_layout
+from indexer.embeddings.embedding_store import RowLayout, SegmentReader
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexMismatchError, InputError
-from indexer.models.checkpoint import Checkpoint, open_checkpoint
+from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
+from indexer.open_model import OpenModel, held_model, open_model
 from indexer.records import Chunk, ComponentScores, Hit, MissingVectors, Mode, QueryVectors
 from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered
 from indexer.retrieve.filters import Masks
@@ -27,7 +28,6 @@ from indexer.retrieve.path_signals import FileFacts, path_signals
 from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.several_indexes import Part
 from indexer.retrieve.word_matches import EvidenceFinder
-from indexer.settings import BuildSettings
 from indexer.storage.database import StoreReader
 from indexer.storage.full_text import counts
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
@@ -60,10 +60,18 @@ class OpenGeneration:
             self.folder = self._pin.folder
             self.store = StoreReader(self.folder / DATABASE)
             self.tables = load_tables(self.folder)
-            self._encoding = threading.Lock()
         except BaseException:
             self._pin.close()
             raise
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Hold the model that another generation has open, before that one is closed for this one."""
+        model = held_model(self.manifest.model_fingerprint)
+        if model is not None:
+            self.model = model
+            if self.tables.lacks_vectors.any():  # else what encodes chunks is let go, with all that it takes
+                self._embedder = model.held_embedder(self.manifest.codec)
 
     def close(self) -> None:
         """Release the database and the generation."""
@@ -73,30 +81,35 @@ class OpenGeneration:
     # --- parts ---------------------------------------------------------------------------------
 
     @cached_property
-    def checkpoint(self) -> Checkpoint:
+    def model(self) -> OpenModel:
         """The model. Raises IndexMismatchError where it is another than the index was built with."""
-        checkpoint = open_checkpoint(self.manifest.model)
-        if checkpoint.fingerprint != self.manifest.model_fingerprint:
+        model = open_model(self.manifest.model, self.manifest.model_fingerprint)
+        if model is None:
             raise IndexMismatchError(
                 f"The index in {self.root} was built with another version of the model {self.manifest.model}"
                 " (model_fingerprint differs); rebuild it with `codesearch index --rebuild`."
             )
-        return checkpoint
+        return model
 
-    @cached_property
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What the model is. Raises as `model`."""
+        return self.model.checkpoint
+
+    @property
     def tokenizer(self) -> ChunkTokenizer:
         """Its tokenizer."""
-        return ChunkTokenizer(self.checkpoint)
+        return self.model.tokenizer
 
-    @cached_property
+    @property
     def query_encoder(self) -> QueryEncoder:
         """What encodes queries with it."""
-        return QueryEncoder(self.checkpoint, self.tokenizer)
+        return self.model.query_encoder
 
     @cached_property
     def layout(self) -> RowLayout:
         """How its vectors are stored."""
-        return row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, self.manifest.codec)
+        return self.model.layout(self.manifest.codec)
 
     @cached_property
     def segments(self) -> SegmentReader:
@@ -128,7 +141,7 @@ class OpenGeneration:
         from indexer.ingest.on_demand import OnDemand, OpenIndex
 
         index = OpenIndex(self.root, self.state, self.manifest, self.layout, self.store, self.segments)
-        return OnDemand(index, self.checkpoint, BuildSettings().max_memory_bytes)
+        return OnDemand(index, self.checkpoint, self.model.embedder(self.manifest.codec))
 
     @cached_property
     def _evidence_finder(self) -> EvidenceFinder:
@@ -172,7 +185,8 @@ class OpenGeneration:
 
     def encode_named(self, asked: Asked, masks: Masks, seconds: float) -> None:
         """Have the vectors of the chunks that words rank highest, as many as there are or `seconds` allow."""
-        with self._encoding:
+        until = time.monotonic() + seconds
+        with self.model.encoding:
             tables = self.tables
             named = np.sort(self.gatherer.named(asked.looked_up, masks)[:MAX_CHUNKS])
             by_words = self.gatherer.gather(asked.looked_up, None, Mode.LEXICAL, masks, named)
@@ -182,7 +196,8 @@ class OpenGeneration:
             named = named[tables.lacks_vectors[named]]
             others = np.setdiff1d(np.flatnonzero(tables.lacks_vectors), named)[:_LOOKED_UP_CHUNKS]
             ids = tables.chunk_id
-            stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), seconds)
+            left = max(0.0, until - time.monotonic())
+            stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), left)
             at = tables.position(np.fromiter(stored, np.int64)).tolist()
             self.tables = with_vectors(tables, dict(zip(at, stored.values(), strict=True)))
             self.gatherer = self._gatherer_over(self.tables)
@@ -243,7 +258,8 @@ class OpenGeneration:
 
     @cached_property
     def _chunk(self) -> Callable[[int], Chunk]:
-        return lru_cache(_CACHED_CHUNKS)(lambda chunk_id: self.store.chunks([chunk_id])[chunk_id])
+        store = self.store  # not `self`: what refers to itself outlives its last user, files and all
+        return lru_cache(_CACHED_CHUNKS)(lambda chunk_id: store.chunks([chunk_id])[chunk_id])
 
 
 def _number(score: float) -> float | None:

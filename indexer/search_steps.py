@@ -180,7 +180,7 @@ class SearchSteps:
             missing=self.missing(),
             has_words=mode in (Mode.COLBERT, Mode.SINGLE)
             or any(each.looked_up.finds_words for each in whole.asked.values())
-            or any(self._counts({stem(word) for word in query_words(request.query)}).values()),
+            or any(_counts(self._generations, {stem(word) for word in query_words(request.query)}).values()),
             is_weak=all(each.confidence.relevance < WEAK_BELOW for each in answers),
         )
 
@@ -195,21 +195,19 @@ class SearchSteps:
             max(each.tokens_per_second for each in found),
         )
 
-    def _counts(self, stems: Iterable[str]) -> dict[str, int]:
-        """How many regions of all indexes hold each stemmed word."""
-        wanted = sorted(stems)
-        return _summed([each.counts_of(wanted) for each in self._generations.values()])
-
     @cached_property
     def _digest(self) -> Callable[[str, bool, str], QueryDigest]:
         """What counts of a query, which a model (its fingerprint) reads or not; the last few are kept."""
-        n_regions = sum(len(each.tables.regions) for each in self._generations.values())
+        # Not `self`: what refers to itself outlives its last user, and the generations with it.
+        generations, counted = self._generations, partial(_counts, self._generations)
+        first = {model: generations[names[0]] for model, names in self._groups.items()}
+        n_regions = sum(len(each.tables.regions) for each in generations.values())
 
         def made(query: str, is_read: bool, model: str) -> QueryDigest:
             if not is_read:
-                return digest(query, self._counts, n_regions, 0, None)
-            tokenizer = self._generations[self._groups[model][0]].tokenizer
-            return digest(query, self._counts, n_regions, tokenizer.query_room, tokenizer.count)
+                return digest(query, counted, n_regions, 0, None)
+            tokenizer = first[model].tokenizer
+            return digest(query, counted, n_regions, tokenizer.query_room, tokenizer.count)
 
         return lru_cache(_CACHED_DIGESTS)(made)
 
@@ -229,6 +227,12 @@ class SearchSteps:
             index.name: Asked(shape, each, rarities) for index, each in zip(indexes, looked_up, strict=True)
         }
         return _Text(asked, rarities, rarity(0, n_regions), vectors)
+
+
+def _counts(generations: Mapping[str, OpenGeneration], stems: Iterable[str]) -> dict[str, int]:
+    """How many regions of all indexes hold each stemmed word."""
+    wanted = sorted(stems)
+    return _summed([each.counts_of(wanted) for each in generations.values()])
 
 
 def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:

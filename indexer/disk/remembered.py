@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,18 +40,24 @@ def remember(kind: str, name: str, value: dict[str, object]) -> None:
 
 
 def recall_bytes(kind: str, name: str) -> NDArray[np.uint8] | None:
-    """What `remember_bytes` kept, mapped; writing to it changes nothing on disk.
+    """What `remember_bytes` kept, mapped; what is written to it is not written to disk.
 
-    None where nothing is kept, or something that was cut or changed.
+    A file is mapped once, for all that ask and for as long as the process lives: who computes with what is
+    mapped may not hold the mapping. None where nothing is kept, or something that was cut or changed.
     """
     path = _record(kind, name)
     if path is not None:
         with suppress(OSError, ValueError):
-            kept = np.memmap(path, np.uint8, "c")
-            content, digest = kept[:-_DIGEST_BYTES], kept[-_DIGEST_BYTES:]
-            if hashlib.sha256(content.data).digest() == digest.tobytes():
-                return content
+            facts = path.stat()
+            return _mapped(path, facts.st_ino, facts.st_size, facts.st_mtime_ns)
     return None
+
+
+@cache
+def _mapped(path: Path, inode: int, n_bytes: int, mtime_ns: int) -> NDArray[np.uint8] | None:
+    kept = np.memmap(path, np.uint8, "c")
+    content, digest = kept[:-_DIGEST_BYTES], kept[-_DIGEST_BYTES:]
+    return content if hashlib.sha256(content.data).digest() == digest.tobytes() else None
 
 
 def remember_bytes(kind: str, name: str, content: bytes) -> None:

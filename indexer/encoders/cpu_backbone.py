@@ -37,8 +37,6 @@ _MAX_KEPT_BYTES = 100_000_000
 """Larger models are compiled each time: it takes a small part of what they then compute."""
 _SHORT_LANE_TOKENS = 256
 """Slots of a lane of short sequences: a global layer compares every slot of a lane with every other."""
-_mapped: list[NDArray[np.uint8]] = []
-"""A model that was kept computes with the weights where they are mapped, and does not hold the mapping."""
 _GRAPH_FORMAT = 2
 """Changed with `cpu_graph.py`, so that no older graph is taken from the cache."""
 
@@ -165,9 +163,8 @@ def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any
         from openvino import Tensor
 
         with suppress(RuntimeError):  # what this library does not take is made again
-            model = _core().import_model(Tensor(kept, shared_memory=True), "CPU", options)
-            _mapped.append(kept)
-            return model
+            # It computes with the weights where they are mapped.
+            return _core().import_model(Tensor(kept, shared_memory=True), "CPU", options)
     row_dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
     model = _core().compile_model(build_graph(checkpoint.architecture, weights, row_dense), "CPU", options)
     if 4 * checkpoint.architecture.n_parameters < _MAX_KEPT_BYTES:

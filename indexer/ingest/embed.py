@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from indexer.chunking.pack import count_slots, pack, split_vectors
 from indexer.chunking.windows import cut_section_windows, cut_windows, join_windows
 from indexer.embeddings.embedding_store import NOWHERE, NewEmbedding, stored_rows
 from indexer.encoders.chunk_vectors import PoolRecipe, pool_chunk, pool_recipe
-from indexer.ingest.prepare import PreparedChunk, Preparer, sections_of
+from indexer.ingest.prepare import PreparedChunk, sections_of
 from indexer.models.checkpoint import Checkpoint
+from indexer.models.tokens import ChunkTokenizer
 from indexer.records import SequenceVectors, Window
 from indexer.vectors.row_codec import RowCodec
 
@@ -44,19 +45,27 @@ def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int) -> None:
     pool.shutdown(wait=False)
 
 
+class Reader(Protocol):
+    """What made the chunks, or has the same tokenizer."""
+
+    @property
+    def tokenizer(self) -> ChunkTokenizer:
+        """The checkpoint's; may be loaded when first asked for."""
+
+
 class Embedder:
     """One model, loaded when the first chunk comes."""
 
     def __init__(
         self,
         checkpoint: Checkpoint,
-        preparer: Preparer,
+        reader: Reader,
         codec: RowCodec | None,
         max_memory_bytes: int,
     ) -> None:
-        """`codec` is None where the checkpoint makes no token rows; `preparer` made the chunks."""
+        """`codec` is None where the checkpoint makes no token rows."""
         self._checkpoint = checkpoint
-        self._preparer = preparer
+        self._reader = reader
         self._codec = codec
         self._max_memory_bytes = max_memory_bytes
         self._n_tokens = self._n_slots = 0
@@ -73,7 +82,7 @@ class Embedder:
 
     @cached_property
     def _recipe(self) -> PoolRecipe:
-        tokenizer = self._preparer.tokenizer
+        tokenizer = self._reader.tokenizer
         return pool_recipe(self._checkpoint, tokenizer.skip_ids(), tokenizer.n_document_prompt)
 
     def load(self) -> None:

@@ -56,11 +56,11 @@ class OpenIndex:
 class OnDemand:
     """Encodes chunks of one open generation. One thread at a time."""
 
-    def __init__(self, index: OpenIndex, checkpoint: Checkpoint, max_memory_bytes: int) -> None:
-        """Loads no model; the first chunk does."""
+    def __init__(self, index: OpenIndex, checkpoint: Checkpoint, embedder: Embedder) -> None:
+        """Loads no model; the first chunk does. Whoever else has the embedder waits for its turn."""
         self._index = index
         self._preparer = Preparer(index.root, BuildSettings(), checkpoint, index.manifest)
-        self._embedder = Embedder(checkpoint, self._preparer, index.layout.codec, max_memory_bytes)
+        self._embedder = embedder
         self._n_held = 0
         self._n_tokens = 0
         self._seconds = 0.0

@@ -6,8 +6,9 @@ Starts its own server over a Unix socket. Every answer is compared with the one 
 same question; with updates, which change how rare words are, the best file must be one of its best three. An
 update is timed from the save until a search, which waits in line with all others, finds it. Prints a JSON
 object; exit code 1 where an answer was wrong, a request failed, an update was not found within FOUND_SECONDS,
-or memory grew by 10 % from the tenth to the last second. `server_cpu_seconds` is the server's time, with its
-start.
+or resident memory grew by 10 % from the tenth to the last second. Memory is read from the system each second:
+all that is resident, what is the server's alone, and pages of mapped files, which the system takes back at
+will. `server_cpu_seconds` is the server's time, with its start.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -151,15 +152,41 @@ async def update(root: Path, socket: Path, n_updates: int, seconds: float, tally
         path.unlink(missing_ok=True)
 
 
-async def resident_bytes(client: httpx.AsyncClient) -> int:
-    """Memory of the server, as its metrics tell."""
-    text = (await client.get("/metrics")).text
-    found = re.search(r"^process_resident_memory_bytes (\d+)", text, re.MULTILINE)
-    assert found is not None
-    return int(found[1])
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of one process, at one moment."""
+
+    resident_mb: float
+    own_mb: float
+    """Without what other processes map too, and without pages of files."""
+    files_mb: float
+    """Pages of mapped files, counted as often as they are mapped."""
+    n_descriptors: int
 
 
-async def load(root: Path, path: Path, n_clients: int, seconds: float, n_updates: int) -> dict[str, Any]:
+def memory_of(pid: int) -> Memory:
+    """Memory and open files of a process, as Linux tells them."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    resident, own, mapped = (
+        int(found[1]) / 1024 if (found := re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)) else 0.0
+        for name in ("VmRSS", "RssAnon", "RssFile")
+    )
+    n_descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    return Memory(round(resident, 1), round(own, 1), round(mapped, 1), n_descriptors)
+
+
+async def watch_memory(pid: int, until: float) -> list[Memory]:
+    """Once a second."""
+    seen = []
+    while time.monotonic() < until:
+        seen.append(memory_of(pid))
+        await asyncio.sleep(1)
+    return [*seen, memory_of(pid)]
+
+
+async def load(
+    root: Path, path: Path, pid: int, n_clients: int, seconds: float, n_updates: int
+) -> dict[str, Any]:
     """The figures of one run."""
     await ready(path)
     tally = Tally()
@@ -174,11 +201,10 @@ async def load(root: Path, path: Path, n_clients: int, seconds: float, n_updates
         tasks.append(asyncio.create_task(misbehave(path, until)))
         if n_updates:
             tasks.append(asyncio.create_task(update(root, path, n_updates, seconds, tally)))
-        await asyncio.sleep(min(WARM_SECONDS, seconds / 2))
-        n_bytes_warm = await resident_bytes(client)
+        memory = await watch_memory(pid, until)
         await asyncio.gather(*tasks)
         elapsed = time.monotonic() - started_at
-        n_bytes = await resident_bytes(client)
+    warm = memory[int(min(WARM_SECONDS, seconds / 2))]
     ranked = sorted(tally.seconds)
     return {
         "clients": n_clients,
@@ -193,8 +219,10 @@ async def load(root: Path, path: Path, n_clients: int, seconds: float, n_updates
         "updates_found": len(tally.update_seconds),
         "update_seconds_p50": round(median(tally.update_seconds), 2) if tally.update_seconds else None,
         "update_seconds_max": round(max(tally.update_seconds), 2) if tally.update_seconds else None,
-        "memory_mb": round(n_bytes / 1e6, 1),
-        "memory_growth": round(n_bytes / n_bytes_warm - 1, 3),
+        "memory": {"start": asdict(memory[0]), "warm": asdict(warm), "end": asdict(memory[-1])},
+        "memory_mb_each_second": [each.resident_mb for each in memory],
+        "memory_growth": round(memory[-1].resident_mb / warm.resident_mb - 1, 3),
+        "own_memory_growth": round(memory[-1].own_mb / warm.own_mb - 1, 3),
     }
 
 
@@ -211,7 +239,9 @@ def main() -> int:
         command = [sys.executable, "-m", "codesearch", "serve", str(given.folder), "--socket", str(path)]
         server = subprocess.Popen([*command, "--socket-only"])
         try:
-            figures = asyncio.run(load(given.folder, path, given.clients, given.seconds, given.updates))
+            figures = asyncio.run(
+                load(given.folder, path, server.pid, given.clients, given.seconds, given.updates)
+            )
         finally:
             server.terminate()
             server.wait(timeout=30)

@@ -15,6 +15,7 @@ from indexer.build import build
 from indexer.disk.state_place import state_folder
 from indexer.embeddings.embedding_store import NOWHERE
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
+from indexer.open_model import OpenModel
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher, recorded_settings
 from indexer.settings import BuildSettings, WalkSettings
@@ -253,7 +254,7 @@ def test_token_rows_alone_find_in_a_large_index_too(searcher, monkeypatch):
 @pytest.mark.parametrize(("mode", "head"), [(Mode.SINGLE, "single"), (Mode.COLBERT, "rows")])
 def test_a_mode_that_the_model_does_not_serve_is_refused(task_queue, mode, head):
     with Searcher.open(task_queue) as searcher:
-        vars(searcher.generation)["checkpoint"] = replace(searcher.generation.checkpoint, **{head: None})
+        searcher.generation.model = OpenModel(replace(searcher.generation.checkpoint, **{head: None}))
         with pytest.raises(InputError, match=f"makes no vectors for mode {mode}; use hybrid"):
             ask(searcher, mode=mode)
 

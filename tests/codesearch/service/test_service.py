@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from codesearch.workspace import Workspace
 
 HERE = "http://127.0.0.1:8766"
 TOKEN = "a-token-of-sixteen-and-more"
+OPEN_FILES = Path("/proc/self/fd")
 HOSTILE = "<img src=x onerror=alert(1)>.py"
 
 
@@ -209,6 +212,34 @@ async def test_half_a_body_is_not_waited_for(monkeypatch):
     scope = {"type": "http", "path": "/v1/search", "method": "POST", "headers": [(b"host", b"localhost")]}
     await guard.Guard(None, Access())(scope, receive, send)
     assert sent[0]["status"] == 408
+
+
+def test_after_updates_only_the_newest_generation_is_held(tmp_path):
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "retry.py").write_text("def pause(attempt):\n    return 2**attempt\n")
+    CodeIndex.build(root).close()
+    workspace, held, n_open = Workspace([root]), [], []
+    service = Service(Operations(workspace), ServiceSettings(n_workers=1))
+    gc.collect()
+    gc.disable()  # what refers to itself stays for good, as it does for seconds in a server
+    try:
+        with TestClient(service.app, base_url=HERE) as client:
+            for n in range(4):
+                (root / f"new{n}.py").write_text(f"def fresh{n}():\n    return 'pause'\n")
+                with workspace.opened() as index:
+                    index.update(encode=False)
+                    held.append(weakref.ref(index._searcher.generation))
+                asked = {"search": {"query": "pause"}, "files": {"query": "pause"}, "status": {}}
+                asked |= {"context": {"query": "pause"}, "similar": {"path": "retry.py", "line": 1}}
+                asked |= {"outline": {}, "read": {"path": "retry.py"}}
+                for name, parameters in asked.items():
+                    assert client.post(f"/v1/{name}", json=parameters).status_code == 200
+                n_open.append(len([*OPEN_FILES.iterdir()]) if OPEN_FILES.is_dir() else 0)
+                assert [each() is not None for each in held] == [False] * n + [True]
+    finally:
+        gc.enable()
+    assert n_open[1] == n_open[-1]
 
 
 async def test_ten_thousand_questions_do_not_pile_up():
