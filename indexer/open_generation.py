@@ -29,7 +29,7 @@ from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.several_indexes import Part
 from indexer.retrieve.word_matches import EvidenceFinder
 from indexer.storage.database import StoreReader
-from indexer.storage.full_text import counts
+from indexer.storage.full_text import TextPostings, counts
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.storage.manifest import Manifest
 from indexer.storage.mapped_tables import Tables, load_tables, with_vectors
@@ -43,6 +43,8 @@ _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
 _LOOKED_UP_CHUNKS = 2_000
 """Of so many chunks without vectors a search asks whether others have stored them meanwhile."""
+_KNOWN_STEMS = 5_000
+"""Words of which the number of regions is remembered: some 100 bytes each."""
 _KNOWN_FILES = 20_000
 """Files of which path and language are remembered: some 200 bytes each."""
 
@@ -55,6 +57,7 @@ class OpenGeneration:
         self.state = state
         self.manifest = manifest
         self._known_files: dict[int, FileFacts] = {}
+        self._known_counts: dict[str, int] = {}
         self._pin = Pin(root, state, manifest)
         try:
             self.folder = self._pin.folder
@@ -127,6 +130,11 @@ class OpenGeneration:
         )
 
     @cached_property
+    def postings(self) -> TextPostings:
+        """Its full text, to be asked together with that of other indexes."""
+        return TextPostings(self.store.query)
+
+    @cached_property
     def singles(self) -> SingleVectors:
         """Its single vectors."""
         return SingleVectors(self.folder, self.tables)
@@ -160,8 +168,13 @@ class OpenGeneration:
             )
 
     def counts_of(self, stems: Iterable[str]) -> dict[str, int]:
-        """How many regions hold each stemmed word."""
-        return counts(self.store.query, sorted(stems))
+        """How many regions hold each stemmed word; remembered, for a generation never changes."""
+        wanted = sorted(stems)
+        if len(self._known_counts) > _KNOWN_STEMS:
+            self._known_counts = {}
+        known = self._known_counts
+        known |= counts(self.store.query, [stem for stem in wanted if stem not in known])
+        return {stem: known[stem] for stem in wanted}
 
     def part(self, asked: Asked, gathered: Gathered) -> Part:
         """Candidates with their files, and what the files' paths say of a text."""

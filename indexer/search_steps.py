@@ -31,7 +31,14 @@ from indexer.records import (
     QueryVectors,
     SearchRequest,
 )
-from indexer.retrieve.candidates import Asked, LexicalStatistics, LookedUp, are_scored_whole, split_rows
+from indexer.retrieve.candidates import (
+    LEXICAL_REGIONS,
+    SYMBOL_SPANS,
+    Asked,
+    LookedUp,
+    are_scored_whole,
+    split_rows,
+)
 from indexer.retrieve.confidence import WEAK_BELOW, Confidence, judge
 from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.query_digest import QueryDigest, digest
@@ -41,8 +48,9 @@ from indexer.retrieve.ranking import Ranked, Title, rank
 from indexer.retrieve.section_ranking import most_telling, row_rarities
 from indexer.retrieve.several_indexes import Part, best_of_all, by_rank, union, without_vectors
 from indexer.settings import BuildSettings
-from indexer.storage.full_text import rarity
-from indexer.vectors.cores import beside, one_blas_thread
+from indexer.storage.full_text import TextStatistics, matches_of, rarity
+from indexer.storage.postings import best_of_tables
+from indexer.vectors.cores import MAX_CORES, beside, one_blas_thread
 from indexer.words import query_words
 
 _CACHED_DIGESTS = 16
@@ -250,20 +258,32 @@ def _look_up(
         (only,) = indexes
         gatherer = only.open.gatherer
         return beside(lambda: ([gatherer.look_up(shape, mode, only.masks)], only.open.counts_of(shape.stems)))
-    words = max((index.open.gatherer.words_of(shape, mode) for index in indexes), key=len)
+    words = [index.open.gatherer.words_of(shape, mode) for index in indexes]
+    every = max(words, key=len)
 
-    def counted(index: _Index) -> tuple[LexicalStatistics, dict[str, int]]:
-        return index.open.gatherer.statistics(words), index.open.counts_of(shape.stems)
+    def counted(some: Sequence[_Index]) -> list[tuple[TextStatistics, dict[str, int]]]:
+        return [(each.open.postings.statistics(every), each.open.counts_of(shape.stems)) for each in some]
 
-    counting = [beside(partial(counted, index)) for index in indexes]
+    # Each thread reads of a share of the indexes: to hand over one by one would cost more than what is kept.
+    counting = [beside(partial(counted, indexes[at::MAX_CORES])) for at in range(MAX_CORES)]
 
     def looked_up() -> tuple[list[LookedUp], dict[str, int]]:
-        known = [wait() for wait in counting]
+        known = [each for wait in counting for each in wait()]
         whole = reduce(add, (statistics for statistics, _ in known))
-        finding = [
-            beside(partial(index.open.gatherer.look_up, shape, mode, index.masks, whole)) for index in indexes
+        postings = [index.open.postings for index in indexes]
+        # What a filter lets through may stand behind any number of rows that it does not.
+        is_limited = [index.masks.regions is None for index in indexes]
+        regions = best_of_tables(
+            [each.regions for each in postings], words, whole.regions, LEXICAL_REGIONS, is_limited
+        )
+        symbols = best_of_tables(
+            [each.symbols for each in postings], words, whole.symbols, SYMBOL_SPANS, [True] * len(indexes)
+        )
+        found = [
+            index.open.gatherer.looked_up(matches_of(region), matches_of(symbol), shape, mode)
+            for index, region, symbol in zip(indexes, regions, symbols, strict=True)
         ]
-        return [wait() for wait in finding], _summed([n_with for _, n_with in known])
+        return found, _summed([n_with for _, n_with in known])
 
     return looked_up
 

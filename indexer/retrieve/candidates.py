@@ -16,9 +16,8 @@ from indexer.embeddings.embedding_store import SegmentReader
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape
-from indexer.storage.bm25 import TableStatistics, table_statistics
 from indexer.storage.database import StoreReader
-from indexer.storage.full_text import REGIONS, SYMBOLS, LexicalMatches, search_regions, search_symbols
+from indexer.storage.full_text import LexicalMatches, search_regions, search_symbols
 from indexer.storage.mapped_tables import REGION_BITS, Tables
 from indexer.storage.plaid_candidates import MultiVectors
 from indexer.storage.single_candidates import SingleVectors
@@ -32,8 +31,10 @@ MAX_CHUNKS = 256
 """Chunks scored by MaxSim in larger ones."""
 MAX_ROWS = 100_000
 """Token rows of those chunks: files of 8,192 tokens are fewer."""
-_LEXICAL_REGIONS = 400
-_SYMBOLS = 200
+LEXICAL_REGIONS = 400
+"""The best regions by words, of all indexes together."""
+SYMBOL_SPANS = 200
+"""The best symbols, of all indexes together."""
 _DEFINITIONS = 200
 _SINGLE_ROWS = 400
 
@@ -108,18 +109,6 @@ class Nominations:
 
 
 @dataclass(frozen=True, slots=True)
-class LexicalStatistics:
-    """How often the words of a query occur, over one index or several."""
-
-    regions: TableStatistics
-    symbols: TableStatistics
-
-    def __add__(self, other: LexicalStatistics) -> LexicalStatistics:
-        """Of both together."""
-        return LexicalStatistics(self.regions + other.regions, self.symbols + other.symbols)
-
-
-@dataclass(frozen=True, slots=True)
 class LookedUp:
     """What full text and names found."""
 
@@ -169,27 +158,25 @@ class CandidateGatherer:
         has_all = not self._tables.lacks_vectors.any()
         return shape.words if by_words or self._singles.is_empty or not has_all else ()
 
-    def statistics(self, words: Sequence[str]) -> LexicalStatistics:
-        """How often words occur here, to be added to what other indexes have."""
-        return LexicalStatistics(
-            *(table_statistics(self._store.query, each, words) for each in (REGIONS, SYMBOLS))
+    def look_up(self, shape: QueryShape, mode: Mode, filters: Masks) -> LookedUp:
+        """What the database says of a query's words; needs none of its vectors."""
+        words = self.words_of(shape, mode)
+        # What a filter lets through may stand behind any number of rows that it does not.
+        limit = LEXICAL_REGIONS if filters.regions is None else -1
+        return self.looked_up(
+            search_regions(self._store.query, words, limit),
+            search_symbols(self._store.query, words, SYMBOL_SPANS),
+            shape,
+            mode,
         )
 
-    def look_up(
-        self, shape: QueryShape, mode: Mode, filters: Masks, whole: LexicalStatistics | None = None
+    def looked_up(
+        self, regions: LexicalMatches, symbols: LexicalMatches, shape: QueryShape, mode: Mode
     ) -> LookedUp:
-        """What the database says of a query's words; needs none of its vectors.
-
-        `whole` are the statistics of all indexes that are asked, where this is one of several.
-        """
-        words = self.words_of(shape, mode)
+        """What full text found, with the places of the symbols and of what the query names."""
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
-        # What a filter lets through may stand behind any number of rows that it does not.
-        limit = _LEXICAL_REGIONS if filters.regions is None else -1
         return LookedUp(
-            search_regions(self._store.query, words, limit, whole.regions if whole else None),
-            self._symbols(words, whole.symbols if whole else None),
-            self._definitions(shape) if by_words else _no_places(),
+            regions, self._symbols(symbols), self._definitions(shape) if by_words else _no_places()
         )
 
     @property
@@ -281,8 +268,7 @@ class CandidateGatherer:
         chosen = np.flatnonzero(votes)
         return chosen[np.argsort(-votes[chosen], kind="stable")]
 
-    def _symbols(self, words: Sequence[str], whole: TableStatistics | None = None) -> _Places:
-        found = search_symbols(self._store.query, words, _SYMBOLS, whole)
+    def _symbols(self, found: LexicalMatches) -> _Places:
         if not len(found.row_ids):
             return _no_places()
         marks = ",".join("?" * len(found.row_ids))

@@ -17,19 +17,16 @@ from typing import Any
 import numpy as np
 
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
-from indexer.storage.bm25 import Query, TableStatistics, is_beginning, match_of, scores_within
+from indexer.storage.bm25 import TableStatistics, is_beginning, match_of
+from indexer.storage.postings import HIGHEST, TOKENIZER, BestRows, PostingTable, Query
 from indexer.words import last_name, spelled_out
 
 REGIONS = "lexical_regions"
 SYMBOLS = "lexical_symbols"
 _COLUMNS = {REGIONS: ("path", "symbol", "body"), SYMBOLS: ("leaf", "full")}
 
-REGION_WEIGHTS = (3.0, 5.0, 3.0)
-"""bm25 weights of path, symbol and body."""
-SYMBOL_WEIGHTS = (2.0, 1.0)
-"""bm25 weights of a symbol's last name and its full name."""
-
-_HIGHEST = "\U0010ffff"
+_WEIGHTINGS = {REGIONS: ((3, 5, 3), (0, 0, 1)), SYMBOLS: ((2, 1),)}
+"""bm25 weights of the columns: of all of them, and of regions' bodies alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
     for table, columns in _COLUMNS.items():
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5({', '.join(columns)}, content='',"
-            " tokenize='porter ascii')"
+            f" tokenize='{TOKENIZER}')"
         )
     connection.execute(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {REGIONS}_terms USING fts5vocab('{REGIONS}', 'row')"
@@ -107,58 +104,74 @@ def remove_rows(connection: sqlite3.Connection, table: str, rows: Sequence[Lexic
     )
 
 
-def search_regions(
-    query: Query, query_words: Sequence[str], limit: int, whole: TableStatistics | None = None
-) -> LexicalMatches:
-    """The best regions for any of the words, all with limit -1; ids as `REGION_BITS` makes them.
-
-    `whole` has the statistics of several indexes, by which their scores can be compared.
-    """
-    return _search(query, REGIONS, query_words, (REGION_WEIGHTS, (0.0, 0.0, 1.0)), limit, whole)
+def search_regions(query: Query, query_words: Sequence[str], limit: int) -> LexicalMatches:
+    """The best regions for any of the words, all with limit -1; ids as `REGION_BITS` makes them."""
+    return _search(query, REGIONS, query_words, limit)
 
 
-def search_symbols(
-    query: Query, query_words: Sequence[str], limit: int, whole: TableStatistics | None = None
-) -> LexicalMatches:
+def search_symbols(query: Query, query_words: Sequence[str], limit: int) -> LexicalMatches:
     """The best symbols for any of the words; row ids are span ids."""
-    return _search(query, SYMBOLS, query_words, (SYMBOL_WEIGHTS, SYMBOL_WEIGHTS), limit, whole)
+    return _search(query, SYMBOLS, query_words, limit)
 
 
-def _search(
-    query: Query,
-    table: str,
-    query_words: Sequence[str],
-    weights: tuple[tuple[float, ...], tuple[float, ...]],
-    limit: int,
-    whole: TableStatistics | None,
-) -> LexicalMatches:
+def _search(query: Query, table: str, query_words: Sequence[str], limit: int) -> LexicalMatches:
     rows: list[tuple[Any, ...]] = []
     if query_words:
         match = " OR ".join(map(match_of, query_words))
-        score, body = (f"-bm25({table}, {', '.join(map(str, w))})" for w in weights)
+        weightings = _WEIGHTINGS[table]
+        score, body = (f"-bm25({table}, {', '.join(map(str, w))})" for w in (weightings[0], weightings[-1]))
         rows = query(
             f"SELECT rowid, {score} AS score, {body} FROM {table}"
             f" WHERE {table} MATCH ? ORDER BY score DESC, rowid LIMIT ?",
             (match, limit),
         )
-    row_ids = np.array([row[0] for row in rows], np.int64)
-    if whole is not None and len(rows):
-        scores = scores_within(whole, query, table, weights, row_ids)
-        order = np.lexsort((row_ids, -scores[0]))
-        return LexicalMatches(row_ids[order], *scores[:, order].astype(np.float32))
     table_of = np.array(rows, np.float64).reshape(-1, 3)
     return LexicalMatches(
-        row_ids,
+        np.array([row[0] for row in rows], np.int64),
         table_of[:, 1].astype(np.float32),
         table_of[:, 2].astype(np.float32),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TextStatistics:
+    """How often the words of a query occur, over one index or several."""
+
+    regions: TableStatistics
+    symbols: TableStatistics
+
+    def __add__(self, other: TextStatistics) -> TextStatistics:
+        """Of both together."""
+        return TextStatistics(self.regions + other.regions, self.symbols + other.symbols)
+
+
+def postings_of(query: Query, table: str) -> PostingTable:
+    """The words of one of the tables as arrays."""
+    return PostingTable(query, table, _COLUMNS[table], _WEIGHTINGS[table])
+
+
+class TextPostings:
+    """The full text of one index as arrays, to be asked together with those of others."""
+
+    def __init__(self, query: Query) -> None:
+        self.regions, self.symbols = postings_of(query, REGIONS), postings_of(query, SYMBOLS)
+
+    def statistics(self, words: Sequence[str]) -> TextStatistics:
+        """How often words occur here, to be added to what other indexes have; reads where they stand."""
+        return TextStatistics(self.regions.statistics(words), self.symbols.statistics(words))
+
+
+def matches_of(best: BestRows) -> LexicalMatches:
+    """Rows of one of the tables as `search_regions` and `search_symbols` give them."""
+    scores = best.scores.astype(np.float32)
+    return LexicalMatches(best.row_ids, scores[0], scores[-1])
 
 
 def counts(query: Query, stems: Iterable[str]) -> dict[str, int]:
     """How many regions hold each stemmed word."""
     found = {}
     for stem in stems:
-        last = stem + _HIGHEST if is_beginning(stem) else stem
+        last = stem + HIGHEST if is_beginning(stem) else stem
         rows = query(f"SELECT max(doc) FROM {REGIONS}_terms WHERE term >= ? AND term <= ?", (stem, last))
         found[stem] = rows[0][0] or 0
     return found

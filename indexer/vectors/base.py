@@ -51,7 +51,7 @@ class MultiIndex(Protocol):
         """The k documents nearest to query rows (Q, D); only those in `allowed` where that is given."""
 
 
-def top_k(scores: Float32Array, k: int) -> NDArray[np.int64]:
+def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     """Positions of the k largest of (n,) scores, best first; equal scores by ascending position."""
     k = min(k, len(scores))
     if k <= 0:

@@ -332,7 +332,7 @@ def test_what_a_filter_leaves_out_takes_no_candidates_place(monkeypatch: pytest.
 
 
 def test_filters_reach_the_vector_indexes_and_lift_the_limit_on_words() -> None:
-    for filters, limit in ((EVERYTHING, candidates._LEXICAL_REGIONS), (only(4), -1)):
+    for filters, limit in ((EVERYTHING, candidates.LEXICAL_REGIONS), (only(4), -1)):
         index = Index(near_rows=(BARE,))
         gatherer = index.gatherer()
         gatherer.look_up(query_shape("lamp", "x"), Mode.LEXICAL, filters)
