@@ -84,7 +84,7 @@ from indexer.storage.signing import require_key
 from indexer.storage.single_candidates import build_single_index
 from indexer.tree.freshness import Changes, compare
 from indexer.tree.git_state import GitState, git_state
-from indexer.tree.revision_tree import RevisionTree
+from indexer.tree.revision_tree import LaidOutTree
 from indexer.tree.walk import walk
 from indexer.tree.worktrees import other_worktrees
 
@@ -101,7 +101,7 @@ _LARGE_CHUNKS = 25_000
 
 
 def build(
-    root: Path | RevisionTree,
+    root: Path | LaidOutTree,
     settings: BuildSettings,
     progress: ProgressCallback | None = None,
     *,
@@ -112,7 +112,7 @@ def build(
 ) -> BuildReport:
     """Index a tree, or bring its index up to date; the index lies in the tree, or in `outside`.
 
-    A revision of a repository that was laid out is indexed as a checkout of it would be.
+    A revision that was laid out is indexed as a checkout of it would be; so is any other choice of files.
 
     A large tree can be searched by its words first, then by more and more vectors. Without `encode` it
     ends there: chunks that have no stored vectors get them from a later build, or when a search asks.
@@ -127,8 +127,8 @@ def build(
     """
     run: _Build | None = None
     try:
-        revision = root if isinstance(root, RevisionTree) else None
-        root = _folder(root.root if isinstance(root, RevisionTree) else root)
+        revision = root if isinstance(root, LaidOutTree) else None
+        root = _folder(root.root if isinstance(root, LaidOutTree) else root)
         checkpoint = open_checkpoint(settings.model)
         require_key()
         state = prepare_state(root, outside)
@@ -179,7 +179,7 @@ class _Build:
     encode: bool
     outside: Path | None = None
     others: tuple[Path, ...] = ()
-    revision: RevisionTree | None = None
+    revision: LaidOutTree | None = None
     may_take: bool = True
     n_taken_chunks: int = 0
     utilisation: float = 1.0

@@ -164,6 +164,7 @@ def test_imports_go_one_way(capsys, monkeypatch):
 COMES_WITH = {
     "aiohttp": "textual-serve",
     "anyio": "mcp",
+    "fsspec": "ray",
     "huggingface_hub": "tokenizers",
     "mcp_types": "mcp",
     "pydantic": "mcp",

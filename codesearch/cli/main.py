@@ -48,6 +48,7 @@ _COMMANDS = {
     "mcp": "codesearch.cli.mcp:mcp_command",
     "serve": "codesearch.cli.serving:serve_command",
     "watch": "codesearch.cli.serving:watch_command",
+    "cluster": "codesearch.cli.cluster:cluster_command",
     "init-agent": "codesearch.cli.agents:init_agent_command",
     "tui": "tui.command:command",
     "list": "codesearch.cli.repositories:repositories_command",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,14 +33,25 @@ _NOT_HERE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionTree:
-    """A commit whose files are laid out."""
+class LaidOutTree(ABC):
+    """Files that are indexed in place of all that a folder holds."""
 
     root: Path
-    """The folder of the repository that was asked for; its own files are not looked at."""
+    """The folder that was asked for, by which the index is known; its own files need not be looked at."""
     folder: Path
-    """Where the files of the commit lie."""
-    commit: Commit
+    """Where the files lie."""
+    commit: Commit | None
+    """What they are of; None: whatever is checked out in the root."""
+
+    @abstractmethod
+    def walk(self, settings: WalkSettings) -> Iterator[FoundFile | SkippedFile]:
+        """As `indexer.tree.walk.walk`, sorted by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionTree(LaidOutTree):
+    """A commit whose files are laid out; those of the repository's own folder are not looked at."""
+
     paths: tuple[str, ...]
 
     def walk(self, settings: WalkSettings) -> Iterator[FoundFile | SkippedFile]:
