@@ -118,13 +118,14 @@ class SdpaAttention:
 
     def full(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """As in `VarlenAttention`."""
-        out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
+        parts = []
         for run in self._runs:
             qs, ks, vs = (
                 run.view(x).transpose(1, 2) for x in (q, k, v)
             )  # (sequences, heads, length, head_dim)
-            run.view(out).copy_(F.scaled_dot_product_attention(qs, ks, vs).transpose(1, 2))
-        return out
+            mixed = F.scaled_dot_product_attention(qs, ks, vs).transpose(1, 2)
+            parts.append(mixed.reshape(-1, *q.shape[1:]))
+        return torch.cat(parts)
 
     def local(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """As in `VarlenAttention`."""

@@ -90,13 +90,13 @@ class GpuBackbone:
             for i, is_global in enumerate(a.layer_is_global)
         ]
         self._rotations = {
-            is_global: _rotation(
+            is_global: rotation_table(
                 a.global_theta if is_global else a.local_theta, a.head_dim, a.max_positions, device
             )
             for is_global in sorted(set(a.layer_is_global))
         }
-        self._before: Callable[..., Any] = partial(_before, a)
-        self._after: Callable[..., Any] = partial(_after, a)
+        self._before: Callable[..., Any] = partial(before_attention, a)
+        self._after: Callable[..., Any] = partial(after_attention, a)
         self._seconds_left = compile_after_seconds
         self._is_compiled = False
 
@@ -112,17 +112,17 @@ class GpuBackbone:
         n_heads, epsilon = self._architecture.n_heads, self._architecture.norm_eps
         self._attention.prepare(borders)
         rotations = {kind: table[position_ids] for kind, table in self._rotations.items()}  # (T, head_dim)
-        x = _norm(F.embedding(input_ids, self._embeddings), *self._first_norm, epsilon)
+        x = layer_norm(F.embedding(input_ids, self._embeddings), *self._first_norm, epsilon)
         for layer in self._layers:
             qk, v = self._before(x, rotations[layer.is_global], *layer.before)
             attend = self._attention.full if layer.is_global else self._attention.local
             x = self._after(x, attend(qk[:, :n_heads], qk[:, n_heads:], v), layer.after)
-        hidden = _norm(x, *self._last_norm, epsilon).float()
+        hidden = layer_norm(x, *self._last_norm, epsilon).float()
         self._seconds_left -= time.perf_counter() - start
         return hidden
 
 
-def _before(
+def before_attention(
     a: Architecture,
     x: Tensor,
     rotation: Tensor,
@@ -132,15 +132,15 @@ def _before(
     qkv_bias: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Norm, projection, rotary positions: q and k as (T, 2 * heads, head_dim), v (T, heads, head_dim)."""
-    h = x if norm is None else _norm(x, norm, norm_bias, a.norm_eps)
+    h = x if norm is None else layer_norm(x, norm, norm_bias, a.norm_eps)
     split = F.linear(h, qkv, qkv_bias).view(-1, 3 * a.n_heads, a.head_dim)
     first, second = split[:, : 2 * a.n_heads].float().chunk(2, dim=-1)
     cos, sin = rotation[:, None].chunk(2, dim=-1)
     turned = torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
-    return turned.to(x.dtype), split[:, 2 * a.n_heads :]
+    return turned.to(split.dtype), split[:, 2 * a.n_heads :]
 
 
-def _after(
+def after_attention(
     a: Architecture,
     x: Tensor,
     mixed: Tensor,
@@ -152,15 +152,16 @@ def _after(
     """
     attn_out, attn_out_bias, norm, norm_bias, wide, wide_bias, mlp_out, mlp_out_bias = weights
     x = x + F.linear(mixed.reshape(x.shape), attn_out, attn_out_bias)
-    up, gate = F.linear(_norm(x, norm, norm_bias, a.norm_eps), wide, wide_bias).chunk(2, dim=-1)
+    up, gate = F.linear(layer_norm(x, norm, norm_bias, a.norm_eps), wide, wide_bias).chunk(2, dim=-1)
     return x + F.linear(_ACTIVATIONS[a.activation](up) * gate, mlp_out, mlp_out_bias)
 
 
-def _norm(x: Tensor, weight: Tensor, bias: Tensor | None, epsilon: float) -> Tensor:
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor | None, epsilon: float) -> Tensor:
+    """Each row of (T, H) to mean 0 and variance 1, then weighted."""
     return F.layer_norm(x, weight.shape, weight, bias, epsilon)
 
 
-def _rotation(theta: float, head_dim: int, max_positions: int, device: torch.device) -> Tensor:
+def rotation_table(theta: float, head_dim: int, max_positions: int, device: torch.device) -> Tensor:
     """Cosines and sines of every position, side by side: (max_positions, head_dim) float32."""
     inverse = 1.0 / theta ** (torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim)
     angles = torch.arange(max_positions, dtype=torch.float32, device=device)[:, None] * inverse
