@@ -91,6 +91,8 @@ _NEXT_REGION = 0.85
 """A file's second region scores this share of its first, its third the square of it."""
 _TELLING_SHARE = 0.02
 """A query row's weight is how far its best regions, this share of all, stand above the usual one."""
+_LEAST_RARITY = 0.3
+"""What a row of a common word, of the folder's name or of no word weighs, beside 1 of the rarest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def rank(
     """
     if not len(gathered.region):
         return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
-    signals = file_signals(gathered, file_of, paths)
+    # Of a report's rows those of common words are gone already.
+    signals = file_signals(gathered, file_of, paths, row_rarities if title is None else None)
     titled = None if title is None else file_signals(title.gathered, file_of, title.paths)
 
     def scores_of(weights: Weights) -> Float32Array:
@@ -191,15 +194,20 @@ def order_sections(
     return Ranked(order, ranked.scores, ranked.colbert)
 
 
-def file_signals(g: Gathered, file_of: Int64Array, paths: PathSignals) -> FileSignals:
-    """Every signal of every candidate file, on its own scale, largest value 1."""
+def file_signals(
+    g: Gathered, file_of: Int64Array, paths: PathSignals, row_rarities: Float32Array | None = None
+) -> FileSignals:
+    """Every signal of every candidate file, on its own scale, largest value 1.
+
+    `row_rarities` is (Q,), as `rank` has it; None where all rows count by what they tell apart alone.
+    """
     n_files = len(paths.depth)
     best: Callable[[Float32Array], Float32Array] = lambda values: _largest(values, file_of, n_files)  # noqa: E731
     columns: dict[str, Float32Array] = {}
     colbert = np.zeros(len(g.region), np.float32)
     seen = g.has_vectors
     if g.maxima is not None and g.header_maxima is not None and seen.any():
-        weights = _row_weights(g.maxima[:, seen])
+        weights = _row_weights(g.maxima[:, seen], row_rarities)
         both = np.maximum(g.maxima, g.header_maxima)  # (Q, N)
         colbert = np.where(seen, weights @ both, np.float32(0.0))
         _, chunk_of = np.unique(g.chunk, return_inverse=True)
@@ -316,12 +324,18 @@ def _above_usual(values: Float32Array, seen: NDArray[np.bool_]) -> Float32Array:
     return np.where(seen, values - usual, np.float32(0.0))
 
 
-def _row_weights(maxima: Float32Array) -> Float32Array:
-    """(Q,) summing to 1: query rows that single regions out count, rows that match everywhere do not."""
+def _row_weights(maxima: Float32Array, row_rarities: Float32Array | None) -> Float32Array:
+    """(Q,) summing to 1: query rows that single regions out count, rows that match everywhere do not.
+
+    And those of rare words count more than those of common ones, which the model may tell apart as well.
+    """
     n = maxima.shape[1]
     n_best = min(n, max(3, int(n * _TELLING_SHARE)))
     best = np.partition(maxima, n - n_best, axis=1)[:, n - n_best :].mean(axis=1)
     telling = np.maximum(best - maxima.mean(axis=1), 0.0)
+    if row_rarities is not None:
+        rarity = np.sqrt(row_rarities / max(float(row_rarities.max(initial=0.0)), 1e-9))
+        telling *= np.maximum(rarity, _LEAST_RARITY)
     total = float(telling.sum())
     return (telling / total if total > 0 else np.full(len(maxima), 1.0 / len(maxima))).astype(np.float32)
 

@@ -119,7 +119,9 @@ def _ask(collection: Collection, spec: IndexSpec, mode: str, names: Sequence[str
         return path_signals(shape, rarities, facts)
 
     def note_signals(gathered: Any, file_of: Any, paths: Any, *rest: Any) -> Any:
-        noted["signals"] = file_signals(gathered, file_of, paths).columns if len(gathered.region) else None
+        rarities = rest[1]
+        found = file_signals(gathered, file_of, paths, rarities).columns if len(gathered.region) else None
+        noted["signals"] = found
         return rank(gathered, file_of, paths, *rest)
 
     path_signals, rank = open_generation.path_signals, search_steps.rank

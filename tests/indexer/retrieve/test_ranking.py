@@ -185,6 +185,24 @@ def test_signals_add_up_by_their_weights() -> None:
     assert scores[:2].tolist() == pytest.approx([1.4, 22 / 9])
 
 
+def test_a_row_of_a_rare_word_counts_more_than_one_of_a_common_word() -> None:
+    rows = {"rare": (0.8, 0.0), "common": (0.0, 0.9), **dict.fromkeys("abcdef", (0.0, 0.0))}
+    found = scene([Region(name, rows=row) for name, row in rows.items()])
+
+    def best(rarities: tuple[float, float] | None) -> list[float]:
+        given = None if rarities is None else np.array(rarities, np.float32)
+        columns = file_signals(found.gathered, found.file_of, found.paths, given).columns
+        return columns["colbert_file"][:2].tolist()
+
+    rare, common = best((0.9, 0.1))
+    assert rare == 1.0
+    assert common < 1.0
+    rare, common = best(None)
+    assert common == 1.0
+    assert rare < 1.0
+    assert best((0.5, 0.5)) == best(None)
+
+
 def test_a_query_row_that_every_region_matches_counts_nothing() -> None:
     regions = [Region("a", rows=(0.9, 0.0)), *[Region(name, rows=(0.9, 0.0)) for name in "bcdef"]]
     regions.append(Region("g", rows=(0.2, 0.6)))
