@@ -7,8 +7,8 @@ the parts in order.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +21,18 @@ from indexer.errors import IndexMismatchError, InputError
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.open_model import OpenModel, held_model, open_model
-from indexer.records import Chunk, ComponentScores, Hit, MissingVectors, Mode, QueryVectors
+from indexer.records import (
+    Chunk,
+    ComponentScores,
+    Hit,
+    Int64Array,
+    MissingVectors,
+    Mode,
+    QueryVectors,
+    SearchRequest,
+)
 from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered
-from indexer.retrieve.filters import Masks
+from indexer.retrieve.filters import Masks, make_masks
 from indexer.retrieve.path_signals import FileFacts, path_signals
 from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.several_indexes import Part
@@ -167,6 +176,15 @@ class OpenGeneration:
                 " use hybrid."
             )
 
+    @property
+    def n_regions(self) -> int:
+        """Regions of all chunks."""
+        return len(self.tables.regions)
+
+    def masks(self, request: SearchRequest) -> Masks:
+        """What a request lets through."""
+        return make_masks(request, self.store, self.tables)
+
     def counts_of(self, stems: Iterable[str]) -> dict[str, int]:
         """How many regions hold each stemmed word; remembered, for a generation never changes."""
         wanted = sorted(stems)
@@ -233,27 +251,19 @@ class OpenGeneration:
     def hits(self, g: Gathered, ranked: Ranked, k: int) -> tuple[Hit, ...]:
         """The first k of ranked candidates, with what each ranker says of them."""
         top = ranked.order[:k]
-        chunk_ids = self.tables.chunk_id[g.chunk[top]].tolist()
-        marks = ",".join("?" * len(top))
+        return hits_at(self.places(g.chunk[top], g.region[top]), g, ranked)
+
+    def places(self, chunks: Int64Array, regions: Int64Array) -> list[Place]:
+        """Where regions (M,) of chunks (M,) stand, both given by their positions in the tables."""
+        chunk_ids = self.tables.chunk_id[chunks].tolist()
+        marks = ",".join("?" * len(chunk_ids))
         sql = f"SELECT chunk_id, start_char FROM chunks WHERE chunk_id IN ({marks})"
         chunk_starts = dict(self.store.query(sql, chunk_ids))
-        bounds = self.tables.regions[g.region[top], :2].tolist()
-        return tuple(
-            Hit(
-                chunk_id=chunk_id,
-                score=round(score, 4),
-                start_char=start + chunk_starts[chunk_id],
-                end_char=end + chunk_starts[chunk_id],
-                scores=ComponentScores(
-                    lexical=_number(g.lexical[at]),
-                    single=_number(g.single[at]),
-                    colbert=_number(ranked.colbert[at]),
-                ),
-            )
-            for at, chunk_id, (start, end), score in zip(
-                top.tolist(), chunk_ids, bounds, ranked.scores.tolist(), strict=False
-            )
-        )
+        bounds = self.tables.regions[regions, :2].tolist()
+        return [
+            Place(chunk_id, start + chunk_starts[chunk_id], end + chunk_starts[chunk_id])
+            for chunk_id, (start, end) in zip(chunk_ids, bounds, strict=True)
+        ]
 
     def explain(self, query: str, vectors: QueryVectors | None, hit: Hit) -> Hit:
         """A hit with its matches: which words of the code answer which of the query."""
@@ -273,6 +283,33 @@ class OpenGeneration:
     def _chunk(self) -> Callable[[int], Chunk]:
         store = self.store  # not `self`: what refers to itself outlives its last user, files and all
         return lru_cache(_CACHED_CHUNKS)(lambda chunk_id: store.chunks([chunk_id])[chunk_id])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a region stands: its chunk, and its characters in the file."""
+
+    chunk_id: int
+    start_char: int
+    end_char: int
+
+
+def hits_at(places: Sequence[Place], g: Gathered, ranked: Ranked) -> tuple[Hit, ...]:
+    """The first of ranked candidates, whose places these are, with what each ranker says of them."""
+    return tuple(
+        Hit(
+            chunk_id=place.chunk_id,
+            score=round(score, 4),
+            start_char=place.start_char,
+            end_char=place.end_char,
+            scores=ComponentScores(
+                lexical=_number(g.lexical[at]),
+                single=_number(g.single[at]),
+                colbert=_number(ranked.colbert[at]),
+            ),
+        )
+        for place, at, score in zip(places, ranked.order.tolist(), ranked.scores.tolist(), strict=False)
+    )
 
 
 def _number(score: float) -> float | None:

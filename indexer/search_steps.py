@@ -12,15 +12,15 @@ compared: then each model's indexes are ranked by themselves, all are ranked by 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial, reduce
+from functools import cached_property, lru_cache, partial
 from itertools import islice
-from operator import add
 from typing import TypeVar
 
 import numpy as np
 
+from indexer.fan_out import FanOut, Index, Pick
 from indexer.open_generation import OpenGeneration
 from indexer.records import (
     Hit,
@@ -32,25 +32,20 @@ from indexer.records import (
     SearchRequest,
 )
 from indexer.retrieve.candidates import (
-    LEXICAL_REGIONS,
-    SYMBOL_SPANS,
     Asked,
-    LookedUp,
     are_scored_whole,
     split_rows,
 )
 from indexer.retrieve.confidence import WEAK_BELOW, Confidence, judge
-from indexer.retrieve.filters import Masks, make_masks
-from indexer.retrieve.query_digest import QueryDigest, digest
+from indexer.retrieve.query_digest import Counts, QueryDigest, digest
 from indexer.retrieve.query_line_weights import title_of
 from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, Title, rank
 from indexer.retrieve.section_ranking import most_telling, row_rarities
 from indexer.retrieve.several_indexes import Part, best_of_all, by_rank, union, without_vectors
 from indexer.settings import BuildSettings
-from indexer.storage.full_text import TextStatistics, matches_of, rarity
-from indexer.storage.postings import best_of_tables
-from indexer.vectors.cores import MAX_CORES, beside, one_blas_thread
+from indexer.storage.full_text import rarity
+from indexer.vectors.cores import one_blas_thread
 from indexer.words import query_words
 
 _CACHED_DIGESTS = 16
@@ -89,15 +84,6 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
-    """One index and what a request lets through of it."""
-
-    name: str
-    open: OpenGeneration
-    masks: Masks
-
-
-@dataclass(frozen=True, slots=True)
 class _Text:
     """The query or its title, as words and as each model reads it."""
 
@@ -112,10 +98,21 @@ class _Text:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asking:
+    """What the indexes of one model are asked."""
+
+    query: str
+    """As the model reads it."""
+    model: str
+    """Its fingerprint."""
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
     """What the indexes of one model answer."""
 
-    indexes: tuple[_Index, ...]
+    indexes: tuple[Index, ...]
     parts: tuple[Part, ...]
     """One an index."""
     ranked: Ranked
@@ -129,10 +126,15 @@ class SearchSteps:
         self,
         generations: Mapping[str, OpenGeneration],
         narrow: Callable[[str, SearchRequest], SearchRequest] = lambda name, request: request,
+        fan_out: FanOut | None = None,
     ) -> None:
-        """`narrow` makes the request for one index, given its name, of the request for all."""
+        """`narrow` makes the request for one index, given its name, of the request for all.
+
+        `fan_out` asks all of them at once; None where they are open in this process.
+        """
         self._generations = dict(generations)
         self._narrow = narrow
+        self._fan_out = fan_out or FanOut()
         self._groups: dict[str, list[str]] = {}
         """The names of each model's indexes, by its fingerprint."""
         for name, each in self._generations.items():
@@ -154,7 +156,7 @@ class SearchSteps:
         for each in self._generations.values():
             each.check_mode(mode)
         indexes = [
-            _Index(name, each, make_masks(self._narrow(name, request), each.store, each.tables))
+            Index(name, each, each.masks(self._narrow(name, request)))
             for name, each in self._generations.items()
         ]
         digests = {
@@ -174,8 +176,8 @@ class SearchSteps:
         answers = []
         for model, names in self._groups.items():
             own = [index for index in indexes if index.name in names]
-            answers.append(_answer(own, texts, digests[model].text, model, mode))
-        first = partial(_hits, answers, _fused(answers, mode))
+            answers.append(_answer(self._fan_out, own, texts, _Asking(digests[model].text, model, mode)))
+        first = partial(_hits, self._fan_out, answers, _fused(answers, mode))
         return SearchResult(
             first(request.k),
             first,
@@ -188,7 +190,7 @@ class SearchSteps:
             missing=self.missing(),
             has_words=mode in (Mode.COLBERT, Mode.SINGLE)
             or any(each.looked_up.finds_words for each in whole.asked.values())
-            or any(_counts(self._generations, {stem(word) for word in query_words(request.query)}).values()),
+            or any(self._counts({stem(word) for word in query_words(request.query)}).values()),
             is_weak=all(each.confidence.relevance < WEAK_BELOW for each in answers),
         )
 
@@ -203,13 +205,18 @@ class SearchSteps:
             max(each.tokens_per_second for each in found),
         )
 
+    @property
+    def _counts(self) -> Counts:
+        """How many regions of all indexes hold each stemmed word."""
+        # Not `self`: what refers to itself outlives its last user, and the generations with it.
+        return partial(self._fan_out.counts, tuple(self._generations.values()))
+
     @cached_property
     def _digest(self) -> Callable[[str, bool, str], QueryDigest]:
         """What counts of a query, which a model (its fingerprint) reads or not; the last few are kept."""
-        # Not `self`: what refers to itself outlives its last user, and the generations with it.
-        generations, counted = self._generations, partial(_counts, self._generations)
+        generations, counted = self._generations, self._counts
         first = {model: generations[names[0]] for model, names in self._groups.items()}
-        n_regions = sum(len(each.tables.regions) for each in generations.values())
+        n_regions = sum(each.n_regions for each in generations.values())
 
         def made(query: str, is_read: bool, model: str) -> QueryDigest:
             if not is_read:
@@ -220,16 +227,16 @@ class SearchSteps:
         return lru_cache(_CACHED_DIGESTS)(made)
 
     def _ask(
-        self, texts: Mapping[str, str], shape: QueryShape, mode: Mode, indexes: Sequence[_Index]
+        self, texts: Mapping[str, str], shape: QueryShape, mode: Mode, indexes: Sequence[Index]
     ) -> _Text:
         """A text, as each model is to read it, looked up and encoded, one beside the other."""
-        looking = _look_up(shape, mode, indexes)
+        looking = self._fan_out.looking_up(shape, mode, indexes)
         vectors = {}
         if mode is not Mode.LEXICAL:
             for model, text in texts.items():
                 vectors[model] = self._generations[self._groups[model][0]].query_encoder.encode(text)
         looked_up, n_with = looking()
-        n_regions = sum(len(index.open.tables.regions) for index in indexes)
+        n_regions = sum(index.open.n_regions for index in indexes)
         rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
         asked = {
             index.name: Asked(shape, each, rarities) for index, each in zip(indexes, looked_up, strict=True)
@@ -237,58 +244,7 @@ class SearchSteps:
         return _Text(asked, rarities, rarity(0, n_regions), vectors)
 
 
-def _counts(generations: Mapping[str, OpenGeneration], stems: Iterable[str]) -> dict[str, int]:
-    """How many regions of all indexes hold each stemmed word."""
-    wanted = sorted(stems)
-    return _summed([each.counts_of(wanted) for each in generations.values()])
-
-
-def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    return {word: sum(each[word] for each in counts) for word in counts[0]}
-
-
-def _look_up(
-    shape: QueryShape, mode: Mode, indexes: Sequence[_Index]
-) -> Callable[[], tuple[list[LookedUp], dict[str, int]]]:
-    """Begin to ask full text, and return what waits for its answers.
-
-    These are what it says in each index, by the statistics of all, and how many regions hold each stem.
-    """
-    if len(indexes) == 1:
-        (only,) = indexes
-        gatherer = only.open.gatherer
-        return beside(lambda: ([gatherer.look_up(shape, mode, only.masks)], only.open.counts_of(shape.stems)))
-    words = [index.open.gatherer.words_of(shape, mode) for index in indexes]
-    every = max(words, key=len)
-
-    def counted(some: Sequence[_Index]) -> list[tuple[TextStatistics, dict[str, int]]]:
-        return [(each.open.postings.statistics(every), each.open.counts_of(shape.stems)) for each in some]
-
-    # Each thread reads of a share of the indexes: to hand over one by one would cost more than what is kept.
-    counting = [beside(partial(counted, indexes[at::MAX_CORES])) for at in range(MAX_CORES)]
-
-    def looked_up() -> tuple[list[LookedUp], dict[str, int]]:
-        known = [each for wait in counting for each in wait()]
-        whole = reduce(add, (statistics for statistics, _ in known))
-        postings = [index.open.postings for index in indexes]
-        # What a filter lets through may stand behind any number of rows that it does not.
-        is_limited = [index.masks.regions is None for index in indexes]
-        regions = best_of_tables(
-            [each.regions for each in postings], words, whole.regions, LEXICAL_REGIONS, is_limited
-        )
-        symbols = best_of_tables(
-            [each.symbols for each in postings], words, whole.symbols, SYMBOL_SPANS, [True] * len(indexes)
-        )
-        found = [
-            index.open.gatherer.looked_up(matches_of(region), matches_of(symbol), shape, mode)
-            for index, region, symbol in zip(indexes, regions, symbols, strict=True)
-        ]
-        return found, _summed([n_with for _, n_with in known])
-
-    return looked_up
-
-
-def _encode_named(whole: _Text, indexes: Sequence[_Index], until: float) -> None:
+def _encode_named(whole: _Text, indexes: Sequence[Index], until: float) -> None:
     """Have vectors made for what words name, as long as there is time."""
     for index in indexes:
         if whole.vectors and index.open.tables.lacks_vectors.any():
@@ -296,17 +252,14 @@ def _encode_named(whole: _Text, indexes: Sequence[_Index], until: float) -> None
             index.open.encode_named(whole.asked[index.name], index.masks, left)
 
 
-def _answer(indexes: Sequence[_Index], texts: Sequence[_Text], query: str, model: str, mode: Mode) -> _Answer:
+def _answer(fan_out: FanOut, indexes: Sequence[Index], texts: Sequence[_Text], asking: _Asking) -> _Answer:
     """Candidates of the indexes of one model, ranked as those of one index."""
-    chunks = _chosen(indexes, texts, model, mode)
+    query, model, mode = asking.query, asking.model, asking.mode
+    chunks = _chosen(fan_out, indexes, texts, asking)
 
     def parts(text: _Text, vectors: QueryVectors | None) -> list[Part]:
-        found = []
-        for index, own in zip(indexes, chunks, strict=True):
-            asked = text.asked[index.name]
-            gathered = index.open.gatherer.gather(asked.looked_up, vectors, mode, index.masks, own)
-            found.append(index.open.part(asked, gathered))
-        return found
+        asked = [text.asked[index.name] for index in indexes]
+        return fan_out.gather(indexes, asked, vectors, mode, chunks)
 
     encoded = texts[0].vectors.get(model)
     rows = None
@@ -345,20 +298,19 @@ def _without_rows(vectors: QueryVectors | None) -> QueryVectors | None:
     return None if vectors is None else replace(vectors, rows=None)
 
 
-def _chosen(indexes: Sequence[_Index], texts: Sequence[_Text], model: str, mode: Mode) -> list[Int64Array]:
-    """The chunks of each index to be scored: all where together they are few, else the best of all."""
+def _chosen(
+    fan_out: FanOut, indexes: Sequence[Index], texts: Sequence[_Text], asking: _Asking
+) -> list[Int64Array] | None:
+    """The chunks of each index to be scored: None for all where together they are few, else the best."""
+    model, mode = asking.model, asking.mode
     if are_scored_whole([index.open.gatherer for index in indexes], texts[0].vectors.get(model), mode):
-        return [index.open.gatherer.every_chunk(index.masks) for index in indexes]
-    named = [
-        [
-            index.open.gatherer.nominate(
-                text.asked[index.name].looked_up, text.vectors.get(model), mode, index.masks
-            )
-            for text in texts
-        ]
-        for index in indexes
-    ]
-    return best_of_all(named, [index.open.tables.n_rows for index in indexes])
+        return None
+    named = []
+    for text in texts:
+        asked = [text.asked[index.name] for index in indexes]
+        named.append(fan_out.nominate(indexes, asked, text.vectors.get(model), mode))
+    of_index = list(zip(*named, strict=True))
+    return best_of_all(of_index, [index.open.tables.n_rows for index in indexes])
 
 
 def _fused(answers: Sequence[_Answer], mode: Mode) -> Ranked:
@@ -374,20 +326,22 @@ def _fused(answers: Sequence[_Answer], mode: Mode) -> Ranked:
     return replace(fused, colbert=np.concatenate([each.ranked.colbert for each in answers]))
 
 
-def _hits(answers: Sequence[_Answer], ranked: Ranked, k: int) -> tuple[Hit, ...]:
+def _hits(fan_out: FanOut, answers: Sequence[_Answer], ranked: Ranked, k: int) -> tuple[Hit, ...]:
     """The first k hits, each made by its own index."""
     pairs = [(index, part) for each in answers for index, part in zip(each.indexes, each.parts, strict=True)]
     sizes = [len(part.gathered.region) for _, part in pairs]
     starts = np.cumsum([0, *sizes])
     top, scores = ranked.order[:k], ranked.scores[:k]
     owner = np.searchsorted(starts, top, "right") - 1
-    waiting = {}
+    picks = {}
     for number in np.unique(owner).tolist():
         index, part = pairs[number]
         own = owner == number
         first, last = starts[number], starts[number + 1]
         order = Ranked(top[own] - first, scores[own], ranked.colbert[first:last])
-        waiting[number] = iter(index.open.hits(part.gathered, order, k))
+        picks[number] = Pick(index, part.gathered, order)
+    found = fan_out.hits(list(picks.values()), k)
+    waiting = {number: iter(hits) for number, hits in zip(picks, found, strict=True)}
     confidence = np.concatenate([each.confidence.of_region for each in answers])[top]
     return tuple(
         replace(hit, repository=pairs[number][0].name, confidence=round(sure, 4))

@@ -1,0 +1,173 @@
+"""What a search asks of all its indexes at once, where they are open in this process.
+
+Each question is put to every index and answered for every index, in their order, so that a search of shards
+on other machines (`cluster/`) is the same search with another fan-out: a call a machine in place of a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import add
+
+from indexer.open_generation import OpenGeneration
+from indexer.records import Hit, Int64Array, Mode, QueryVectors
+from indexer.retrieve.candidates import (
+    LEXICAL_REGIONS,
+    SYMBOL_SPANS,
+    Asked,
+    Gathered,
+    LookedUp,
+    Nominations,
+)
+from indexer.retrieve.filters import Masks
+from indexer.retrieve.query_shape import QueryShape
+from indexer.retrieve.ranking import Ranked
+from indexer.retrieve.several_indexes import Part
+from indexer.storage.full_text import TextStatistics, matches_of
+from indexer.storage.postings import BestRows, best_of_tables
+from indexer.vectors.cores import MAX_CORES, beside
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index and what a request lets through of it."""
+
+    name: str
+    open: OpenGeneration
+    masks: Masks
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How often words occur, in some indexes together."""
+
+    statistics: TextStatistics
+    n_with: dict[str, int]
+    """Regions that hold each stem."""
+
+    def __add__(self, other: Counted) -> Counted:
+        """Of both together."""
+        n_with = {stem: n + other.n_with[stem] for stem, n in self.n_with.items()}
+        return Counted(self.statistics + other.statistics, n_with)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRows:
+    """The rows of one index's full text that hold a query's words, best first."""
+
+    regions: BestRows
+    symbols: BestRows
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Candidates of one index that are to become hits, in order."""
+
+    index: Index
+    gathered: Gathered
+    ranked: Ranked
+
+
+LookingUp = Callable[[], tuple[list[LookedUp], dict[str, int]]]
+"""Waits for what full text says in each index, and how many regions of all hold each stem."""
+
+
+class FanOut:
+    """Questions to several indexes; what is given for each index is in their order."""
+
+    def counts(self, generations: Iterable[OpenGeneration], stems: Iterable[str]) -> dict[str, int]:
+        """How many regions of all indexes hold each stemmed word."""
+        wanted = sorted(stems)
+        counts = [each.counts_of(wanted) for each in generations]
+        return {word: sum(each[word] for each in counts) for word in wanted}
+
+    def looking_up(self, shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> LookingUp:
+        """Begin to ask full text for a query's words, which weigh by the statistics of all indexes."""
+        if len(indexes) == 1:
+            (only,) = indexes
+            gatherer = only.open.gatherer
+            return beside(
+                lambda: ([gatherer.look_up(shape, mode, only.masks)], only.open.counts_of(shape.stems))
+            )
+        words = words_for(shape, mode, indexes)
+        every = max(words, key=len)
+        # Each thread reads of a share of the indexes: to hand over one by one would cost more than is kept.
+        shares = [indexes[at::MAX_CORES] for at in range(min(MAX_CORES, len(indexes)))]
+        counting = [beside(partial(count, shape, every, share)) for share in shares]
+
+        def looked_up() -> tuple[list[LookedUp], dict[str, int]]:
+            known = reduce(add, (wait() for wait in counting))
+            rows = find_rows(words, known.statistics, indexes)
+            return look_up_rows(rows, shape, mode, indexes), known.n_with
+
+        return looked_up
+
+    def nominate(
+        self, indexes: Sequence[Index], asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode
+    ) -> list[Nominations]:
+        """What the rankers of each name for a text."""
+        return [
+            index.open.gatherer.nominate(own.looked_up, vectors, mode, index.masks)
+            for index, own in zip(indexes, asked, strict=True)
+        ]
+
+    def gather(
+        self,
+        indexes: Sequence[Index],
+        asked: Sequence[Asked],
+        vectors: QueryVectors | None,
+        mode: Mode,
+        chunks: Sequence[Int64Array] | None,
+    ) -> list[Part]:
+        """The regions of these chunks with their scores; None for every chunk that the filters let pass."""
+        found = []
+        for at, (index, own) in enumerate(zip(indexes, asked, strict=True)):
+            gatherer, masks = index.open.gatherer, index.masks
+            scored = gatherer.every_chunk(masks) if chunks is None else chunks[at]
+            found.append(index.open.part(own, gatherer.gather(own.looked_up, vectors, mode, masks, scored)))
+        return found
+
+    def hits(self, picks: Sequence[Pick], k: int) -> list[tuple[Hit, ...]]:
+        """The first k hits of each."""
+        return [pick.index.open.hits(pick.gathered, pick.ranked, k) for pick in picks]
+
+
+def words_for(shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> list[tuple[str, ...]]:
+    """The words that the full text of each index is asked for."""
+    return [index.open.gatherer.words_of(shape, mode) for index in indexes]
+
+
+def count(shape: QueryShape, words: Sequence[str], indexes: Sequence[Index]) -> Counted:
+    """How often words and stems occur in some indexes."""
+    return reduce(
+        add,
+        (Counted(each.open.postings.statistics(words), each.open.counts_of(shape.stems)) for each in indexes),
+    )
+
+
+def find_rows(
+    words: Sequence[Sequence[str]], whole: TextStatistics, indexes: Sequence[Index]
+) -> list[FoundRows]:
+    """The best rows of each index: as many as are looked at of all these indexes together."""
+    postings = [index.open.postings for index in indexes]
+    # What a filter lets through may stand behind any number of rows that it does not.
+    is_limited = [index.masks.regions is None for index in indexes]
+    regions = best_of_tables(
+        [each.regions for each in postings], words, whole.regions, LEXICAL_REGIONS, is_limited
+    )
+    symbols = best_of_tables(
+        [each.symbols for each in postings], words, whole.symbols, SYMBOL_SPANS, [True] * len(indexes)
+    )
+    return [FoundRows(*pair) for pair in zip(regions, symbols, strict=True)]
+
+
+def look_up_rows(
+    rows: Sequence[FoundRows], shape: QueryShape, mode: Mode, indexes: Sequence[Index]
+) -> list[LookedUp]:
+    """The places of rows that were found."""
+    return [
+        index.open.gatherer.looked_up(matches_of(own.regions), matches_of(own.symbols), shape, mode)
+        for index, own in zip(indexes, rows, strict=True)
+    ]
