@@ -22,6 +22,7 @@ from codesearch.service.watcher import Watcher
 from indexer.errors import CodesearchError, IndexMissingError, InputError, MissingExtraError
 
 try:
+    from anyio.to_thread import current_default_thread_limiter
     from pydantic import ValidationError
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
@@ -32,7 +33,6 @@ try:
 except ImportError as error:
     raise MissingExtraError("The server needs a package: pip install 'codesearch-local[serve]'.") from error
 
-RETRY_SECONDS = 2
 _NOTHING_HERE = "There is nothing here; /docs lists what can be asked."
 _PAGE_FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -77,7 +77,6 @@ class Service:
         self._agents = agents
         self._watcher = watcher
         self._turns = Turns(self.settings.n_workers, self.settings.n_waiting)
-        self._n_agent_requests = 0
         routes = [
             Route(f"/v1/{operation.name}", partial(self._operation, operation), methods=["GET", "POST"])
             for operation in OPERATIONS
@@ -118,6 +117,8 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        # Tools of agents run in AnyIO's threads, forty of them else, which would wait for each other.
+        current_default_thread_limiter().total_tokens = self.settings.n_workers
         warming = asyncio.create_task(asyncio.to_thread(self._warm_up))
         watching = asyncio.create_task(self._watch(warming))
         try:
@@ -173,8 +174,8 @@ class Service:
             answer = await _unless_gone(request, answering)
         except ClientDisconnect:
             return problem(400, "The client left.")
-        except QueueFullError:
-            return busy()
+        except QueueFullError as error:
+            return busy(error)
         except TimeoutError:
             return problem(504, f"The answer took longer than {self.settings.answer_seconds:g} s.")
         except InputError as error:
@@ -187,14 +188,11 @@ class Service:
 
     async def _agent_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._agents is not None
-        if self._n_agent_requests >= self.settings.n_workers + self.settings.n_waiting:
-            await busy()(scope, receive, send)
-            return
-        self._n_agent_requests += 1
         try:
-            await self._agents(scope, receive, send)
-        finally:
-            self._n_agent_requests -= 1
+            with self._turns.place(self.settings.answer_seconds):
+                await self._agents(scope, receive, send)
+        except QueueFullError as error:
+            await busy(error)(scope, receive, send)
 
     async def _health(self, request: Request) -> Response:
         return Response("ok\n", media_type="text/plain")
@@ -206,7 +204,7 @@ class Service:
 
     async def _metrics(self, request: Request) -> Response:
         gauges = {
-            "codesearch_requests_pending": self._turns.n_pending + self._n_agent_requests,
+            "codesearch_requests_pending": self._turns.n_pending,
             "codesearch_updates": self._watcher.n_updates if self._watcher is not None else 0,
         }
         return Response(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")
@@ -240,9 +238,10 @@ async def _left(request: Request) -> None:
         pass
 
 
-def busy() -> Response:
+def busy(error: QueueFullError) -> Response:
     """The answer where too many wait."""
-    return problem(503, "Too many requests wait; try again soon.", Retry_After=str(RETRY_SECONDS))
+    seconds = str(error.retry_seconds)
+    return problem(503, f"Too many requests wait; try again in {seconds} s.", Retry_After=seconds)
 
 
 class _Plain:

@@ -8,7 +8,8 @@ update is timed from the save until a search, which waits in line with all other
 object; exit code 1 where an answer was wrong, a request failed, an update was not found within FOUND_SECONDS,
 or resident memory grew by 10 % from the tenth to the last second. Memory is read from the system each second:
 all that is resident, what is the server's alone, and pages of mapped files, which the system takes back at
-will. `server_cpu_seconds` is the server's time, with its start.
+will. `server_cpu_seconds` is the server's time, with its start; `client_cpu_seconds` what the clients
+themselves took of the same cores.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ async def ready(path: Path) -> None:
 
 
 async def places(client: httpx.AsyncClient, question: str) -> tuple[int, Any]:
-    """Status and ranked places of an answer."""
+    """Status and ranked places of an answer, or the seconds after which to come back."""
     asked = {"query": question, "k": 10, "encode_seconds": 0}
     response = await client.post("/v1/search", json=asked)
     if response.status_code != 200:
-        return response.status_code, None
+        return response.status_code, float(response.headers.get("retry-after", 0))
     return 200, [(p["path"], p["start_line"], p["end_line"]) for p in response.json()["passages"]]
 
 
@@ -105,7 +106,7 @@ async def ask_on(
                 continue
             if status == BUSY:
                 tally.n_busy += 1
-                await asyncio.sleep(2)
+                await asyncio.sleep(found)
             elif status != 200:
                 tally.failures.append(str(status))
             else:
@@ -247,6 +248,7 @@ def main() -> int:
             server.wait(timeout=30)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     figures["server_cpu_seconds"] = round(used.ru_utime + used.ru_stime, 1)
+    figures["client_cpu_seconds"] = round(time.process_time(), 1)
     print(json.dumps(figures, indent=2))
     return int(bool(figures["failures"] or figures["wrong"] or figures["memory_growth"] >= 0.1))
 

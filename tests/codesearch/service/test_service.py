@@ -6,10 +6,13 @@ import asyncio
 import gc
 import re
 import threading
+import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from starlette.testclient import TestClient
 
 from codesearch.agents.mcp_server import agents_app
@@ -18,7 +21,6 @@ from codesearch.service import guard
 from codesearch.service.app import Service, ServiceSettings
 from codesearch.service.guard import Access
 from codesearch.service.operations import OPERATIONS, Answer, Operations
-from codesearch.service.turns import QueueFullError, Turns
 from codesearch.workspace import Workspace
 
 HERE = "http://127.0.0.1:8766"
@@ -242,27 +244,14 @@ def test_after_updates_only_the_newest_generation_is_held(tmp_path):
     assert n_open[1] == n_open[-1]
 
 
-async def test_ten_thousand_questions_do_not_pile_up():
-    turns, gate = Turns(2, 64), threading.Event()
-    asked = [asyncio.create_task(turns.run(gate.wait, 30)) for _ in range(10_000)]
-    await asyncio.sleep(0)
-    assert turns.n_pending == 66
-    gate.set()
-    outcomes = await asyncio.gather(*asked, return_exceptions=True)
-    assert sum(outcome is True for outcome in outcomes) == 66
-    assert sum(isinstance(outcome, QueueFullError) for outcome in outcomes) == 10_000 - 66
-    while turns.n_pending:
-        await asyncio.sleep(0.001)
-    turns.close()
-
-
 def test_who_cannot_wait_is_told_when_to_return(tree, monkeypatch):
     gate = threading.Event()
     monkeypatch.setattr(Operations, "repositories", lambda self, asked: gate.wait(30))
     with make_client(tree, n_waiting=-1) as client:
-        answer = client.get("/v1/repositories")
+        answers = [client.get("/v1/repositories"), client.post("/mcp", json={})]
         gate.set()
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    for answer in answers:
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 async def test_a_question_whose_client_left_is_not_worked_on(tree, monkeypatch):
@@ -311,19 +300,6 @@ async def test_a_question_whose_client_left_is_not_worked_on(tree, monkeypatch):
     assert statuses == [400, 200]
 
 
-def test_a_question_that_takes_too_long_keeps_its_place(monkeypatch):
-    async def ask():
-        turns, gate = Turns(1, 0), threading.Event()
-        with pytest.raises(TimeoutError):
-            await turns.run(gate.wait, 0.01)
-        with pytest.raises(QueueFullError):
-            await turns.run(gate.wait, 0.01)
-        gate.set()
-        turns.close()
-
-    asyncio.run(ask())
-
-
 def test_neither_log_nor_metrics_hold_what_was_asked(tree):
     lines = []
     with make_client(tree, log=lines.append) as client:
@@ -335,6 +311,22 @@ def test_neither_log_nor_metrics_hold_what_was_asked(tree):
     assert "confidential" not in "".join(lines) + metrics
     assert 'codesearch_requests_total{route="/v1/search",status="200"} 1' in metrics
     assert 'codesearch_request_seconds_count{route="other"} 1' in metrics
+
+
+def test_tools_of_agents_are_worked_on_by_as_few_threads(tree, monkeypatch):
+    gate = threading.Event()
+    monkeypatch.setattr(CodeIndex, "outline", lambda self, path="": gate.wait(30) and [])
+    ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "outline", "arguments": {}}}
+    headers = {"Accept": "application/json, text/event-stream"}
+    with make_client(tree) as client, ThreadPoolExecutor(6) as clients:
+        threads = client.portal.call(current_default_thread_limiter)
+        answers = [clients.submit(client.post, "/mcp", json=ask, headers=headers) for _ in range(6)]
+        while threads.borrowed_tokens + threads.statistics().tasks_waiting < 6:
+            time.sleep(0.001)
+        n_at_work = threads.borrowed_tokens
+        gate.set()
+        assert [each.result().status_code for each in answers] == [200] * 6
+    assert n_at_work == 1
 
 
 def test_agents_ask_over_the_same_port_and_change_nothing(client):
