@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import BuildProgress
 
 PROGRESS_EVENTS_A_SECOND = 10

@@ -16,7 +16,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from codesearch.choices import MODES, VECTOR_FAMILIES
 from codesearch.tree_files import read_tree_file
 from indexer.disk.user_folders import config_folder, expand_user
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 from indexer.search_defaults import (
     DEFAULT_BUDGET_TOKENS,
     DEFAULT_ENCODE_SECONDS,

@@ -8,7 +8,7 @@ numbered in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codesearch.answers.answering import MOST_HITS, Question
 from codesearch.answers.budget import Filled, fill
@@ -18,6 +18,7 @@ from codesearch.answers.findings import Omitted
 from codesearch.answers.passage_limits import CONTEXT_LIMITS
 from codesearch.answers.passages import Drafts
 from codesearch.render.context_blocks import chat_messages, writers
+from indexer.light_dataclasses import dataclass
 from indexer.records import Passage
 
 _CONTEXT_HITS = 60

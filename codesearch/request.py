@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from codesearch.choices import KINDS
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Mode, SearchRequest
 from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, MAX_ENCODE_SECONDS
 

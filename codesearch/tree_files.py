@@ -6,11 +6,11 @@ For those who show or open a file. What answers a search is read from the index.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.disk.contained import NotRegularError, open_regular, read_regular
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 
 
 def read_tree_file(root: Path, path: str, max_bytes: int) -> bytes:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from codesearch.answers.findings import Found, RepositoryStatus
 from codesearch.request import make_request, own_globs
 from indexer.errors import NothingToIndexError
+from indexer.light_dataclasses import dataclass
 from indexer.reading.source_file import read_source
 from indexer.records import (
     ComponentScores,

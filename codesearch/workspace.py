@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from codesearch.request import own_globs, within_folder
 from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexBusyError, IndexMissingError, InputError
+from indexer.light_dataclasses import dataclass
 from indexer.records import ProgressCallback, SearchRequest, full_path
 from indexer.wording import counted
 

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -42,6 +42,7 @@ from indexer.ingest.encoding import encode_for
 from indexer.ingest.ingest import TEXT_RULES, Ingest
 from indexer.ingest.prepare import Preparer
 from indexer.ingest.writer import Writer
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.process_memory import peak_bytes
 from indexer.reading.redact import rules_version

@@ -12,7 +12,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from indexer.errors import (
     IndexMissingError,
     StorageError,
 )
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import open_checkpoint
 from indexer.records import ProgressCallback
 from indexer.settings import BuildSettings

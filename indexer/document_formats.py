@@ -7,7 +7,8 @@ languages, filters and ranking. A language that is no code and not here is data:
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+
+from indexer.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ on other machines (`cluster/`) is the same search with another fan-out: a call a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
 
+from indexer.light_dataclasses import dataclass
 from indexer.open_generation import OpenGeneration
 from indexer.records import Hit, Int64Array, Mode, QueryVectors
 from indexer.retrieve.candidates import (

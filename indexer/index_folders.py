@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.disk.state_place import state_folder
 from indexer.disk.write_lock import write_lock
 from indexer.errors import IndexMissingError, StorageError
+from indexer.light_dataclasses import dataclass
 from indexer.settings import MANIFEST_NAME
 from indexer.storage.status import n_bytes_below
 

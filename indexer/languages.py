@@ -10,9 +10,9 @@ ends and ranking ask `knows` and `is_code`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from indexer.document_formats import DOCUMENT_FORMATS
+from indexer.light_dataclasses import dataclass
 
 TEXT = "text"
 """The language of everything that nothing better is known of."""

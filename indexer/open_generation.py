@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ import numpy as np
 from indexer.embeddings.embedding_store import RowLayout, SegmentReader
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexMismatchError, InputError
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.open_model import OpenModel, held_model, open_model

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from indexer.document_formats import is_document_name
+from indexer.light_dataclasses import dataclass
 
 
 def _words(text: str) -> frozenset[str]:

@@ -8,10 +8,10 @@ inclusive, paths repo-relative POSIX strings. A higher score is better.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from indexer.light_dataclasses import dataclass
 from indexer.search_defaults import DEFAULT_K, DEFAULT_MODE
 
 if TYPE_CHECKING:

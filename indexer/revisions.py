@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -28,6 +28,7 @@ from indexer.disk.state_place import state_folder
 from indexer.disk.write_lock import write_lock
 from indexer.embeddings.segment_files import open_database
 from indexer.errors import CodesearchError, IndexMismatchError, IndexMissingError, InputError, StorageError
+from indexer.light_dataclasses import dataclass
 from indexer.records import BuildReport, Chunk, OutlineEntry, ProgressCallback, StaleFiles
 from indexer.search import Searcher, recorded_settings
 from indexer.settings import MANIFEST_NAME, BuildSettings, DocumentLimits

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, lru_cache, partial
 from itertools import islice
 from typing import TypeVar
@@ -21,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 
 from indexer.fan_out import FanOut, Index, Pick
+from indexer.light_dataclasses import dataclass
 from indexer.open_generation import OpenGeneration
 from indexer.records import (
     Hit,

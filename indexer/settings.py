@@ -7,7 +7,9 @@ Values only: no files, flags or environment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from indexer.light_dataclasses import dataclass
 
 MAX_TOKENS = 8192
 """What a chunk may hold and what ModernBERT reads at once, header and specials included."""

@@ -201,6 +201,14 @@ def imported_by(path: Path) -> set[str]:
     return found
 
 
+def test_dataclasses_are_those_that_are_made_quickly():
+    """One of the standard library's takes half a millisecond, and a search loads 140 classes."""
+    import_of_it = re.compile(r"^ *from dataclasses import .*\bdataclass\b", re.MULTILINE)
+    own = [path for path in python_files() if path.relative_to(ROOT).parts[0] in ("codesearch", "indexer")]
+    slow = [path.name for path in own if import_of_it.search(path.read_text("utf-8"))]
+    assert slow == ["light_dataclasses.py"], "import dataclass from indexer.light_dataclasses"
+
+
 HEAVY = """
     torch transformers textual pandas sqlite_utils pylate sentence_transformers mcp httpx requests tree_sitter
     tree_sitter_language_pack openai scipy sklearn

@@ -13,7 +13,6 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from indexer.disk.contained import NotRegularError, read_regular
 from indexer.disk.programs import find_program
 from indexer.disk.state_files import write_file
 from indexer.errors import InputError, StorageError
+from indexer.light_dataclasses import dataclass
 
 BEGIN = "<!-- codesearch: begin; `codesearch init-agent --remove` takes this section out -->"
 END = "<!-- codesearch: end -->"

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from codesearch.render.context_blocks import citation, text_block
 from codesearch.request import check_budget, check_query
 from codesearch.workspace import Workspace
 from indexer.errors import ChatError, InputError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Mode, Passage
 from indexer.search_defaults import DEFAULT_BUDGET_TOKENS
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -29,6 +29,7 @@ from codesearch.answers.literals import literals_of
 from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits, search_limits
 from codesearch.answers.passages import Drafts, PassageSource, draft_passages
 from codesearch.answers.seen import Seen
+from indexer.light_dataclasses import dataclass
 from indexer.records import Hit, Mode, QueryUsed, SearchRequest, StaleFiles, full_path
 from indexer.wording import counted
 

@@ -7,11 +7,11 @@ costs is the caller's function, so that a list of passages and a context block s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from codesearch.answers.counting import TokenCounter
 from codesearch.answers.drafts import Draft
 from codesearch.answers.findings import Omitted
+from indexer.light_dataclasses import dataclass
 from indexer.records import Passage
 
 _LEAST_TOKENS = 4

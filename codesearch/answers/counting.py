@@ -14,12 +14,12 @@ import importlib.util
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from indexer.errors import InputError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 
 BUNDLED = "codesearch-edge"
 _BUNDLED_FILE = Path("models") / "codesearch-edge" / "tokenizer.json"

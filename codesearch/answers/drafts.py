@@ -10,13 +10,14 @@ Which lines a hit is shown as is decided in `passages.py`; `budget.py` shortens 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from codesearch.answers.counting import TokenCounter
 from codesearch.answers.document_places import anchor_of, is_extracted, page_of
 from codesearch.answers.fileview import FileView, LineRange, SpanLines
 from codesearch.answers.findings import Omitted
 from codesearch.answers.passage_limits import PassageLimits
+from indexer.light_dataclasses import dataclass
 from indexer.records import Evidence, Hit, Passage
 
 LITERAL_WEIGHT = 100.0

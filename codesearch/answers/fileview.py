@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Span, full_path
 
 LineRange = tuple[int, int]

@@ -6,8 +6,8 @@ Values only; `api.py` makes them, `render/` and the terminal application show th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Mode, Passage, QueryUsed, SearchRequest, SkippedFile
 
 

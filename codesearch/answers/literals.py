@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import SearchRequest, WordMatch
 from indexer.retrieve.expressions import compile_expression
-
-if TYPE_CHECKING:
-    import regex
 
 _MOST_MATCHES = 1000
 """In a chunk; nobody looks at more, and an expression can match at every character."""
@@ -27,7 +22,7 @@ _QUOTED = re.compile(r"\"([^\"\n]+)\"|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)")
 _ERROR_NAME = re.compile(r"^[\w.]*(?:Error|Exception|Warning|error|panic)\w*: +")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Literal:
     """One text or expression that is found as it is written."""
 
@@ -37,17 +32,13 @@ class Literal:
     needle: str = ""
     """In small letters, of ASCII: a text of ASCII without it has no match."""
 
-    @cached_property
-    def _compiled(self) -> regex.Pattern[str]:
-        return compile_expression(self.pattern)
-
     def matches(self, text: str, offset: int) -> list[WordMatch]:
         """Its places in a text that begins at the file's character `offset`; what is blank is no place."""
         found: list[WordMatch] = []
         if self.needle and text.isascii() and self.needle not in text.lower():
             return found
         try:
-            for match in self._compiled.finditer(text, timeout=_MATCH_SECONDS):
+            for match in compile_expression(self.pattern).finditer(text, timeout=_MATCH_SECONDS):
                 part = match.group()
                 if not part.strip():
                     continue

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from codesearch.answers.lines import split_lines
+from indexer.light_dataclasses import dataclass
 
 MAX_LINES = 400
 MAX_CHARS = 24_000

@@ -12,7 +12,7 @@ Ranking happened before; a passage's text is `drafts.py`'s, its budget `budget.p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from codesearch.answers.drafts import (
@@ -33,6 +33,7 @@ from codesearch.answers.fileview import FileView, LineRange, SpanLines
 from codesearch.answers.findings import Omitted
 from codesearch.answers.literals import Literal, literal_matches
 from codesearch.answers.passage_limits import DEFAULT_LIMITS, PassageLimits
+from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Hit, Span, WordMatch, full_path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -13,6 +13,7 @@ import click
 from codesearch.cli.console import put, say
 from codesearch.cli.options import Command
 from codesearch.render.passages import render, text_of
+from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from codesearch.answers.findings import Findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ from codesearch.cli.completion import complete_kind, complete_language
 from codesearch.cli.console import name_state, say
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
+from indexer.light_dataclasses import dataclass
 from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, DEFAULT_MODE
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.disk.user_folders import expand_user
+from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from codesearch.answers.findings import Findings, RankedFiles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from codesearch.cli.options import (
 from codesearch.cli.places import Places
 from codesearch.cli.questions import read_query
 from codesearch.config import Config, load_config
+from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from codesearch.asking import Asking

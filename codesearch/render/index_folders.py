@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codesearch.render.sanitize import json_text, label
 from codesearch.render.status import size_words
+from indexer.light_dataclasses import dataclass
 from indexer.wording import counted
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ act on a terminal, close a fence or open an element.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from codesearch.answers.findings import Findings
 from codesearch.answers.lines import numbered_lines
@@ -16,6 +15,7 @@ from codesearch.render.passages_json import SCHEMA_VERSION, to_json, to_json_lin
 from codesearch.render.sanitize import code_span, fence_for, label, visible, xml_attribute, xml_text
 from codesearch.render.vimgrep import vimgrep_text
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Passage
 
 

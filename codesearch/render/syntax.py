@@ -5,9 +5,10 @@ Not here: lines, columns, and what a kind looks like.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer

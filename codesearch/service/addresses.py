@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.disk.user_folders import state_folder
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 
 _MAX_SOCKET_BYTES = 100
 """Longer paths do not fit into a socket's address everywhere."""

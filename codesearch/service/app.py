@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, partial
 from importlib.resources import files
 from typing import Any
@@ -20,6 +20,7 @@ from codesearch.service.operations import OPERATIONS, Answer, Operation, Operati
 from codesearch.service.turns import QueueFullError, Turns
 from codesearch.service.watcher import Watcher
 from indexer.errors import CodesearchError, IndexMissingError, InputError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 
 try:
     from anyio.to_thread import current_default_thread_limiter

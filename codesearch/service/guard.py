@@ -11,10 +11,10 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from indexer.errors import MissingExtraError
+from indexer.light_dataclasses import dataclass
 
 try:
     from starlette.datastructures import Headers, MutableHeaders

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from codesearch.answers.counting import Tokenizer
@@ -22,6 +22,7 @@ from codesearch.service.client import typed
 from codesearch.service.dataclass_json import to_plain
 from codesearch.workspace import Workspace
 from indexer.errors import IndexMissingError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 from indexer.search_defaults import DEFAULT_BUDGET_TOKENS, DEFAULT_ENCODE_SECONDS, DEFAULT_K
 
 try:

@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from codesearch.service.addresses import Address
 from codesearch.service.app import Service
 from codesearch.service.guard import LOOPBACK_HOSTS
 from indexer.errors import CodesearchError, InputError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 
 try:
     import uvicorn

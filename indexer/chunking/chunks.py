@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Int32Array, Int64Array, SourceFile, Span
 
 _GOOD_FILL = 0.5

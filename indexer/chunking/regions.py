@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Int32Array, TokenizedChunk
 
 MAX_REGION_TOKENS = 192

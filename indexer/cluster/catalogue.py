@@ -10,10 +10,11 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from indexer.errors import IndexMismatchError, IndexMissingError, InputError, StorageError
+from indexer.light_dataclasses import dataclass
 from indexer.wording import counted
 
 _NAME = re.compile(r"[^\W_][\w.+@-]*(?:/[^\W_][\w.+@-]*)*")

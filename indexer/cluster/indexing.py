@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from indexer.cluster.planning import Limits, Plan, Survey, plan_shards, recipe_o
 from indexer.cluster.shard_build import Made, ShardEncoder, Workplace, read_shard, to_plain
 from indexer.cluster.trees import Source
 from indexer.errors import CodesearchError
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import open_checkpoint
 from indexer.wording import counted
 

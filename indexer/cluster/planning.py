@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from indexer.cluster.catalogue import Entry
@@ -17,6 +17,7 @@ from indexer.cluster.trees import Source, opened, part_of
 from indexer.disk.contained import digest_on_disk
 from indexer.errors import NothingToIndexError
 from indexer.ingest.ingest import TEXT_RULES
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import open_checkpoint
 from indexer.reading.redact import rules_version
 from indexer.records import FoundFile

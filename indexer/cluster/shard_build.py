@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from indexer.ingest.backlog import Backlog
 from indexer.ingest.embed import Embedder
 from indexer.ingest.encoding import encode_for
 from indexer.ingest.prepare import Preparer
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.settings import BuildSettings
 from indexer.storage.database import StoreReader

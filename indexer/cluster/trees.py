@@ -7,12 +7,13 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from indexer.disk.contained import open_regular
 from indexer.disk.state_files import FOLDER_MODE, create_file
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 from indexer.records import FoundFile, SkippedFile
 from indexer.settings import BuildSettings, DocumentLimits, WalkSettings
 from indexer.tree.git_objects import find_commit

@@ -15,7 +15,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +32,7 @@ from indexer.embeddings.segment_files import (
     segment_path,
 )
 from indexer.errors import IndexCorruptError, StorageError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int32Array
 from indexer.vectors.row_codec import RowCodec, row_codec
 

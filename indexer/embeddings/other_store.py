@@ -13,7 +13,6 @@ import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 from indexer.closing import Closing
 from indexer.embeddings.embedding_store import NewEmbedding, RowLayout
 from indexer.embeddings.segment_files import COLUMNS, row_checksum, segment_path
+from indexer.light_dataclasses import dataclass
 from indexer.system import NEVER_WAIT, open_plain
 
 _MAX_BLOCK_BYTES = 1 << 28

@@ -6,12 +6,11 @@ Not the projection of rows, which the encoder does for a whole batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encoders.dense import LoadedDense, apply_dense, load_dense
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.pooling import pool_tokens
 from indexer.records import Float32Array, Int32Array, SequenceVectors, TokenizedChunk

@@ -12,7 +12,6 @@ import platform
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from indexer.encoders.chunk_vectors import normalize_rows
 from indexer.encoders.cpu_graph import FILLING, build_graph
 from indexer.encoders.cpu_memory import BATCH_TOKENS
 from indexer.encoders.dense import load_dense
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.weights import TensorFiles
 from indexer.records import Float32Array, Int32Array, Int64Array, PackedBatch, TokenVectors

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.light_dataclasses import dataclass
 from indexer.models.heads import DenseLayer
 from indexer.models.weights import TensorFiles
 from indexer.records import Float32Array

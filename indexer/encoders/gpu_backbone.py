@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from indexer.disk.remembered import private_folder
 from indexer.encoders.gpu_attention import Borders, VarlenAttention
+from indexer.light_dataclasses import dataclass
 from indexer.models.architecture import Architecture
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.weights import TensorFiles

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from indexer.encoders.chunk_vectors import finish_single
 from indexer.encoders.cpu_backbone import CpuBackbone, library_and_cpu
 from indexer.encoders.dense import load_dense
 from indexer.encoders.query_encoder import QueryEncoder
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.pooling import pool_tokens
 from indexer.models.tokens import ChunkTokenizer

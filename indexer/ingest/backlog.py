@@ -6,11 +6,11 @@ What was just prepared is at hand while memory allows; the rest is prepared agai
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from indexer.embeddings.embedding_store import EmbeddingStore
 from indexer.errors import IndexCorruptError
 from indexer.ingest.prepare import PreparedChunk, Preparer
+from indexer.light_dataclasses import dataclass
 from indexer.storage.database import MissingChunk, StoreReader
 
 BLOCK_TOKENS = 65_536

@@ -10,7 +10,6 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from indexer.embeddings.embedding_store import (
 from indexer.errors import CodesearchError
 from indexer.ingest.embed import Embedder
 from indexer.ingest.prepare import Preparer
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.settings import BuildSettings
 from indexer.storage.database import MissingChunk, StoreReader

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +20,7 @@ from indexer.chunking.regions import Regions, cut_regions
 from indexer.disk.contained import digest_on_disk
 from indexer.embeddings.embedding_store import ROW_FORMAT
 from indexer.errors import CheckpointError
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.path_roles import is_data

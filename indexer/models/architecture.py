@@ -7,10 +7,10 @@ Reads the configs of transformers 4 (`global_rope_theta`) and 5 (`rope_parameter
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from indexer.errors import CheckpointError
+from indexer.light_dataclasses import dataclass
 
 _ACTIVATIONS = {
     "gelu": "gelu",

@@ -11,11 +11,11 @@ and `single_vector` (`mean`, `cls` or null), which those formats have no place f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CheckpointError
+from indexer.light_dataclasses import dataclass
 from indexer.models.architecture import Architecture, read_architecture
 from indexer.models.fingerprint import fingerprint_files
 from indexer.models.heads import RowHead, SingleHead, read_row_head, read_single_head

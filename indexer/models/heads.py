@@ -6,11 +6,11 @@ Facts only: `dense.py` loads the weights; `chunk_vectors.py`, the encoder and th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from indexer.errors import CheckpointError
+from indexer.light_dataclasses import dataclass
 from indexer.models.model_files import ModelFiles
 from indexer.models.pooling import POOLINGS, named_pooling
 from indexer.models.weights import TensorFiles

@@ -5,7 +5,7 @@ Any other checkpoint of the family loads by hub name or folder just the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from indexer.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

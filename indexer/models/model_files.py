@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from indexer.errors import CheckpointError
+from indexer.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer  # type: ignore[import-untyped]
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Int32Array, Int64Array
 
 _NORMALIZER = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import CheckpointError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array
 
 _NUMPY_TYPES: dict[str, np.dtype[Any]] = {

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from indexer.languages import canonical, knows
+from indexer.light_dataclasses import dataclass
 from indexer.records import Span
 
 COMPONENTS = frozenset({"vue", "svelte", "astro"})

@@ -10,7 +10,8 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from indexer.light_dataclasses import dataclass
 
 _BOMS = (
     # UTF-32 LE begins with UTF-16 LE's mark, so that it is asked first.

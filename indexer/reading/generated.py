@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from indexer.languages import LANGUAGES
+from indexer.light_dataclasses import dataclass
 
 _MARKERS = re.compile(
     # Go's rule, https://go.dev/s/generatedcode, and what protoc, ANTLR, Thrift, SWIG, bison and others write.

@@ -19,10 +19,11 @@ import re
 import select
 import sys
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Query

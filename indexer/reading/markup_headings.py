@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from indexer.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ as such where the extra `docs` is not installed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from indexer.disk.contained import NotRegularError, read_regular
 from indexer.document_formats import DocumentFormat
+from indexer.light_dataclasses import dataclass
 from indexer.reading.documents import DocumentError, format_read, read_document
 from indexer.reading.parse import parse, parse_cells
 from indexer.reading.redact import cover, redact

@@ -15,8 +15,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.literals import Literals
 from indexer.reading.secret_rules import (
     BARE,

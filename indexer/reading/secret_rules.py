@@ -9,7 +9,8 @@ alphabet; group 1, where there is one, is the credential, else the whole match i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from indexer.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

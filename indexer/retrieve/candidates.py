@@ -7,12 +7,13 @@ those, or of all while that is little enough to read. Composed by `search_steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.embeddings.embedding_store import SegmentReader
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape

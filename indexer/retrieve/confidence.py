@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array, Mode
 from indexer.retrieve.candidates import Gathered
 from indexer.retrieve.ranking import Ranked

@@ -6,12 +6,12 @@ Not ranking: a filter lets pass or does not.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.languages import is_code
+from indexer.light_dataclasses import dataclass
 from indexer.records import Int64Array, SearchRequest
 from indexer.retrieve.expressions import MATCH_SECONDS, compile_expression
 from indexer.retrieve.globs import PathGlobs

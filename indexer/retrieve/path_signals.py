@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from indexer.document_formats import DOCUMENT_LANGUAGES
+from indexer.light_dataclasses import dataclass
 from indexer.path_roles import (
     PlatformVariant,
     VersionFolder,

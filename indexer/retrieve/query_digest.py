@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import QueryUsed
 from indexer.retrieve.query_line_weights import line_factors
 from indexer.retrieve.query_shape import CODE, stem

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import Stemmer
 
+from indexer.light_dataclasses import dataclass
 from indexer.retrieve.named_paths import paths_named
 from indexer.stop_words import STOP_WORDS, topic_words
 from indexer.words import identifiers, joined, query_words, split_identifier

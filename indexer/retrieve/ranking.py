@@ -9,11 +9,12 @@ what each is worth on the development data, on which alone they were fitted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array, Mode
 from indexer.retrieve.candidates import Gathered
 from indexer.retrieve.groups import over_largest, place_in_group, top_three

@@ -7,11 +7,12 @@ before; paths are judged within their own index, since a `v3` of one says nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.retrieve.candidates import Gathered, Nominated, Nominations, best_chunks, votes_of
 from indexer.retrieve.path_signals import PathSignals

@@ -6,13 +6,13 @@ For the hits that become passages; ranks nothing and tokenises nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indexer.embeddings.embedding_store import NOWHERE
+from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Float32Array, Int64Array, QueryToken, QueryVectors, WordMatch
 from indexer.words import word_at
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.light_dataclasses import dataclass
 from indexer.words import is_unspaced
 
 _K1 = 1.2

@@ -11,13 +11,13 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from indexer.errors import IndexCorruptError, IndexMismatchError
+from indexer.light_dataclasses import dataclass
 from indexer.records import (
     Chunk,
     FileRow,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from indexer.errors import IndexCorruptError
+from indexer.light_dataclasses import dataclass
 from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.manifest import Manifest
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
 from indexer.storage.bm25 import TableStatistics, is_beginning, match_of
 from indexer.storage.postings import HIGHEST, TOKENIZER, BestRows, PostingTable, Query

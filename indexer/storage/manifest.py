@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from indexer.disk.state_files import write_file
 from indexer.disk.state_place import root_of
 from indexer.disk.user_folders import key_file
 from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.settings import MANIFEST_NAME
 from indexer.storage.seals import Seal

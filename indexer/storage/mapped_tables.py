@@ -8,7 +8,6 @@ spans'. Files are plain .npy, mapped, never pickled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from indexer.disk.mapped_arrays import map_array
 from indexer.embeddings.embedding_store import StoredEmbedding
 from indexer.errors import IndexCorruptError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Int32Array, Int64Array
 from indexer.storage.database import ChunkKey
 

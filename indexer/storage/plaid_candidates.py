@@ -9,7 +9,6 @@ one document. PLAID names candidates; `candidates.py` scores their stored rows. 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.embeddings.embedding_store import SegmentReader
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.mapped_tables import Tables, load_tables
 from indexer.vectors.index_choice import VectorKind, choose

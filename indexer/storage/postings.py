@@ -12,13 +12,13 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Int64Array
 from indexer.storage.bm25 import TableStatistics, is_beginning
 from indexer.vectors.base import top_k

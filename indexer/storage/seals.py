@@ -11,10 +11,10 @@ import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import IndexCorruptError
+from indexer.light_dataclasses import dataclass
 
 _SAMPLE_BYTES = 4096
 

@@ -8,13 +8,13 @@ share their rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.embeddings.embedding_store import SegmentReader
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.mapped_tables import Tables, load_tables
 from indexer.vectors.base import SingleIndex

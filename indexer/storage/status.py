@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.decode import GUESSED
 from indexer.records import SkippedFile, StaleFiles
 from indexer.storage.database import StoreReader, WordsOnly

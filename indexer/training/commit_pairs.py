@@ -11,10 +11,11 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Span
 from indexer.training.pair import Pair, PairKind, clean_query
 from indexer.tree.git_runner import GitError, Repository, find_repository, piped_git

@@ -10,13 +10,14 @@ import posixpath
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from indexer.document_formats import DOCUMENT_LANGUAGES
 from indexer.languages import LANGUAGES
+from indexer.light_dataclasses import dataclass
 from indexer.path_roles import is_data, is_vendored
 from indexer.reading.read_file import read_file
 from indexer.records import FoundFile, SkippedFile, SourceFile, Span

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from indexer.light_dataclasses import dataclass
 
 MIN_WORDS, MAX_WORDS = 3, 60
 """Of a query; a longer one is cut."""

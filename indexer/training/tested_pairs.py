@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from indexer.light_dataclasses import dataclass
 from indexer.path_roles import is_test
 from indexer.records import Span
 from indexer.training.code_pairs import name_words

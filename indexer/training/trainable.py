@@ -10,7 +10,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from torch.utils.checkpoint import checkpoint as recompute
 from indexer.encoders.gpu_attention import Borders, make_attention
 from indexer.encoders.gpu_backbone import after_attention, before_attention, layer_norm, rotation_table
 from indexer.errors import CheckpointError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.records import PackedBatch
 

@@ -12,11 +12,11 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from indexer.errors import InputError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

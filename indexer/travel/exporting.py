@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +22,7 @@ from indexer.disk.write_lock import write_lock
 from indexer.embeddings.embedding_store import EmbeddingStore, row_layout
 from indexer.embeddings.other_store import OtherStore
 from indexer.errors import IndexCorruptError, StorageError
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import open_checkpoint
 from indexer.storage.database import StoreReader
 from indexer.storage.facts import TOTALS, build_facts

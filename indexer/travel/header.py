@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 from indexer.settings import BuildSettings
 from indexer.storage.facts import recorded_settings
 from indexer.storage.manifest import FORMAT_VERSION, Manifest, manifest_from_json

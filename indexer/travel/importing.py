@@ -15,7 +15,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.disk.contained import open_regular
@@ -26,6 +25,7 @@ from indexer.disk.write_lock import write_lock
 from indexer.embeddings.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
 from indexer.embeddings.other_store import OtherStore
 from indexer.errors import IndexMismatchError, IndexMissingError, InputError, StorageError
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.storage.database import StoreReader, StoreWriter
 from indexer.storage.facts import recorded_settings

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.disk.contained import digest_on_disk
+from indexer.light_dataclasses import dataclass
 from indexer.records import FileRow, FoundFile, SkippedRow, StaleFiles
 from indexer.settings import WalkSettings
 from indexer.tree.walk import walk

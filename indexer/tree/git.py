@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.light_dataclasses import dataclass
 from indexer.tree.git_runner import GitError, Repository, run_git
 
 

@@ -6,10 +6,10 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 from indexer.system import user_id
 from indexer.tree.git_runner import GitError, Repository, find_repository, piped_git, run_git
 

@@ -13,12 +13,12 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from indexer.disk.programs import find_program
 from indexer.disk.user_folders import git_ignore_file
+from indexer.light_dataclasses import dataclass
 from indexer.system import user_id
 
 GIT_SECONDS = 60.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.light_dataclasses import dataclass
 from indexer.tree.git_runner import GitError, find_repository, run_git
 
 

@@ -12,11 +12,11 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from indexer.disk.state_files import FOLDER_MODE, create_file
+from indexer.light_dataclasses import dataclass
 from indexer.records import FoundFile, SkippedFile
 from indexer.settings import WalkSettings
 from indexer.tree.git_objects import Blob, Commit, list_commit, read_blobs

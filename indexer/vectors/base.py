@@ -10,12 +10,12 @@ and removed from carries them over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 
 

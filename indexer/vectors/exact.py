@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours, top_k
 from indexer.vectors.cores import Share, on_cores

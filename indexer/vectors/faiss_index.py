@@ -13,7 +13,6 @@ are mapped and a query visits a few of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours
 from indexer.vectors.index_files import (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.errors import InputError
+from indexer.light_dataclasses import dataclass
 
 
 class VectorKind(StrEnum):

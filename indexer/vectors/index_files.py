@@ -6,7 +6,7 @@ Nothing is pickled, and whatever does not fit its facts is refused.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from indexer.disk.mapped_arrays import map_array
 from indexer.errors import IndexCorruptError, InputError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Int64Array
 
 

@@ -27,7 +27,6 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +34,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from indexer.errors import InputError, MissingExtraError
+from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours, top_k
 from indexer.vectors.index_files import (

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.documents.document import Document, DocumentError
 from indexer.reading.documents.plain_headings import Part, section_parts, to_spans
 from indexer.reading.markup_headings import Heading

@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from indexer.light_dataclasses import dataclass
 from indexer.records import Span
 from indexer.settings import DocumentLimits
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote, urldefrag
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.documents.archive import Archive
 from indexer.reading.documents.builder import BlockKind, TextBuilder
 from indexer.reading.documents.document import Document, DocumentError, Meter

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.documents.builder import Block, BlockKind, squeeze
 from indexer.reading.documents.document import DocumentError, Meter, import_extra
 

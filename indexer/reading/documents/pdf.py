@@ -15,10 +15,11 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Any, cast
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.documents.builder import TextBuilder, clean
 from indexer.reading.documents.document import Document, DocumentError, Meter
 from indexer.reading.documents.plain_headings import Part

@@ -15,8 +15,9 @@ import json
 import re
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
+
+from indexer.light_dataclasses import dataclass
 
 _PASSWORD_ERROR = 4
 _SECURITY_ERROR = 5

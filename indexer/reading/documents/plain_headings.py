@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.markup_headings import Heading
 from indexer.records import Span
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from indexer.light_dataclasses import dataclass
 from indexer.reading.documents.archive import Archive
 from indexer.reading.documents.builder import Block, BlockKind, TextBuilder, squeeze
 from indexer.reading.documents.document import Document, DocumentError, Meter
