@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2
 """How long the look at the disk for stale files may take that a question waits for."""
-_FRESHNESS_KEPT_SECONDS = 3.0
+FRESHNESS_KEPT_SECONDS = 3.0
 """Searches within this time share one look at the disk."""
 ENCODE_QUIET_SECONDS = 5.0
 """What was read is encoded once nothing more was read for so long: the model takes longer to load than a file
@@ -69,7 +69,7 @@ class CodeIndex(Asking, Closing):
         self._searcher: Searcher | None = searcher
         self._lock = threading.RLock()
         self._state: IndexState | None = None
-        self._state_at = 0.0
+        self._state_at = -math.inf
         self._mark = manifest_mark(root, state)
         self._background: BackgroundBuild | None = None
         self._n_updates = 0
@@ -285,16 +285,16 @@ class CodeIndex(Asking, Closing):
         the last look saw, however long ago, and not complete where there was none.
         """
         with self._lock:
-            is_due = time.monotonic() - self._state_at > _FRESHNESS_KEPT_SECONDS
+            is_due = time.monotonic() - self._state_at > FRESHNESS_KEPT_SECONDS
             if self._state is None or (is_due and look_seconds > 0):
                 self._state = index_state(self._engine, look_seconds)
-                self._state_at = time.monotonic() if look_seconds > 0 else 0.0
+                self._state_at = time.monotonic() if look_seconds > 0 else -math.inf
             return replace(self._state, is_encoding=self.is_encoding)
 
     @property
     def looked_at(self) -> float:
-        """When `state` looked at the disk, on the monotonic clock; 0 for never."""
-        return self._state_at if self._state is not None else 0.0
+        """When `state` looked at the disk, on the monotonic clock; minus infinity for never."""
+        return self._state_at if self._state is not None else -math.inf
 
     def outline(self, path: str = "") -> list[OutlineEntry]:
         """Symbols of a file, or of all files of a folder; relative to the index, empty for all."""

@@ -18,7 +18,7 @@ from typing import Literal
 from codesearch.answers.answering import Question
 from codesearch.answers.findings import IndexState
 from codesearch.answers.seen import Seen
-from codesearch.api import LOOK_SECONDS, CodeIndex
+from codesearch.api import FRESHNESS_KEPT_SECONDS, LOOK_SECONDS, CodeIndex
 from codesearch.asking import Asking
 from codesearch.locate import find_root_or_self, has_index, is_being_built, is_too_wide
 from codesearch.request import own_globs, within_folder
@@ -32,8 +32,8 @@ from indexer.wording import counted
 _MAX_SESSIONS = 200
 MAX_OPEN = 16
 """Indexes that stay open when nobody asks them: each maps its tables and holds a connection."""
-_TREES_LOOKED_AT = 4
-"""So many trees are looked at for what is stale when a question is asked of more."""
+_FILES_LOOKED_AT = 8_000
+"""A question to several looks at trees of so many files together for what is stale, by turns."""
 FIRST_WORDS_SECONDS = 30.0
 """How long a question waits for the words of a tree that another process indexes for the first time."""
 _LOOK_SECONDS = 0.2
@@ -81,7 +81,7 @@ class Workspace(Asking, Closing):
         self._max_open = max_open
         self._builds = build
         self.state = state
-        self._follows = follow
+        self.follows = follow
         self._open: OrderedDict[str, _Open] = OrderedDict()
         """Least recently asked first."""
         self._sessions: OrderedDict[tuple[tuple[str, ...], str], Seen] = OrderedDict()
@@ -123,7 +123,7 @@ class Workspace(Asking, Closing):
         """
         held = self._held(self.name_of(name), builds=self._builds)
         try:
-            if self._follows:
+            if self.follows:
                 held.index.follow(look_seconds)
             if self._builds:
                 held.index.encode_in_background()
@@ -239,13 +239,13 @@ class Selection(Asking):
     @contextmanager
     def _question(self, request: SearchRequest, seen: Seen | None = None) -> Iterator[Question]:
         """An index that cannot be opened is left out, which is said; raises what the last one does."""
-        share = LOOK_SECONDS / len(self.names)  # a question waits no longer for many than for one
+        look = LOOK_SECONDS if len(self.names) == 1 else 0.0
         with ExitStack() as held:
             indexes: dict[str, CodeIndex] = {}
             problems: list[str] = []
             for name in self.names:
                 try:
-                    indexes[name] = held.enter_context(self._workspace.opened(name, share))
+                    indexes[name] = held.enter_context(self._workspace.opened(name, look))
                 except (CodesearchError, OSError) as error:
                     if len(problems) + 1 == len(self.names):
                         raise
@@ -255,6 +255,9 @@ class Selection(Asking):
                 own = self._narrowed(name, indexes[name], request)
                 yield held.enter_context(indexes[name]._question(own, seen))
                 return
+            if self._workspace.follows:
+                for name, seconds in _shares(indexes).items():
+                    indexes[name].follow(seconds)
             several = Several(
                 indexes, lambda name, asked: self._narrowed(name, indexes[name], asked), tuple(problems)
             )
@@ -307,20 +310,34 @@ class Several(Asking):
             yield Question(request, together, state, seen=seen, sources=together.searchers, remarks=remarks)
 
     def _states(self) -> dict[str, IndexState]:
-        """The state of each; a few disks are looked at, those that were not for the longest time.
-
-        Many trees are walked by turns, over several questions: one question must not wait for all.
-        """
-        by_turns = sorted(self._indexes.items(), key=lambda item: item[1].looked_at)
-        looking = {name for name, _ in by_turns[:_TREES_LOOKED_AT]}
-        share = LOOK_SECONDS / len(looking)
+        """The state of each, after a look at the disk of those whose turn it is."""
+        shares = _shares(self._indexes)
         states = {}
         for name, index in self._indexes.items():
             try:
-                states[name] = index.state(share if name in looking else 0.0)
+                states[name] = index.state(shares.get(name, 0.0))
             except OSError:  # the tree is gone, or cannot be read: what is indexed of it answers
                 states[name] = index.state(0.0)
         return states
+
+
+def _shares(indexes: Mapping[str, CodeIndex]) -> dict[str, float]:
+    """Whose trees are looked at for what is stale, and for how many seconds each.
+
+    Those that were not looked at for the longest time, by turns over several questions: so many that what was
+    looked at within the time for which a look is kept is little, and no question waits longer than for one.
+    """
+    now = time.monotonic()
+    is_due = {name: now - index.looked_at > FRESHNESS_KEPT_SECONDS for name, index in indexes.items()}
+    n_files = {name: index.state(0.0).n_files for name, index in indexes.items()}
+    n_left = _FILES_LOOKED_AT - sum(n_files[name] for name, due in is_due.items() if not due)
+    chosen: list[str] = []
+    for name in sorted(filter(is_due.__getitem__, indexes), key=lambda name: indexes[name].looked_at):
+        if n_left < n_files[name] and n_left < _FILES_LOOKED_AT:
+            break
+        n_left -= n_files[name]
+        chosen.append(name)
+    return {name: LOOK_SECONDS / len(chosen) for name in chosen}
 
 
 def _state_of(states: Mapping[str, IndexState]) -> IndexState:
