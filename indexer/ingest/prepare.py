@@ -6,7 +6,8 @@ Pure and picklable: nothing is stored, and the same file gives the same chunks i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import cache, cached_property
 from itertools import accumulate
@@ -20,11 +21,12 @@ from indexer.chunking.regions import Regions, cut_regions
 from indexer.disk.contained import digest_on_disk
 from indexer.embeddings.embedding_store import ROW_FORMAT
 from indexer.errors import CheckpointError
+from indexer.ingest.prefetch import prefetch
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.path_roles import is_data
-from indexer.reading.read_file import read_file
+from indexer.reading.read_file import ReadFile, read_file
 from indexer.records import (
     Chunk,
     FileRow,
@@ -37,6 +39,12 @@ from indexer.records import (
 )
 from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.manifest import Manifest
+
+Task = tuple[FoundFile, FileRow | None]
+"""A file, and what is indexed under its path."""
+
+_READ_AHEAD = 8
+"""Files: their text waits for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +109,25 @@ class Preparer:
 
     def prepare(self, found: FoundFile, old: FileRow | None = None) -> PreparedFile:
         """A file's chunks, or why it has none; `old` is what is indexed under its path."""
+        return self.cut(found, self.read(found, old))
+
+    def prepare_all(self, tasks: Sequence[Task]) -> Generator[PreparedFile, None, None]:
+        """Files as `prepare` makes them, in order; a thread, which waits for grammars, reads some ahead."""
+        reads = prefetch((self.read(*task) for task in tasks), n_ahead=_READ_AHEAD)
+        with closing(reads):
+            for (found, _), read in zip(tasks, reads, strict=True):
+                yield self.cut(found, read)
+
+    def read(self, found: FoundFile, old: FileRow | None = None) -> ReadFile | SkippedFile | None:
+        """A file's text and spans, why it has none, or None where it is what is indexed under its path."""
         if old is not None and self._has_same_content(found, old):
+            return None
+        return read_file(self._root, found, self._settings)
+
+    def cut(self, found: FoundFile, read: ReadFile | SkippedFile | None) -> PreparedFile:
+        """What `read` gave, in chunks."""
+        if read is None:
             return PreparedFile(found, same_content=True)
-        read = read_file(self._root, found, self._settings)
         if isinstance(read, SkippedFile):
             return PreparedFile(found, skipped=read)
         source, parsed = read.source, read.parsed

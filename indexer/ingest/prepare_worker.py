@@ -30,7 +30,8 @@ def main() -> None:
 
 def _prepared(preparer: Preparer, batch: list[Any]) -> list[PreparedFile]:
     try:
-        return [preparer.prepare(FoundFile(*found), FileRow(*old) if old else None) for found, old in batch]
+        tasks = [(FoundFile(*found), FileRow(*old) if old else None) for found, old in batch]
+        return list(preparer.prepare_all(tasks))
     except Exception:
         return []
 

@@ -18,12 +18,9 @@ from typing import IO, cast
 
 from indexer.ingest.messages import read_files, write_message
 from indexer.ingest.prefetch import prefetch
-from indexer.ingest.prepare import PreparedFile, Preparer
-from indexer.records import FileRow, FoundFile
+from indexer.ingest.prepare import PreparedFile, Preparer, Task
+from indexer.records import FoundFile
 from indexer.vectors.cores import usable_cores
-
-Task = tuple[FoundFile, FileRow | None]
-"""A file, and what is indexed under its path."""
 
 _FILES_AHEAD = 32
 _BATCH_BYTES, _BATCH_FILES = 300_000, 100
@@ -39,7 +36,7 @@ def prepare_all(preparer: Preparer, tasks: Sequence[Task]) -> Generator[Prepared
     """Every file prepared, in order, some ahead of what is asked for; to be closed."""
     n_processes = _n_processes([found for found, _ in tasks])
     if not n_processes:
-        return prefetch((preparer.prepare(*task) for task in tasks), n_ahead=_FILES_AHEAD)
+        return prefetch(preparer.prepare_all(tasks), n_ahead=_FILES_AHEAD)
     return _by_processes(preparer, _batches(tasks), n_processes)
 
 
@@ -115,7 +112,7 @@ class _Process:
             yield self._prepared_here(batch)
 
     def _prepared_here(self, batch: list[Task]) -> list[PreparedFile]:
-        return [self._preparer.prepare(*task) for task in batch]
+        return list(self._preparer.prepare_all(batch))
 
     def _send(self, batch: list[Task]) -> None:
         write_message(self._requests, [[astuple(found), old and astuple(old)] for found, old in batch])
