@@ -12,7 +12,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -95,12 +94,12 @@ def cut_chunks(
 
     `spans` are sorted by start, outermost first, and nest. `token_chars` (n, 2) are the characters
     of the file's tokens, ascending and without specials. `n_header_tokens` counts what the model
-    reads around a chunk's text: header and all specials. Ids count up from `first_chunk_id`. A text
-    without a character gives no chunk. A token wider than the room left is a chunk of its own, the
-    one case in which `n_tokens` may exceed `max_tokens`.
+    reads around a chunk's text, header and all specials, and is asked the same again and again. Ids
+    count up from `first_chunk_id`. A text without a character gives no chunk. A token wider than the
+    room left is a chunk of its own, the one case in which `n_tokens` may exceed `max_tokens`.
     """
     starts, ends = np.ascontiguousarray(token_chars.reshape(-1, 2).T)
-    cutter = _Cutter(source, spans, starts, ends, max_tokens, cache(n_header_tokens))
+    cutter = _Cutter(source, spans, starts, ends, max_tokens, n_header_tokens)
     cuts = _cuts(cutter)
     chunks: list[Chunk] = []
     line = 1
@@ -209,8 +208,10 @@ def _header(cutter: _Cutter, start_char: int) -> str:
 
 def _fitting_header(path: str, symbol: str, max_tokens: int, n_header_tokens: Callable[[str], int]) -> str:
     """What does not fit a fair share of the chunk is left out: first the symbol, then folders."""
+    limit = max_tokens // _MAX_HEADER_SHARE
     for header in (f"{path} {symbol}".strip(), path, path.rpartition("/")[2]):
-        if n_header_tokens(header) <= max_tokens // _MAX_HEADER_SHARE:
+        # No character of UTF-8 is more than four tokens: most headers need not be counted.
+        if n_header_tokens("") + 4 * (len(header) + 1) <= limit or n_header_tokens(header) <= limit:
             return header
     return ""
 

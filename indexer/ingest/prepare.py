@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
@@ -157,12 +157,19 @@ class Preparer:
         """The chunks of a file, each with its tokens; the text is tokenised once where it is one chunk."""
         tokenizer = self.tokenizer
         max_tokens = min(self._settings.max_tokens, self._checkpoint.max_tokens)
-        n_header_tokens = cache(tokenizer.count_header)
+        counted: dict[str, int] = {}
+
+        def n_header_tokens(header: str) -> int:
+            if header not in counted:
+                counted[header] = tokenizer.count_header(header)
+            return counted[header]
+
         header = first_header(source.path, max_tokens, n_header_tokens)
         whole = tokenizer.tokenize_whole(source.text, header)
         if whole is None:
             (token_chars,) = tokenizer.file_offsets([source.text])
         else:
+            counted[header] = whole.n_header + whole.n_tail
             token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
         chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
         if whole is not None and len(chunks) == 1:

@@ -129,8 +129,15 @@ class ChunkTokenizer:
 
     def count_header(self, header: str) -> int:
         """Tokens that specials, prefix, prompt and a header line take from a chunk."""
-        before = self._checkpoint.document_prompt + (header + "\n" if header else "")
-        return self._n_lead + self._n_tail + len(self._document_prefix) + self.count(before)
+        if not header:
+            return self._n_without_header
+        n_specials = self._n_lead + self._n_tail + len(self._document_prefix)
+        return n_specials + self.count(f"{self._checkpoint.document_prompt}{header}\n")
+
+    @cached_property
+    def _n_without_header(self) -> int:
+        n_specials = self._n_lead + self._n_tail + len(self._document_prefix)
+        return n_specials + self.count(self._checkpoint.document_prompt)
 
     def file_offsets(self, texts: Sequence[str]) -> list[Int32Array]:
         """For each text, the characters of its tokens, (n, 2) int32, without header and specials."""
