@@ -277,7 +277,7 @@ class _Build:
             writer = Writer(store)
             for path in changes.deleted:
                 writer.remove(before.files[path])
-            ingest = Ingest(made.preparer, writer, made.backlog)
+            ingest = Ingest(made.preparer, writer, made.backlog if self.encode else None)
             files = [*changes.suspect, *changes.added]
             skips = ingest.add(files, before.files, partial(self.report, "read"))
             skips += [before.skipped[path] for path in changes.still_skipped]

@@ -27,7 +27,8 @@ OnFile = Callable[[int, int, str], None]
 class Ingest:
     """Brings a generation's database to what the tree holds."""
 
-    def __init__(self, preparer: Preparer, writer: Writer, backlog: Backlog) -> None:
+    def __init__(self, preparer: Preparer, writer: Writer, backlog: Backlog | None) -> None:
+        """`backlog` keeps what was prepared at hand for the model; None where none follows."""
         self._preparer = preparer
         self._writer = writer
         self._backlog = backlog
@@ -43,7 +44,8 @@ class Ingest:
         if files:
             on_file(0, len(files), files[0].path)  # the first may be a long one: minutes of reading
         tasks = [(found, known.get(found.path)) for found in files]
-        with closing(prepare_all(self._preparer, tasks)) as prepared:
+        with_tokens = self._backlog is not None
+        with closing(prepare_all(self._preparer, tasks, with_tokens=with_tokens)) as prepared:
             for n_done, file in enumerate(prepared, 1):
                 old = known.get(file.found.path)
                 if file.skipped is not None:
@@ -55,6 +57,7 @@ class Ingest:
                         self._writer.remove(old)
                     if file.source is not None:
                         self._writer.add(file)
-                        self._backlog.keep(file.chunks)
+                        if self._backlog is not None:
+                            self._backlog.keep(file.chunks)
                 on_file(n_done, len(files), file.found.path)
         return skips

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -43,8 +44,10 @@ def read_message(stream: IO[bytes]) -> Message:
     return Message(json.loads(text.decode("utf-8", "surrogatepass")), np.frombuffer(raw, np.int32))
 
 
-def write_files(stream: IO[bytes], files: Sequence[PreparedFile]) -> None:
-    """Write prepared files; which they are the reader knows."""
+def write_files(stream: IO[bytes], files: Sequence[PreparedFile], *, with_tokens: bool = True) -> None:
+    """Write prepared files, with their chunks' tokens or none; which they are the reader knows."""
+    if not with_tokens:
+        files = [replace(file, chunks=tuple(map(_without_tokens, file.chunks))) for file in files]
     chunks = [chunk for file in files for chunk in file.chunks]
     arrays = [array for chunk in chunks for array in _arrays(chunk)]
     write_message(stream, [_facts(file) for file in files], arrays)
@@ -80,6 +83,11 @@ def _chunk_facts(prepared: PreparedChunk) -> list[Any]:
         prepared.key,
         [array.size for array in _arrays(prepared)],
     ]
+
+
+def _without_tokens(prepared: PreparedChunk) -> PreparedChunk:
+    nothing = np.empty(0, np.int32)
+    return replace(prepared, tokenized=replace(prepared.tokenized, input_ids=nothing, token_chars=nothing))
 
 
 def _arrays(prepared: PreparedChunk) -> tuple[Int32Array, ...]:

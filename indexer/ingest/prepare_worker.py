@@ -23,9 +23,11 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is printed is no answer
         requests: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=_receive, args=(requests,), daemon=True).start()
-        preparer = Preparer.from_facts(requests.get())
+        facts = requests.get()
+        preparer = Preparer.from_facts(facts)
         while True:
-            write_files(answers, _prepared(preparer, requests.get()))
+            files = _prepared(preparer, requests.get())
+            write_files(answers, files, with_tokens=facts["with_tokens"])
 
 
 def _prepared(preparer: Preparer, batch: list[Any]) -> list[PreparedFile]:

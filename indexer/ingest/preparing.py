@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple
+from functools import partial
 from itertools import zip_longest
 from typing import IO, cast
 
@@ -32,12 +33,17 @@ _MAX_PROCESSES = 3
 """One process writes about as fast as three prepare."""
 
 
-def prepare_all(preparer: Preparer, tasks: Sequence[Task]) -> Generator[PreparedFile, None, None]:
-    """Every file prepared, in order, some ahead of what is asked for; to be closed."""
+def prepare_all(
+    preparer: Preparer, tasks: Sequence[Task], *, with_tokens: bool = True
+) -> Generator[PreparedFile, None, None]:
+    """Every file prepared, in order, some ahead of what is asked for; to be closed.
+
+    Without `with_tokens` chunks may come without their tokens, which nobody looks at then.
+    """
     n_processes = _n_processes([found for found, _ in tasks])
     if not n_processes:
         return prefetch(preparer.prepare_all(tasks), n_ahead=_FILES_AHEAD)
-    return _by_processes(preparer, _batches(tasks), n_processes)
+    return _by_processes(partial(_Process, preparer, with_tokens), n_processes, _batches(tasks))
 
 
 def _n_processes(files: Sequence[FoundFile]) -> int:
@@ -61,9 +67,9 @@ def _batches(tasks: Sequence[Task]) -> list[list[Task]]:
 
 
 def _by_processes(
-    preparer: Preparer, batches: Sequence[list[Task]], n_processes: int
+    start: Callable[[], _Process], n_processes: int, batches: Sequence[list[Task]]
 ) -> Generator[PreparedFile, None, None]:
-    processes = [_Process(preparer) for _ in range(min(n_processes, len(batches)))]
+    processes = [start() for _ in range(min(n_processes, len(batches)))]
     n = len(processes)
     streams = [
         prefetch(process.prepared(batches[at::n]), n_ahead=_BATCHES_AHEAD)
@@ -81,8 +87,9 @@ def _by_processes(
 class _Process:
     """One `prepare_worker.py`, and the pipes to it."""
 
-    def __init__(self, preparer: Preparer) -> None:
+    def __init__(self, preparer: Preparer, with_tokens: bool) -> None:
         self._preparer = preparer
+        self._with_tokens = with_tokens
         self._has_ended = False
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "indexer.ingest.prepare_worker"],
@@ -98,7 +105,7 @@ class _Process:
         """The batches prepared, in order: there, or here from where on it fails."""
         n_done = 0
         with contextlib.suppress(Exception):  # if it is the files' fault, they fail here too
-            write_message(self._requests, self._preparer.facts())
+            write_message(self._requests, self._preparer.facts() | {"with_tokens": self._with_tokens})
             self._send(batches[0])
             for batch, following in zip_longest(batches, batches[1:]):
                 if following:

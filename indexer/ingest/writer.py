@@ -24,12 +24,14 @@ class Writer:
         """Put a file in, which has a source; one of its path must have been removed."""
         store, source = self._store, file.source
         assert source is not None
-        seen = replace(source, n_bytes=file.found.n_bytes)  # as the walk saw it, which is compared again
-        file_id = store.add_file(seen, file.found.mtime_ns, problem=file.problem, n_redacted=file.n_redacted)
+        if source.n_bytes != file.found.n_bytes:  # as the walk saw it, which is compared again
+            source = replace(source, n_bytes=file.found.n_bytes)
+        file_id = store.add_file(
+            source, file.found.mtime_ns, problem=file.problem, n_redacted=file.n_redacted
+        )
         for prepared in file.chunks:
-            chunk = replace(prepared.chunk, chunk_id=store.next_chunk_id)
-            store.add_chunk(file_id, chunk, prepared.key, prepared.regions.chars)
-            rows = region_rows(chunk, prepared.regions.chars, chunk.chunk_id << REGION_BITS)
+            chunk_id = store.add_chunk(file_id, prepared.chunk, prepared.key, prepared.regions.chars)
+            rows = region_rows(prepared.chunk, prepared.regions.chars, chunk_id << REGION_BITS)
             add_rows(store.connection, REGIONS, rows)
         add_rows(store.connection, SYMBOLS, symbol_rows(store.span_names(file_id)))
 

@@ -195,59 +195,42 @@ class StoreWriter:
         """Insert a file and return its id."""
         file_id = self._next_file_id
         self._next_file_id += 1
-        row = {
-            "file_id": file_id, "path": source.path, "language": source.language, "sha256": source.sha256,
-            "n_bytes": source.n_bytes, "mtime_ns": mtime_ns, "problem": problem, "text": source.text,
-            "n_redacted": n_redacted,
-        }  # fmt: skip
+        row = (
+            file_id, source.path, source.language, source.sha256, source.n_bytes, mtime_ns, problem,
+            source.text, n_redacted,
+        )  # fmt: skip
         self._insert("files", [row])
         return file_id
 
-    def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str, regions: Int32Array) -> None:
-        """Insert a chunk, its spans and its regions, (R, 2) characters from its start.
-
-        `chunk.chunk_id` is taken from `next_chunk_id` by the caller.
-        """
-        self.next_chunk_id = max(self.next_chunk_id, chunk.chunk_id + 1)
-        row = {
-            "chunk_id": chunk.chunk_id,
-            "file_id": file_id,
-            "header": chunk.header,
-            "start_char": chunk.start_char,
-            "end_char": chunk.end_char,
-            "start_line": chunk.start_line,
-            "end_line": chunk.end_line,
-            "n_tokens": chunk.n_tokens,
-            "embedding_key": embedding_key,
-            "regions": regions.astype("<i4").tobytes(),
-        }
+    def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str, regions: Int32Array) -> int:
+        """Insert a chunk, its spans and its regions, (R, 2) characters from its start; return its id."""
+        chunk_id = self.next_chunk_id
+        self.next_chunk_id += 1
+        row = (
+            chunk_id, file_id, chunk.header, chunk.start_char, chunk.end_char, chunk.start_line,
+            chunk.end_line, chunk.n_tokens, embedding_key, regions.astype("<i4").tobytes(),
+        )  # fmt: skip
         self._insert("chunks", [row])
-        rows = []
-        for span in chunk.spans:
-            rows.append(
-                {
-                    "span_id": self._next_span_id,
-                    "chunk_id": chunk.chunk_id,
-                    "kind": span.kind,
-                    "name": span.name,
-                    "leaf": leaf_of(span.name),
-                    "start_char": span.start_char,
-                    "end_char": span.end_char,
-                    "start_line": span.start_line,
-                    "end_line": span.end_line,
-                }
+        first = self._next_span_id
+        self._next_span_id += len(chunk.spans)
+        rows = [
+            (
+                span_id, chunk_id, span.kind, span.name, leaf_of(span.name), span.start_char, span.end_char,
+                span.start_line, span.end_line,
             )
-            self._next_span_id += 1
+            for span_id, span in enumerate(chunk.spans, first)
+        ]  # fmt: skip
         self._insert("spans", rows)
+        return chunk_id
 
-    def _insert(self, table: str, rows: list[dict[str, Any]], *, replace: bool = False) -> None:
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]], *, replace: bool = False) -> None:
         """Put rows in, which have new keys; `replace`: or those of a row that is there."""
         # Not by sqlite-utils, which asks the database what the table is with every call: 0.25 ms.
         # `OR REPLACE` opens a savepoint, at which FTS5 writes out what it holds: a fifth of all that a file
         # takes here, where it could have been one with the words of a hundred other files.
         if rows:
-            verb = "INSERT OR REPLACE" if replace else "INSERT"
-            columns, marks = ", ".join(rows[0]), ", ".join(f":{column}" for column in rows[0])
+            columns = _COLUMNS[table]
+            verb, marks = "INSERT OR REPLACE" if replace else "INSERT", _marks(rows[0])
             self.connection.executemany(f"{verb} INTO {table} ({columns}) VALUES ({marks})", rows)
 
     def file_chunks(self, file_id: int) -> list[Chunk]:
@@ -290,20 +273,13 @@ class StoreWriter:
         """Record which files are not indexed, and why."""
         self.connection.execute("DELETE FROM skipped")
         rows = [
-            {
-                "path": row.file.path,
-                "reason": row.file.reason,
-                "detail": row.file.detail,
-                "n_bytes": row.n_bytes,
-                "mtime_ns": row.mtime_ns,
-            }
-            for row in skipped
+            (row.file.path, row.file.reason, row.file.detail, row.n_bytes, row.mtime_ns) for row in skipped
         ]
         self._insert("skipped", rows, replace=True)
 
     def set_facts(self, facts: dict[str, str]) -> None:
         """Record named facts about the build (commit, branch, time, totals)."""
-        self._insert("facts", [{"key": k, "value": v} for k, v in facts.items()], replace=True)
+        self._insert("facts", list(facts.items()), replace=True)
 
     def close(self) -> None:
         """Commit and close."""
@@ -311,6 +287,16 @@ class StoreWriter:
         self.connection.close()
 
 
+_COLUMNS = {
+    "files": "file_id, path, language, sha256, n_bytes, mtime_ns, problem, text, n_redacted",
+    "chunks": (
+        "chunk_id, file_id, header, start_char, end_char, start_line, end_line, n_tokens, embedding_key,"
+        " regions"
+    ),
+    "spans": "span_id, chunk_id, kind, name, leaf, start_char, end_char, start_line, end_line",
+    "skipped": "path, reason, detail, n_bytes, mtime_ns",
+    "facts": "key, value",
+}
 _FILES = "SELECT file_id, path, language, sha256, n_bytes, mtime_ns, problem FROM files"
 _CHUNKS = (
     "SELECT chunks.chunk_id, files.path, files.sha256, files.language,"

@@ -56,8 +56,8 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[preparing._Proce
     started: list[preparing._Process] = []
 
     class Noted(preparing._Process):
-        def __init__(self, preparer: Preparer) -> None:
-            super().__init__(preparer)
+        def __init__(self, preparer: Preparer, with_tokens: bool) -> None:
+            super().__init__(preparer, with_tokens)
             started.append(self)
 
     monkeypatch.setattr(preparing, "_Process", Noted)
@@ -88,6 +88,20 @@ def test_processes_prepare_what_this_one_would(
     with closing(prepare_all(preparer, tasks)) as files:
         assert [content(file) for file in files] == expected
     assert not here
+
+
+def test_words_are_prepared_without_tokens(
+    preparer: Preparer, tasks: list[Task], processes: list[preparing._Process]
+) -> None:
+    """All else is the same; tokens would be two thirds of what goes through the pipes."""
+    expected = [preparer.prepare(*task) for task in tasks]
+    with closing(prepare_all(preparer, tasks, with_tokens=False)) as files:
+        for file, same in zip(files, expected, strict=True):
+            for chunk, with_tokens in zip(file.chunks, same.chunks, strict=True):
+                assert with_tokens.tokenized.input_ids.size
+                assert not chunk.tokenized.input_ids.size + chunk.tokenized.token_chars.size
+                assert (chunk.chunk, chunk.key) == (with_tokens.chunk, with_tokens.key)
+                assert chunk.regions.chars.tolist() == with_tokens.regions.chars.tolist()
 
 
 def test_what_a_killed_process_leaves_is_prepared_here(

@@ -52,7 +52,7 @@ def index(tmp_path):
     for number, (path, (language, text)) in enumerate(FILES.items(), 1):
         file_id = writer.add_file(SourceFile(path, text, language, "", 1), 1)
         spans = [] if language == "go" else spans_of(path, text)
-        chunk_id = 3 * number
+        chunk_id = writer.next_chunk_id = 3 * number
         chunk = Chunk(
             chunk_id, path, "", language, text, 0, len(text), 1, 1, 9,
             tuple(Span(kind, name, a, b, 1, 1) for kind, name, a, b in spans), path,
