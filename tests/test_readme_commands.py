@@ -21,13 +21,14 @@ from codesearch.cli.main import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-_BLOCK = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| [^|]+ \| `((?:\\\||[^|`])*\bcodesearch (?:\\\||[^|`])*)` \|$", re.MULTILINE)
 
 
 def commands_of_blocks() -> list[str]:
     """Lines of the fenced blocks that are commands of codesearch, without comments."""
-    lines = [line.removeprefix("$ ") for block in _BLOCK.findall(README) for line in block.splitlines()]
+    blocks = [block for language, block in _BLOCK.findall(README) if not language]
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
     return [re.sub(r"\s{2,}#.*", "", line) for line in lines if line.startswith("codesearch ")]
 
 
