@@ -45,6 +45,7 @@ _ASCII_RUNS = bytes(
 _NAME = rf"[{_UNSPACED}]+|[^\W\d{_UNSPACED}](?:[^\W{_UNSPACED}]|[{_MARKS}])*"
 _ASCII_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IN_WORD = re.compile(rf"[\w{_MARKS}]")
+_ASCII_IN_WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 _SPELLINGS = dict(zip("ßẞæÆœŒøØłŁđĐðÐþÞı", "ss SS ae AE oe OE o O l L d D d D th TH i".split(), strict=True))
 _SPELT = re.compile(f"[{''.join(_SPELLINGS)}]")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
@@ -95,6 +96,8 @@ def word_at(text: str, at: int) -> tuple[int, int]:
 
     In a script without spaces that is the character and its neighbour.
     """
+    if text.isascii():
+        return _ascii_word_at(text, at)
     if at >= len(text) or _IN_WORD.match(text, at) is None:
         return at, at
     if is_unspaced(text[at]):
@@ -108,6 +111,11 @@ def word_at(text: str, at: int) -> tuple[int, int]:
     while end < len(text) and _is_spaced(text, end):
         end += 1
     return start, end
+
+
+def _ascii_word_at(text: str, at: int) -> tuple[int, int]:
+    end = len(text) - len(text[at:].lstrip(_ASCII_IN_WORD))
+    return (len(text[:at].rstrip(_ASCII_IN_WORD)), end) if at < end else (at, at)
 
 
 def _is_spaced(text: str, at: int) -> bool:

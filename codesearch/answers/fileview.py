@@ -96,7 +96,7 @@ class FileView:
     def enclosing(self, first: int, last: int) -> list[SpanLines]:
         """Symbols that hold the lines, innermost first."""
         return sorted(
-            (item for item in self.spans if item.holds(first, last)),
+            [item for item in self.spans if item.first <= first and last <= item.last],
             key=lambda item: (item.n_lines, -item.span.start_char),
         )
 
@@ -104,7 +104,7 @@ class FileView:
         """Outermost symbols within `container` (None: the file) that touch the lines, in file order."""
         found: list[SpanLines] = []
         for item in self.spans:
-            if item.last < first or item.first > last or item.holds(first, last):
+            if item.last < first or item.first > last or (item.first <= first and last <= item.last):
                 continue
             if container is not None and not container.holds(item.first, item.last):
                 continue

@@ -30,12 +30,16 @@ class Literal:
     """As it was asked for."""
     pattern: str
     needle: str = ""
-    """In small letters, of ASCII: a text of ASCII without it has no match."""
+    """The longest word of a phrase in ASCII, in small letters; empty where there is none."""
+    before: str = ""
+    """The word before that one in the phrase, in small letters; empty for none."""
+    after: str = ""
+    """The word behind it."""
 
     def matches(self, text: str, offset: int) -> list[WordMatch]:
         """Its places in a text that begins at the file's character `offset`; what is blank is no place."""
         found: list[WordMatch] = []
-        if self.needle and text.isascii() and self.needle not in text.lower():
+        if self.needle and text.isascii() and not self._may_match(text.lower()):
             return found
         try:
             for match in compile_expression(self.pattern).finditer(text, timeout=_MATCH_SECONDS):
@@ -50,11 +54,21 @@ class Literal:
             pass
         return found
 
+    def _may_match(self, lowered: str) -> bool:
+        """Whether its longest word stands between its neighbours; to compile the pattern takes longer."""
+        at = lowered.find(self.needle)
+        while at >= 0:
+            behind = lowered[at + len(self.needle) :]
+            if lowered[:at].rstrip().endswith(self.before) and behind.lstrip().startswith(self.after):
+                return True
+            at = lowered.find(self.needle, at + 1)
+        return False
+
 
 def literals_of(request: SearchRequest) -> tuple[Literal, ...]:
     """What a request asks for to the letter; empty for most questions."""
     found = [Literal(request.regex, request.regex)] if request.regex else []
-    found.extend(Literal(phrase, _spaced(phrase), _needle(phrase)) for phrase in _phrases(request.query))
+    found.extend(map(_phrase, _phrases(request.query)))
     return tuple(found)
 
 
@@ -77,8 +91,13 @@ def _phrases(query: str) -> list[str]:
     return list(dict.fromkeys(p.strip() for p in phrases if len(p.strip()) >= _LEAST_PHRASE_CHARS))
 
 
-def _needle(phrase: str) -> str:
-    return max(phrase.split(), key=len).lower() if phrase.isascii() else ""
+def _phrase(phrase: str) -> Literal:
+    if not phrase.isascii():
+        return Literal(phrase, _spaced(phrase))
+    words = ["", *phrase.lower().split(), ""]
+    longest = max(words, key=len)
+    at = words.index(longest)
+    return Literal(phrase, _spaced(phrase), longest, words[at - 1], words[at + 1])
 
 
 def _spaced(phrase: str) -> str:

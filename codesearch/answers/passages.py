@@ -124,7 +124,8 @@ def draft_passages(
         if literals:
             if key not in asked_for:
                 asked_for[key] = literal_matches(literals, chunk.text, chunk.start_char)
-            hit = replace(hit, matches=(*asked_for[key], *hit.matches))
+            if asked_for[key]:
+                hit = replace(hit, matches=(*asked_for[key], *hit.matches))
         draft = cut(hit, view, limits.brief() if is_brief else limits)
         if skip is not None and skip(draft):
             dropped.append(draft.omitted("seen"))

@@ -80,10 +80,16 @@ def usable_cores() -> int:
     """Cores that this process may use, by its affinity, its container's quota and OMP_NUM_THREADS."""
     affinity = getattr(os, "sched_getaffinity", None)
     n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    n_cores = min([n_cores, *_quotas()])
+    n_cores = min([n_cores, *_own_quotas()])
     with suppress(ValueError):
         n_cores = min(n_cores, int(os.environ.get("OMP_NUM_THREADS", "")))
     return max(1, n_cores)
+
+
+@cache
+def _own_quotas() -> list[int]:
+    """Read once: a search asks several times, and they are a dozen files."""
+    return _quotas()
 
 
 def _quotas(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> list[int]:
