@@ -115,6 +115,10 @@ class Workspace(Asking, Closing):
         named = [self.name_of(each) for each in repositories or [repo] if each != "*"]
         return self.names if "*" in repositories else tuple(dict.fromkeys(named))
 
+    def is_indexed(self, name: str) -> bool:
+        """Whether a folder has an index; not whether it can be opened."""
+        return has_index(self.roots[name], self.state)
+
     @contextmanager
     def opened(self, name: str | None = None, look_seconds: float = LOOK_SECONDS) -> Iterator[CodeIndex]:
         """An open index, brought up to date where few files changed; not closed as long as it is held.

@@ -12,7 +12,6 @@ from dataclasses import field
 from typing import Any, Literal
 
 from codesearch.answers.counting import Tokenizer
-from codesearch.locate import has_index
 from codesearch.render.lists import files_json, outline_json
 from codesearch.render.passages import render
 from codesearch.render.sanitize import json_text
@@ -252,7 +251,7 @@ class Operations:
     def repositories(self, asked: AllRepositories) -> Answer:
         """Name the repositories."""
         found = [
-            {"name": name, "root": str(root), "indexed": has_index(root, self.workspace.state)}
+            {"name": name, "root": str(root), "indexed": self.workspace.is_indexed(name)}
             for name, root in self.workspace.roots.items()
         ]
         return Answer(json_text({"schema": 1, "repositories": found}, indent=2) + "\n")

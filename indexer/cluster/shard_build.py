@@ -23,6 +23,7 @@ from indexer.build import build
 from indexer.cluster.planning import Plan
 from indexer.cluster.store import SHARDS, WORDS, Store
 from indexer.cluster.trees import tree_of
+from indexer.disk.state_files import FOLDER_MODE
 from indexer.disk.state_place import state_folder
 from indexer.disk.write_lock import write_lock
 from indexer.embeddings.embedding_store import EmbeddingStore, row_layout
@@ -196,7 +197,8 @@ def take_in(store: Store, artefact: tuple[str, str, str], root: Path, outside: P
     Raises what `Store.fetch` and `indexer.travel.importing.import_archive` raise.
     """
     kind, digest, sha256 = artefact
-    with tempfile.TemporaryDirectory(prefix="codesearch-shard-", dir=root.parent) as folder:
+    outside.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="codesearch-shard-", dir=outside) as folder:
         archive = Path(folder) / "archive.tar"
         store.fetch(kind, digest, sha256, archive)
         with archive.open("rb") as raw:

@@ -1,0 +1,78 @@
+"""Which shards a question goes to, where there are more than it can be put to at once.
+
+Of each shard two things are known to whoever asks: the mean of its chunks' single vectors, and which rare
+words it holds. A question's words count by how few shards have them, its vector by cosine; the best shards of
+both are asked. What that loses is measured in `tests/benchmarks/cluster_prefilter.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from indexer.open_generation import OpenGeneration
+from indexer.records import Float32Array, Int64Array
+from indexer.storage.full_text import REGIONS
+from indexer.vectors.row_codec import float16_to_float32
+
+MAX_WORDS = 8192
+"""Of a sketch: 64 KB a shard."""
+_COSINE_WEIGHT = 4.0
+"""A cosine that stands out by one spread weighs as so many nats of rarity."""
+
+
+def centroid_of(generation: OpenGeneration) -> Float32Array:
+    """(H,) unit mean of the single vectors of a shard's chunks; empty where the model makes none."""
+    tables, sums = generation.tables, None
+    for at in np.flatnonzero(tables.n_single > 0).tolist():
+        first = int(tables.single_start[at])
+        row = float16_to_float32(generation.segments.single(int(tables.segment[at]), 0, first + 1)[first])
+        sums = row.astype(np.float64) if sums is None else sums + row
+    if sums is None:
+        return np.empty(0, np.float32)
+    return (sums / max(float(np.linalg.norm(sums)), 1e-9)).astype(np.float32)
+
+
+def sketch_of(generation: OpenGeneration) -> Int64Array:
+    """(S,) ascending hashes of a shard's rarest MAX_WORDS stems, those of more than one region first."""
+    rows = generation.store.query(f"SELECT term, doc FROM {REGIONS}_terms ORDER BY doc > 1 DESC, doc", ())
+    hashes = {word_hash(str(term)) for term, _ in rows[:MAX_WORDS]}
+    return np.array(sorted(hashes), np.int64)
+
+
+def word_hash(stem: str) -> int:
+    """63 bits of a stem."""
+    raw = hashlib.blake2b(stem.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(raw, "little") >> 1
+
+
+def choose(
+    sketches: Mapping[str, Int64Array],
+    centroids: Mapping[str, Float32Array],
+    stems: Iterable[str],
+    vector: Float32Array | None,
+    n_wanted: int,
+) -> Sequence[str]:
+    """The names of the most promising shards, in the order of `sketches`; all where they are no more."""
+    names = list(sketches)
+    if len(names) <= n_wanted:
+        return names
+    scores = np.zeros(len(names))
+    for stem in set(stems):
+        hashed = word_hash(stem)
+        has = np.array([_holds(sketches[name], hashed) for name in names])
+        if has.any():
+            scores += has * math.log(1.0 + len(names) / has.sum())
+    if vector is not None and all(len(centroids[name]) == len(vector) for name in names):
+        cosines = np.array([float(centroids[name] @ vector) for name in names])
+        scores += _COSINE_WEIGHT * (cosines - cosines.mean()) / max(float(cosines.std()), 1e-6)
+    best = set(np.argsort(-scores, kind="stable")[:n_wanted].tolist())
+    return [name for at, name in enumerate(names) if at in best]
+
+
+def _holds(sketch: Int64Array, hashed: int) -> bool:
+    at = int(np.searchsorted(sketch, hashed))
+    return at < len(sketch) and int(sketch[at]) == hashed
