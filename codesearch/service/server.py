@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -63,7 +64,25 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A server whose signals end it in order: uvicorn raises them again before files are removed."""
+    """A server that rests, and whose signals end it in order.
+
+    uvicorn looks ten times a second whether it shall end, and raises signals again before files are removed.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End, at once when told twice."""
+        super().handle_exit(sig, frame)
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; what uvicorn does once a second is done once a second."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _LOOK_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

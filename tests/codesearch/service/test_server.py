@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 from click.testing import CliRunner
 
 from codesearch.api import CodeIndex
 from codesearch.cli.main import cli
+from codesearch.service import server as server_module
 from codesearch.service.server import read_token
 from indexer.errors import InputError
 
@@ -114,6 +117,24 @@ def test_a_taken_port_is_one_sentence(tree, tmp_path):
     assert result.exit_code == 2
     assert f"port {port}" in result.stderr
     assert "--port" in result.stderr
+
+
+async def test_a_server_that_nobody_asks_does_not_look_ten_times_a_second(monkeypatch):
+    monkeypatch.setattr(server_module, "_LOOK_SECONDS", 60.0)
+    server = server_module._Server(uvicorn.Config(None))
+    looked = []
+
+    async def on_tick(counter):
+        looked.append(counter)
+        return server.should_exit
+
+    monkeypatch.setattr(server, "on_tick", on_tick)
+    serving = asyncio.create_task(server.main_loop())
+    await asyncio.sleep(0.3)
+    assert len(looked) == 1
+    server.handle_exit(signal.SIGTERM, None)
+    await serving
+    assert len(looked) == 2
 
 
 def test_other_machines_need_a_token(tree, tmp_path):
