@@ -172,9 +172,11 @@ class Preparer:
             counted[header] = whole.n_header + whole.n_tail
             token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
         chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
-        if whole is not None and len(chunks) == 1:
+        if whole is None:
+            return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
+        if len(chunks) == 1:
             return [(chunks[0], whole)]
-        return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
+        return list(zip(chunks, tokenizer.tokenize_parts(whole, chunks), strict=True))
 
 
 def _first_with_vectors(chunks: Sequence[PreparedChunk], n_tokens: int) -> tuple[PreparedChunk, ...]:

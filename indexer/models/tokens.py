@@ -80,6 +80,7 @@ class ChunkTokenizer:
                 f"{checkpoint.name}: tokenizer.json cannot be read ({error}); download the model again."
             ) from error
         self._read = token_reader(self._tokenizer)
+        self._keeps_to_lines = _by_pieces(self._tokenizer) is not None
         n_vocabulary = self._tokenizer.get_vocab_size(with_added_tokens=True)
         if n_vocabulary > checkpoint.architecture.vocab_size:
             raise CheckpointError(
@@ -184,6 +185,29 @@ class ChunkTokenizer:
             if n_chars >= _BATCH_CHARS or stop == len(chunks):
                 found += self._tokenize_batch(chunks[first:stop])
                 first, n_chars = stop, 0
+        return found
+
+    def tokenize_parts(self, whole: TokenizedChunk, chunks: Sequence[Chunk]) -> list[TokenizedChunk]:
+        """What `tokenize` gives for the chunks of a file that `tokenize_whole` has read.
+
+        Where the tokenizer reads each line by itself, and all cuts lie between lines, only headers are read.
+        """
+        if not self._keeps_to_lines or not all(chunk.text.endswith("\n") for chunk in chunks[:-1]):
+            return self.tokenize(chunks)
+        stop = len(whole.input_ids) - whole.n_tail
+        ids, chars = whole.input_ids[whole.n_header : stop], whole.token_chars[whole.n_header : stop]
+        prompt = self._checkpoint.document_prompt
+        before = [prompt + (chunk.header + "\n" if chunk.header else "") for chunk in chunks]
+        found = []
+        for chunk, lead, header in zip(
+            chunks, before, self._read(list(map(self._lower, before))), strict=True
+        ):
+            first, last = np.searchsorted(chars[:, 0], [chunk.start_char, chunk.end_char])
+            own = chars[first:last] + np.int32(len(lead) - chunk.start_char)
+            tokens = Tokens(
+                np.concatenate([header.ids, ids[first:last]]), np.concatenate([header.chars, own])
+            )
+            found.append(self._tokenized_chunk(chunk, tokens, len(lead)))
         return found
 
     def _tokenize_batch(self, chunks: Sequence[Chunk]) -> list[TokenizedChunk]:

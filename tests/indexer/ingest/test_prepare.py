@@ -62,9 +62,10 @@ def test_files_read_once_are_cut_and_tokenised_as_if_read_twice(tmp_path, max_to
     settings, checkpoint = BuildSettings(max_tokens=max_tokens), open_checkpoint("codesearch-edge")
     preparer = Preparer(tmp_path, settings, checkpoint, MANIFEST)
     tokenizer = ChunkTokenizer(checkpoint)
-    for path in sorted((SAMPLES / "task_queue").rglob("*.py"))[:8]:
-        text = path.read_text()
-        source = SourceFile(folder + path.name, text, "python", "0" * 64, len(text))
+    samples = {path.name: path.read_text() for path in sorted((SAMPLES / "task_queue").rglob("*.py"))[:8]}
+    odd_lines, no_lines = "def grösse():\n    return 价格[d]\n\n" * 40, "word " * 9_000
+    for name, text in {**samples, "odd.py": odd_lines, "long.py": no_lines}.items():
+        source = SourceFile(folder + name, text, "python", "0" * 64, len(text))
         spans = parse(source, 5.0).spans
         (token_chars,) = tokenizer.file_offsets([text])
         chunks = cut_chunks(source, spans, token_chars, max_tokens, tokenizer.count_header, 0)
