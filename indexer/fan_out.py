@@ -15,6 +15,7 @@ from indexer.open_generation import OpenGeneration
 from indexer.records import Hit, Int64Array, Mode, QueryVectors
 from indexer.retrieve.candidates import (
     LEXICAL_REGIONS,
+    SINGLE_ROWS,
     SYMBOL_SPANS,
     Asked,
     Gathered,
@@ -27,6 +28,7 @@ from indexer.retrieve.ranking import Ranked
 from indexer.retrieve.several_indexes import Part
 from indexer.storage.full_text import TextStatistics, matches_of
 from indexer.storage.postings import BestRows, best_of_tables
+from indexer.vectors.base import BestScores
 from indexer.vectors.cores import MAX_CORES, beside
 
 
@@ -108,10 +110,12 @@ class FanOut:
         self, indexes: Sequence[Index], asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode
     ) -> list[Nominations]:
         """What the rankers of each name for a text."""
-        return [
-            index.open.gatherer.nominate(own.looked_up, vectors, mode, index.masks)
+        best = BestScores(SINGLE_ROWS) if len(indexes) > 1 else None
+        found = [
+            index.open.gatherer.nominate(own.looked_up, vectors, mode, index.masks, best)
             for index, own in zip(indexes, asked, strict=True)
         ]
+        return found if best is None else [each.of_at_least(best.least) for each in found]
 
     def gather(
         self,
@@ -123,10 +127,16 @@ class FanOut:
     ) -> list[Part]:
         """The regions of these chunks with their scores; None for every chunk that the filters let pass."""
         found = []
+        nothing: Part | None = None
         for at, (index, own) in enumerate(zip(indexes, asked, strict=True)):
             gatherer, masks = index.open.gatherer, index.masks
             scored = gatherer.every_chunk(masks) if chunks is None else chunks[at]
-            found.append(index.open.part(own, gatherer.gather(own.looked_up, vectors, mode, masks, scored)))
+            if not len(scored) and nothing is not None:
+                found.append(nothing)
+                continue
+            part = index.open.part(own, gatherer.gather(own.looked_up, vectors, mode, masks, scored))
+            found.append(part)
+            nothing = nothing if len(scored) else part
         return found
 
     def hits(self, picks: Sequence[Pick], k: int) -> list[tuple[Hit, ...]]:

@@ -22,6 +22,7 @@ from indexer.storage.full_text import LexicalMatches, search_regions, search_sym
 from indexer.storage.mapped_tables import REGION_BITS, Tables
 from indexer.storage.plaid_candidates import MultiVectors
 from indexer.storage.single_candidates import SingleVectors
+from indexer.vectors.base import BestScores
 from indexer.vectors.exact import run_maxima
 from indexer.vectors.ragged import run_places
 from indexer.vectors.row_codec import RowCodec, float16_to_float32
@@ -37,7 +38,8 @@ LEXICAL_REGIONS = 400
 SYMBOL_SPANS = 200
 """The best symbols, of all indexes together."""
 _DEFINITIONS = 200
-_SINGLE_ROWS = 400
+SINGLE_ROWS = 400
+"""The nearest single vectors, of all indexes together."""
 
 _WIDE_LOSS = np.float32(0.02)
 """A region is as near as a wide span around it, less this."""
@@ -107,6 +109,13 @@ class Nominations:
     """By PLAID, best first; None where none is built or rows are not compared."""
     single: Nominated | None
     """By single vectors; None where the text has none."""
+
+    def of_at_least(self, least: float) -> Nominations:
+        """The same, less what single vectors name with lower scores."""
+        if self.single is None:
+            return self
+        n = int((self.single.score >= least).sum())
+        return replace(self, single=Nominated(self.single.chunk[:n], self.single.score[:n]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,18 +205,23 @@ class CandidateGatherer:
         return chunks if filters.chunks is None else chunks[filters.chunks]
 
     def nominate(
-        self, looked_up: LookedUp, vectors: QueryVectors | None, mode: Mode, filters: Masks
+        self,
+        looked_up: LookedUp,
+        vectors: QueryVectors | None,
+        mode: Mode,
+        filters: Masks,
+        best: BestScores | None = None,
     ) -> Nominations:
         """The chunks that words and vectors name for a text, of those that the filters let through.
 
-        `vectors` is None in lexical mode.
+        `vectors` is None in lexical mode. `best` are the single vectors' scores in the indexes asked before.
         """
         multi = _multi(vectors, mode)
         rows = single = None
         if multi is not None and self._multis.is_built:
             rows = self._multis.search(multi, MAX_CHUNKS, filters.chunks)
         if vectors is not None and vectors.single is not None:
-            found = self._singles.search(vectors.single, _SINGLE_ROWS, filters.chunks)
+            found = self._singles.search(vectors.single, SINGLE_ROWS, filters.chunks, best)
             single = Nominated(found.chunk, found.scores)
         return Nominations([_allowed(each, filters) for each in self._by_words(looked_up)], rows, single)
 

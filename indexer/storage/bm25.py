@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.light_dataclasses import dataclass
+from indexer.records import Float32Array
 from indexer.words import is_unspaced
 
 _K1 = 1.2
@@ -47,14 +48,12 @@ class TableStatistics:
         n = self.n_with[word]
         return max(math.log((self.n_rows - n + 0.5) / (n + 0.5)), _LEAST_RARITY)
 
-    def scores(
-        self, word: str, n_times: NDArray[np.uint16], lengths: NDArray[np.int32]
-    ) -> NDArray[np.float64]:
-        """(M,) what a word adds to rows that hold it so many times, of so many tokens."""
-        times = n_times.astype(np.float64)
-        damping = lengths * (_K1 * _B / self.mean_length) + _K1 * (1.0 - _B)
-        found: NDArray[np.float64] = times * (self.rarity(word) * (_K1 + 1.0)) / (times + damping)
-        return found
+
+def saturated(n_times: NDArray[np.uint16], lengths: NDArray[np.int32], mean_length: float) -> Float32Array:
+    """(W, M) what a word of rarity 1 adds to rows that hold it (W, M) times, of (M,) tokens each."""
+    times = n_times.astype(np.float64)
+    damping = lengths * (_K1 * _B / mean_length) + _K1 * (1.0 - _B)
+    return (times * (_K1 + 1.0) / (times + damping)).astype(np.float32)
 
 
 def match_of(word: str) -> str:

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.light_dataclasses import dataclass
-from indexer.records import Int64Array
-from indexer.storage.bm25 import TableStatistics, is_beginning
-from indexer.vectors.base import top_k
+from indexer.records import Float32Array, Int64Array
+from indexer.storage.bm25 import TableStatistics, is_beginning, saturated
+from indexer.vectors.base import BestScores, top_k
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
@@ -33,10 +33,11 @@ HIGHEST = "\U0010ffff"
 _KEPT_BYTES = 2 << 20
 """Of each table: thirty words that each stand in a third of 20,000 rows."""
 _COLUMN_BITS = 7
+_ABOVE_NOTHING = np.nextafter(0.0, 1.0)
 _MOST_TIMES = np.iinfo(np.uint16).max
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Postings:
     """The M rows that hold a word."""
 
@@ -44,11 +45,22 @@ class Postings:
     """(M,) ascending positions among the table's rows."""
     n_times: NDArray[np.uint16]
     """(W, M) how often each has it, by each weighting of the columns."""
+    lengths: NDArray[np.int32]
+    """(M,) tokens of each."""
+    _kept: tuple[float, Float32Array] | None = None
+
+    def shares(self, mean_length: float) -> Float32Array:
+        """(W, M) what the word would add to each row's score if its rarity were 1; kept for the next time."""
+        kept = self._kept
+        if kept is None or kept[0] != mean_length:
+            kept = mean_length, saturated(self.n_times, self.lengths, mean_length)
+            self._kept = kept
+        return kept[1]
 
     @property
     def n_bytes(self) -> int:
-        """What they hold in memory."""
-        return self.rows.nbytes + self.n_times.nbytes
+        """What they hold in memory, shares included."""
+        return self.rows.nbytes + 3 * self.n_times.nbytes + self.lengths.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +101,10 @@ class PostingTable:
 
     def scores(self, words: Sequence[str], whole: TableStatistics) -> NDArray[np.float64]:
         """(N,) BM25 of every row by the first weighting; 0 for those without any of the words."""
-        lengths = self._lengths
-        total = np.zeros(len(lengths))
+        total = np.zeros(len(self._lengths))
         for word in words:
             found = self.of(word)
-            total[found.rows] += whole.scores(word, found.n_times[0], lengths[found.rows])
+            total[found.rows] += whole.rarity(word) * found.shares(whole.mean_length)[0]
         return total
 
     def best(
@@ -103,13 +114,14 @@ class PostingTable:
         every = np.zeros((len(self._weights), len(rows)))
         every[0] = scores
         if len(every) > 1 and len(rows):
-            lengths = self._lengths[rows]
             for word in words:
                 found = self.of(word)
-                at = np.minimum(np.searchsorted(found.rows, rows), max(0, len(found.rows) - 1))
-                has = np.flatnonzero(found.rows[at] == rows) if len(found.rows) else np.empty(0, np.int64)
-                for each in range(1, len(every)):
-                    every[each, has] += whole.scores(word, found.n_times[each, at[has]], lengths[has])
+                if len(found.rows):
+                    at = found.rows.searchsorted(rows)
+                    at[at == len(found.rows)] = 0
+                    has = found.rows[at] == rows
+                    shares = found.shares(whole.mean_length)[1:, at]
+                    every[1:] += whole.rarity(word) * has * shares
         return BestRows(self._row_ids[rows], every)
 
     def of(self, word: str) -> Postings:
@@ -137,9 +149,7 @@ class PostingTable:
             " WHERE term >= ? AND term <= ?",
             (term, last),
         )
-        if not places:
-            return Postings(np.empty(0, np.int32), np.empty((len(self._weights), 0), np.uint16))
-        place = np.fromstring(places, np.int64, sep=",")
+        place = np.fromstring(places or "", np.int64, sep=",")
         doc = place >> _COLUMN_BITS
         if is_beginning(word):
             order = np.argsort(doc, kind="stable")
@@ -147,7 +157,9 @@ class PostingTable:
         first = np.flatnonzero(np.diff(doc, prepend=-1))
         n_times = np.add.reduceat(self._weights[:, place & ((1 << _COLUMN_BITS) - 1)], first, axis=1)
         rows = np.searchsorted(self._row_ids, doc[first])
-        return Postings(rows.astype(np.int32), np.minimum(n_times, _MOST_TIMES).astype(np.uint16))
+        return Postings(
+            rows.astype(np.int32), np.minimum(n_times, _MOST_TIMES).astype(np.uint16), self._lengths[rows]
+        )
 
     @cached_property
     def _places(self) -> str:
@@ -188,21 +200,28 @@ def best_of_tables(
     `words` are those that each table is asked for, `whole` the statistics of all tables. Of equal rows
     those of the tables before come first, then those with lower ids, as in one table with all rows.
     """
-    scores = [each.scores(own, whole) for each, own in zip(tables, words, strict=True)]
-    rows = [np.flatnonzero(own) for own in scores]
-    of_limited = [own[at] for own, at, limited in zip(scores, rows, is_limited, strict=True) if limited]
-    every = np.concatenate([*of_limited, np.empty(0)])
-    best = top_k(every, limit)
+    rows, scores = [], []
+    known = BestScores(limit)
+    for table, own_words, limited in zip(tables, words, is_limited, strict=True):
+        every = table.scores(own_words, whole)
+        # What is not among the best of the tables before is not among the best of all.
+        least = max(known.least, _ABOVE_NOTHING) if limited else _ABOVE_NOTHING
+        rows.append(np.flatnonzero(every >= least))
+        scores.append(every[rows[-1]])
+        if limited:
+            known.add(scores[-1])
+    of_limited = [own for own, limited in zip(scores, is_limited, strict=True) if limited]
+    best = top_k(np.concatenate([*of_limited, np.empty(0)]), limit)
     ends = np.cumsum([len(own) for own in of_limited])
     owner = np.searchsorted(ends, best, "right")
     found, number = [], 0
-    for table, own_words, own, at, limited in zip(tables, words, scores, rows, is_limited, strict=True):
+    for table, own_words, at, own, limited in zip(tables, words, rows, scores, is_limited, strict=True):
         if limited:
-            chosen = at[best[owner == number] - (ends[number] - len(at))]
+            chosen = best[owner == number] - (ends[number] - len(at))
             number += 1
         else:
-            chosen = at[np.argsort(-own[at], kind="stable")]
-        found.append(table.best(chosen, own[chosen], own_words, whole))
+            chosen = np.argsort(-own, kind="stable")
+        found.append(table.best(at[chosen], own[chosen], own_words, whole))
     return found
 
 

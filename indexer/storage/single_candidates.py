@@ -8,6 +8,7 @@ share their rows.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from indexer.embeddings.embedding_store import SegmentReader
 from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.mapped_tables import Tables, load_tables
-from indexer.vectors.base import SingleIndex
+from indexer.vectors.base import BestScores, SingleIndex
 from indexer.vectors.index_choice import VectorKind, choose
 from indexer.vectors.ragged import run_places
 from indexer.vectors.single_index import build_single, open_single, update_single
@@ -100,13 +101,24 @@ class SingleVectors:
         """Whether the model makes no single vectors."""
         return self._index is None
 
-    def search(self, query: Float32Array, k: int, chunks: NDArray[np.bool_] | None = None) -> NearRows:
-        """The k nearest rows to a query (H,), among those of `chunks` (C,) where that is given."""
+    def search(
+        self,
+        query: Float32Array,
+        k: int,
+        chunks: NDArray[np.bool_] | None = None,
+        best: BestScores | None = None,
+    ) -> NearRows:
+        """The k nearest rows to a query (H,), among those of `chunks` (C,) where that is given.
+
+        `best` has the scores of the indexes asked before: what cannot be among them is left out.
+        """
         if self._index is None:
             nothing = np.empty(0, np.int64)
             return NearRows(nothing, nothing, np.empty(0, np.float32))
         allowed = None if chunks is None else _row_ids(self._tables, chunks)
-        found = self._index.search(query, k, allowed)
+        found = self._index.search(query, k, allowed, best.least if best is not None else -math.inf)
+        if best is not None:
+            best.add(found.scores)
         # Of chunks that share a row: those from `low` to `high` in order of first ids.
         low = np.searchsorted(self._first_ids, found.ids, "right") - 1
         first = self._first_ids[low]

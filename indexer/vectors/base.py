@@ -10,6 +10,7 @@ and removed from carries them over.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -36,8 +37,13 @@ class SingleIndex(Protocol):
     def n_rows(self) -> int:
         """Vectors stored."""
 
-    def search(self, query: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
-        """The k nearest to a query (D,); only among the ids in `allowed` where that is given."""
+    def search(
+        self, query: Float32Array, k: int, allowed: Int64Array | None = None, least: float = -math.inf
+    ) -> Neighbours:
+        """The k nearest to a query (D,), less those below the score `least`.
+
+        Only among the ids in `allowed` where that is given.
+        """
 
 
 class MultiIndex(Protocol):
@@ -64,3 +70,23 @@ def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     else:
         chosen = np.arange(len(scores))
     return chosen[np.lexsort((chosen, -scores[chosen]))]
+
+
+class BestScores:
+    """The k largest scores of several structures that are asked for the same, one after the other."""
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+        self._scores: NDArray[np.floating] = np.empty(0, np.float32)
+
+    @property
+    def least(self) -> float:
+        """What a score must reach to be among them; minus infinity while there are fewer than k."""
+        return float(self._scores[-1]) if len(self._scores) == self._k else -math.inf
+
+    def add(self, scores: NDArray[np.floating]) -> None:
+        """Take the scores (n,) of one more structure into account."""
+        if not len(scores):
+            return
+        every = np.concatenate([self._scores, scores])
+        self._scores = every[top_k(every, self._k)]

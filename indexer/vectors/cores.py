@@ -40,7 +40,8 @@ def on_cores(work: Callable[[Share], Result], n_rows: int, min_rows: int) -> lis
 
     At least one share, empty where there are no rows.
     """
-    n_shares = max(1, min(_n_cores(), n_rows // max(min_rows, 1)))
+    n_shares = n_rows // max(min_rows, 1)
+    n_shares = 1 if n_shares < 2 else min(_n_cores(), n_shares)  # to ask for the cores reads files
     shares = [Share(n_rows * i // n_shares, n_rows * (i + 1) // n_shares) for i in range(n_shares)]
     with one_blas_thread():
         if n_shares == 1:

@@ -8,6 +8,7 @@ index is small; it is what FAISS and PLAID are measured against.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -122,13 +123,18 @@ class ExactIndex:
         """Vectors stored."""
         return len(self._rows)
 
-    def search(self, query: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
-        """The k nearest to a query (D,), among the ids in `allowed` where that is given."""
+    def search(
+        self, query: Float32Array, k: int, allowed: Int64Array | None = None, least: float = -math.inf
+    ) -> Neighbours:
+        """The k nearest to a query (D,), as `SingleIndex` says."""
         scores = inner_products(self._rows, query)
         self._keep_decoded()
         ids = self._ids if self._ids is not None else np.arange(len(scores), dtype=np.int64)
         if allowed is not None:
             kept = np.flatnonzero(np.isin(ids, allowed))
+            ids, scores = ids[kept], scores[kept]
+        if least > -math.inf:
+            kept = np.flatnonzero(scores >= least)
             ids, scores = ids[kept], scores[kept]
         best = top_k(scores, k)
         return Neighbours(ids[best], scores[best])

@@ -12,6 +12,7 @@ are mapped and a query visits a few of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import metadata
@@ -93,8 +94,10 @@ class FaissIndex:
         """Vectors stored."""
         return self.facts.n_stored
 
-    def search(self, query: Float32Array, k: int, allowed: Int64Array | None = None) -> Neighbours:
-        """The k nearest to a query (D,), among the ids in `allowed` where that is given.
+    def search(
+        self, query: Float32Array, k: int, allowed: Int64Array | None = None, least: float = -math.inf
+    ) -> Neighbours:
+        """The k nearest to a query (D,), as `SingleIndex` says.
 
         A filter visits every list: what it lets through may be in any of them.
         """
@@ -115,7 +118,7 @@ class FaissIndex:
         scores, found = self._index.search(
             np.ascontiguousarray(query, np.float32)[None], k, params=parameters
         )
-        hit = found[0] >= 0
+        hit = (found[0] >= 0) & (scores[0] >= least)
         ids = found[0][hit] if self._ids is None else self._ids[found[0][hit]]
         order = np.lexsort((ids, -scores[0][hit]))
         return Neighbours(ids[order], scores[0][hit][order])

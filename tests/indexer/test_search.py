@@ -233,7 +233,7 @@ def test_candidates_of_a_large_index_hold_the_best_of_a_full_scan(searcher, monk
 def test_filters_reach_beyond_the_first_matches(searcher, monkeypatch):
     monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
     monkeypatch.setattr("indexer.retrieve.candidates.LEXICAL_REGIONS", 1)
-    monkeypatch.setattr("indexer.retrieve.candidates._SINGLE_ROWS", 1)
+    monkeypatch.setattr("indexer.retrieve.candidates.SINGLE_ROWS", 1)
     for mode in (Mode.HYBRID, Mode.LEXICAL, Mode.SINGLE):
         found = ask(searcher, "job", mode=mode, paths=("README.md",))
         assert {path_of(searcher, hit) for hit in found} == {"README.md"}, mode

@@ -83,6 +83,23 @@ def test_the_answer_over_two_halves_is_the_answer_over_the_whole_score_by_score(
     assert ordered == sorted(ordered, reverse=True)
 
 
+@pytest.mark.parametrize("query", QUERIES[:4])
+def test_caps_are_those_of_all_indexes_together(whole, together, query, monkeypatch):
+    """Few rows are looked at, of the halves as many as of the whole: the same ones."""
+    monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
+    for module in ("retrieve.candidates", "fan_out"):
+        for name in ("LEXICAL_REGIONS", "SYMBOL_SPANS", "SINGLE_ROWS"):
+            monkeypatch.setattr(f"indexer.{module}.{name}", 3)
+    request = SearchRequest(query=query)
+    expected = places(whole.search(request), lambda hit: whole.chunk(hit.chunk_id))
+    found = places(
+        together.search(request), lambda hit: together.searchers[hit.repository].chunk(hit.chunk_id)
+    )
+    assert found.keys() == expected.keys()
+    for place, scores in expected.items():
+        assert found[place] == pytest.approx(scores, abs=2e-4), place
+
+
 @pytest.mark.parametrize("mode", Mode)
 def test_one_index_asked_by_name_answers_as_it_does_alone(task_queue, mode):
     """A word of its folder's name, which tells nothing within it, is in the query."""

@@ -124,7 +124,7 @@ class _Singles:
     def __init__(self, index: Index) -> None:
         self.index, self.is_empty, self.wanted = index, False, []
 
-    def search(self, query: Float32Array, k: int, chunks: Any = None) -> NearRows:
+    def search(self, query: Float32Array, k: int, chunks: Any = None, best: Any = None) -> NearRows:
         self.index.asked.append(("single", k, chunks))
         found = np.array(self.index.near, np.int64)
         return NearRows(found, np.zeros(len(found), np.int64), np.zeros(len(found), np.float32))
@@ -342,7 +342,7 @@ def test_filters_reach_the_vector_indexes_and_lift_the_limit_on_words() -> None:
         rows, single = index.asked[-2:]
         assert (rows[:2], single[:2]) == (
             ("rows", candidates.MAX_CHUNKS),
-            ("single", candidates._SINGLE_ROWS),
+            ("single", candidates.SINGLE_ROWS),
         )
         assert rows[2] is filters.chunks
         assert single[2] is filters.chunks
