@@ -6,10 +6,11 @@ where no other process is writing: nobody waits for a lock, and nothing is compu
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import accumulate
 from pathlib import Path
 
@@ -37,6 +38,8 @@ _FIRST_TOKENS = 8_192
 """So much is encoded before it is known how fast this machine is."""
 _LEAST_SHARE = 0.5
 """A chunk of which less than this fits the time left is not begun."""
+_NOT_NOW = (CodesearchError, OSError, sqlite3.OperationalError)
+"""Another process writes, none may write here, or the disk is full: vectors serve from memory alone."""
 _FIRST_SEGMENT = 1 << 20
 """Segments from this number on are in memory; a store has a few."""
 
@@ -81,9 +84,8 @@ class OnDemand:
         wanted = self._index.store.missing_chunks(chunk_ids)
         known = [*wanted, *self._index.store.missing_chunks(others)]
         found: dict[str, StoredEmbedding] = {}
-        with self._embeddings() as embeddings:
-            if embeddings is not None:
-                found |= embeddings.load([chunk.embedding_key for chunk in known])
+        with suppress(*_NOT_NOW), self._embeddings() as embeddings:
+            found |= embeddings.load([chunk.embedding_key for chunk in known])
         computed: list[NewEmbedding] = []
         todo = [chunk for chunk in wanted if chunk.embedding_key not in found]
         while step := self._step(todo, started + seconds - time.monotonic()):
@@ -92,10 +94,9 @@ class OnDemand:
                 found[new.key] = self._hold(new)
                 computed.append(new)
         if computed:
-            with self._embeddings() as embeddings:
-                if embeddings is not None:
-                    for new in computed:
-                        embeddings.add(new)
+            with suppress(*_NOT_NOW), self._embeddings() as embeddings:
+                for new in computed:
+                    embeddings.add(new)
         return {chunk.chunk_id: found[chunk.embedding_key] for chunk in known if chunk.embedding_key in found}
 
     def _step(self, chunks: Sequence[MissingChunk], seconds: float) -> Sequence[MissingChunk]:
@@ -131,13 +132,8 @@ class OnDemand:
         )
 
     @contextmanager
-    def _embeddings(self) -> Iterator[EmbeddingStore | None]:
-        """The stored embeddings, to be read and added to; None where another process writes or none may."""
+    def _embeddings(self) -> Iterator[EmbeddingStore]:
+        """The stored embeddings, to be read and added to; what prevents that is `_NOT_NOW`."""
         state = self._index.state
-        try:
-            with write_lock(state), EmbeddingStore(state / EMBEDDINGS, self._index.layout) as embeddings:
-                yield embeddings
-                return
-        except (CodesearchError, OSError):
-            pass
-        yield None
+        with write_lock(state), EmbeddingStore(state / EMBEDDINGS, self._index.layout) as embeddings:
+            yield embeddings

@@ -22,6 +22,7 @@ from tests.reliability import (
     test_imports,
     test_kill,
     test_kill_serving,
+    test_words_first,
 )
 from tests.reliability.trees import module_text, write_tree
 
@@ -65,6 +66,55 @@ def kill_serving(bench: Bench) -> Row:
         "SIGKILL of `serve` and `watch` at a random moment, starting or reading changes; the index answers,"
         " the next start brings it up to date by itself",
         str(n_kills),
+    )
+
+
+def kill_words(bench: Bench) -> Row:
+    n_kills = bench.count(50)
+    calm = test_words_first.Calm(bench.place("calm"), bench.builder)
+    n_killed = test_words_first.kill_words_first(bench.place("kill"), bench.builder, calm, n_kills, seed=105)
+    return Row(
+        "words-kill",
+        "SIGKILL at a random moment of a build of words alone, or of the search that then encodes what it"
+        " names; the words answer, no finished vector is computed twice",
+        f"{n_kills} ({n_killed} killed in time)",
+    )
+
+
+def words_together(bench: Bench) -> Row:
+    n_rounds = bench.count(10)
+    builders = [bench.builder, bench.new_builder(), bench.new_builder()]
+    calm = test_words_first.Calm(bench.place("calm"), bench.builder)
+    test_words_first.write_together(bench.place("together"), builders, calm, n_rounds)
+    return Row(
+        "words-writers",
+        "a build of words, a whole build and a search that encodes, at once in one tree",
+        f"{n_rounds} times three",
+    )
+
+
+def words_on_a_full_disk(bench: Bench) -> Row:
+    n_rounds = bench.count(20)
+    calm = test_words_first.Calm(bench.place("calm"), bench.builder)
+    n_failed = test_words_first.fill_the_disk(bench.place("full"), bench.builder, calm, n_rounds, seed=106)
+    return Row(
+        "words-disk",
+        "no room for a build of words, then none for the vectors that a search computes: the build says so,"
+        " the search answers as if there were",
+        f"{n_rounds} sizes ({n_failed} too small for the words)",
+    )
+
+
+def words_in_a_closed_tree(bench: Bench) -> Row:
+    n_rounds = bench.count(5)
+    calm = test_words_first.Calm(bench.place("calm"), bench.builder)
+    for _ in range(n_rounds):
+        test_words_first.forbid_writing(bench.place("closed"), bench.builder, calm)
+    return Row(
+        "words-closed",
+        "a tree that may not be written: without an index one sentence, with its words a search with vectors"
+        " from memory, nothing written",
+        f"{n_rounds} of each",
     )
 
 

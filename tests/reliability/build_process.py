@@ -6,7 +6,9 @@ with one: root, rebuild, repair (in place of a build), include_secrets; kill_at 
 touches a file or a database, 0: never), kill_after (seconds, null: never), kill_in (a function, as
 `module:name`, at whose first call it is killed), interrupt (the signal is SIGINT), count (false: calls are
 not counted), in_steps (words are published first, and again after each block), file_limit (bytes that any
-file may have, null: none), vectors (the family, auto).
+file may have, null: none), vectors (the family, auto), encode (false: words alone), ask (a question that is
+asked afterwards, and encodes what it names), build (false: it is only asked), unprivileged (root may
+write no more than others).
 """
 
 from __future__ import annotations
@@ -107,6 +109,8 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     if order.get("file_limit") is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], order["file_limit"]))
+    if order.get("unprivileged"):
+        give_up_privileges()
     if order.get("kill_in"):
         faiss_index.MAX_FLAT_ROWS, faiss_index.lists_for = 0, lambda n_rows: 2  # a small tree has lists too
         kill_in(order["kill_in"])
@@ -119,19 +123,50 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     try:
         if order.get("repair"):
             result = {"findings": [finding.sentence for finding in repair(Path(order["root"])).findings]}
-        else:
-            report = engine.build(Path(order["root"]), settings, rebuild=order.get("rebuild", False))
+        if order.get("build", not order.get("repair")):
+            rebuild, encode = order.get("rebuild", False), order.get("encode", True)
+            report = engine.build(Path(order["root"]), settings, rebuild=rebuild, encode=encode)
             result = {
                 "n_encoded": report.n_encoded_chunks,
                 "n_chunks": report.n_chunks,
                 "n_files": report.n_files,
             }
+        if order.get("ask"):
+            result |= ask(Path(order["root"]), order["ask"])
     except CodesearchError as error:
         result = {"error": type(error).__name__, "message": str(error)}
     finally:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]
     os.write(answer, json.dumps(result | {"n_calls": switch.n_calls}).encode())
+
+
+def ask(root: Path, question: str) -> dict[str, Any]:
+    """Search with time enough for all vectors that the question needs."""
+    from indexer.records import SearchRequest
+    from indexer.search import Searcher
+
+    with Searcher.open(root) as searcher:
+        found = searcher.search(SearchRequest(question, k=5, encode_seconds=60.0)).hits
+        return {
+            "hits": [[searcher.chunk(hit.chunk_id).path, hit.start_char] for hit in found],
+            "has_vectors": [hit.scores.colbert is not None for hit in found],
+        }
+
+
+def give_up_privileges() -> None:
+    """Let file modes hold for root too: this process loses what overrides them. Raises OSError."""
+    import ctypes
+
+    version, all_but_modes = 0x20080522, 0xFFFFFFFF & ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    header = (ctypes.c_uint32 * 2)(version, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.capget(header, sets) == 0:
+        sets[0] &= all_but_modes  # effective
+        if library.capset(header, sets) == 0:
+            return
+    raise OSError(ctypes.get_errno(), "capset")
 
 
 def kill_in(place: str) -> None:
