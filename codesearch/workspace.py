@@ -30,8 +30,11 @@ from indexer.records import ProgressCallback, SearchRequest, full_path
 from indexer.wording import counted
 
 _MAX_SESSIONS = 200
-MAX_OPEN = 16
-"""Indexes that stay open when nobody asks them: each maps its tables and holds a connection."""
+MAX_OPEN = 64
+"""Indexes that stay open when nobody asks them: each maps its tables and holds a connection.
+
+More than most people have: a question to more than stay open opens all of them again.
+"""
 _FILES_LOOKED_AT = 8_000
 """A question to several looks at trees of so many files together for what is stale, by turns."""
 FIRST_WORDS_SECONDS = 30.0

@@ -127,3 +127,20 @@ def test_rows_that_stay_decoded_answer_as_before(kept_bytes: int, monkeypatch: p
         again = index.search(query, 9)
         assert again.ids.tolist() == first.ids.tolist()
         np.testing.assert_allclose(again.scores, first.scores, atol=1e-6)
+
+
+def test_indexes_that_stay_decoded_share_one_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.ones((10, 4), np.float16)
+    monkeypatch.setattr(exact._Kept, "n_bytes", 0)
+    monkeypatch.setattr(exact, "KEPT_BYTES_OF_ALL", 4 * rows.size)
+
+    def asked_twice() -> ExactIndex:
+        index = ExactIndex(rows)
+        for _ in range(2):
+            assert index.search(np.ones(4, np.float32), 3).scores.tolist() == [4.0] * 3
+        return index
+
+    first, second = asked_twice(), asked_twice()
+    assert [index._rows.dtype for index in (first, second)] == [np.float32, np.float16]
+    del first
+    assert asked_twice()._rows.dtype == np.float32
