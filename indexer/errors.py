@@ -48,6 +48,10 @@ class CheckpointError(CodesearchError):
     """A model cannot be loaded: unknown, incomplete, of another architecture, or damaged."""
 
 
+class TrainingError(CodesearchError):
+    """A model cannot be trained: too little to train on, or training came apart."""
+
+
 class StorageError(CodesearchError):
     """The disk is full or not writable."""
 

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from codesearch.cli.main import cli
+from indexer.training.adapt import AdaptReport
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -87,6 +88,8 @@ def shell(workplace, tmp_path, monkeypatch):
     monkeypatch.setattr("tui.app.CodesearchApp.run", lambda *_: None)
     monkeypatch.setattr("codesearch.agents.ask.Conversation.answer", lambda *_: iter(["See [1]."]))
     monkeypatch.setattr("indexer.travel.sources._asked", lambda _: (workplace / "index.tar.gz").open("rb"))
+    report = AdaptReport(tmp_path, True, 900, 100, 250, 10**6, 600.0, {"rows": 0.5}, {"rows": 0.6}, ())
+    monkeypatch.setattr("indexer.training.adapt.adapt", lambda *_, **__: report)
     monkeypatch.chdir(workplace)
 
     def run(line: str) -> str:

@@ -85,7 +85,7 @@ def index_command(
     config = load_config(folder, flags)
     for warning in config.warnings:
         say(f"codesearch: {warning}")
-    _limit_threads(config["threads"])
+    limit_threads(config["threads"])
     if revisions:
         from codesearch.cli.revisions import index_revisions
 
@@ -125,7 +125,7 @@ def _say_if_inside(folder: Path, state: Path | None) -> None:
     )
 
 
-def _limit_threads(threads: int | None) -> None:
+def limit_threads(threads: int | None) -> None:
     """Set before the numeric libraries are imported, which read it once."""
     if threads is not None:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

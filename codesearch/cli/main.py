@@ -41,6 +41,7 @@ _COMMANDS = {
     "export": "codesearch.cli.travel:export_command",
     "import": "codesearch.cli.travel:import_command",
     "models": "codesearch.cli.models:models_command",
+    "adapt": "codesearch.cli.adapting:adapt_command",
     "repos": "codesearch.cli.repositories:repositories_command",
     "remove": "codesearch.cli.repositories:remove_command",
     "config": "codesearch.cli.settings:config_command",
@@ -61,6 +62,7 @@ _SYNONYMS = {
     **dict.fromkeys(("symbols", "tags"), "outline"),
     **dict.fromkeys(("server", "http", "web", "ui"), "serve"),
     **dict.fromkeys(("verify", "check", "repair"), "doctor"),
+    **dict.fromkeys(("train", "finetune", "fine-tune"), "adapt"),
 }
 """What other tools call them."""
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from codesearch.cli.console import put, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.group("models", short_help="List models by name, or download one.", invoke_without_command=True)
@@ -17,7 +22,7 @@ def models_command(context: click.Context, /, as_json: bool) -> None:
     from dataclasses import asdict
 
     from codesearch.render.sanitize import json_text
-    from indexer.models.hub import BUNDLED_FOLDER, cached_folder
+    from indexer.models.hub import BUNDLED_FOLDER, cached_folder, own_models
     from indexer.models.known_models import KNOWN_MODELS
 
     rows = []
@@ -27,6 +32,7 @@ def models_command(context: click.Context, /, as_json: bool) -> None:
         else:
             where = "cached" if cached_folder(model.name) else "not here"
         rows.append({**asdict(model), "where": where})
+    rows += [row for folder in own_models() if (row := _own_row(folder)) is not None]
     if as_json:
         put(json_text({"schema": 1, "models": rows}, indent=2) + "\n")
         return
@@ -38,6 +44,29 @@ def models_command(context: click.Context, /, as_json: bool) -> None:
             f"{row['name']:<{width}}  {row['kind']:<13}  {size:>5}  {dims:>7}  {row['licence']:<10}"
             f"  {row['where']:<8}  {row['note']}\n"
         )
+
+
+def _own_row(folder: Path) -> dict[str, Any] | None:
+    """What is told of a model that `codesearch adapt` made; None where it cannot be opened."""
+    from indexer.errors import CheckpointError
+    from indexer.models.checkpoint import open_checkpoint
+    from indexer.models.model_files import read_json
+
+    try:
+        found = open_checkpoint(str(folder))
+        start = read_json(folder / "codesearch.json").get("adapted", {}).get("from", "")
+    except CheckpointError:
+        return None
+    return {
+        "name": folder.name,
+        "kind": found.kind,
+        "n_parameters": found.architecture.n_parameters,
+        "single_dim": found.single_dim,
+        "row_dim": found.row_dim,
+        "licence": "yours",
+        "note": f"adapted from {start}" if start else "your own",
+        "where": "here",
+    }
 
 
 @models_command.command("pull")

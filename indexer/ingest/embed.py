@@ -97,7 +97,7 @@ class Embedder:
         owners: list[int] = []
         groups: list[list[Window]] = []
         for at, prepared in enumerate(chunks):
-            cut = _windows(prepared, self._checkpoint, len(windows))
+            cut = chunk_windows(prepared, self._checkpoint, len(windows))
             windows += cut
             owners += [at] * len(cut)
             groups.append(cut)
@@ -146,7 +146,7 @@ class Embedder:
         )
 
 
-def _windows(prepared: PreparedChunk, checkpoint: Checkpoint, first_window_id: int) -> list[Window]:
+def chunk_windows(prepared: PreparedChunk, checkpoint: Checkpoint, first_window_id: int) -> list[Window]:
     """A document is read section by section where the checkpoint wants it, all else in long strides."""
     tokenized, window_tokens = prepared.tokenized, checkpoint.window_tokens
     sections = sections_of(prepared.chunk)

@@ -131,9 +131,10 @@ class Preparer:
         if isinstance(read, SkippedFile):
             return PreparedFile(found, skipped=read)
         source, parsed = read.source, read.parsed
+        max_tokens = min(self._settings.max_tokens, self._checkpoint.max_tokens)
         chunks = tuple(
             self._prepared(chunk, tokenized)
-            for chunk, tokenized in self.tokenized_chunks(source, parsed.spans)
+            for chunk, tokenized in tokenized_chunks(source, parsed.spans, self.tokenizer, max_tokens)
         )
         if is_data(source.path, source.language):
             chunks = _first_with_vectors(chunks, self._settings.data_file_tokens)
@@ -151,32 +152,31 @@ class Preparer:
     def _has_same_content(self, found: FoundFile, old: FileRow) -> bool:
         return found.n_bytes == old.n_bytes and digest_on_disk(self._root, found.path) == old.sha256
 
-    def tokenized_chunks(
-        self, source: SourceFile, spans: Sequence[Span]
-    ) -> list[tuple[Chunk, TokenizedChunk]]:
-        """The chunks of a file, each with its tokens; the text is tokenised once where it is one chunk."""
-        tokenizer = self.tokenizer
-        max_tokens = min(self._settings.max_tokens, self._checkpoint.max_tokens)
-        counted: dict[str, int] = {}
 
-        def n_header_tokens(header: str) -> int:
-            if header not in counted:
-                counted[header] = tokenizer.count_header(header)
-            return counted[header]
+def tokenized_chunks(
+    source: SourceFile, spans: Sequence[Span], tokenizer: ChunkTokenizer, max_tokens: int
+) -> list[tuple[Chunk, TokenizedChunk]]:
+    """The chunks of a file, each with its tokens; the text is tokenised once where it is one chunk."""
+    counted: dict[str, int] = {}
 
-        header = first_header(source.path, max_tokens, n_header_tokens)
-        whole = tokenizer.tokenize_whole(source.text, header)
-        if whole is None:
-            (token_chars,) = tokenizer.file_offsets([source.text])
-        else:
-            counted[header] = whole.n_header + whole.n_tail
-            token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
-        chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
-        if whole is None:
-            return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
-        if len(chunks) == 1:
-            return [(chunks[0], whole)]
-        return list(zip(chunks, tokenizer.tokenize_parts(whole, chunks), strict=True))
+    def n_header_tokens(header: str) -> int:
+        if header not in counted:
+            counted[header] = tokenizer.count_header(header)
+        return counted[header]
+
+    header = first_header(source.path, max_tokens, n_header_tokens)
+    whole = tokenizer.tokenize_whole(source.text, header)
+    if whole is None:
+        (token_chars,) = tokenizer.file_offsets([source.text])
+    else:
+        counted[header] = whole.n_header + whole.n_tail
+        token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
+    chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
+    if whole is None:
+        return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
+    if len(chunks) == 1:
+        return [(chunks[0], whole)]
+    return list(zip(chunks, tokenizer.tokenize_parts(whole, chunks), strict=True))
 
 
 def _first_with_vectors(chunks: Sequence[PreparedChunk], n_tokens: int) -> tuple[PreparedChunk, ...]:

@@ -1,4 +1,4 @@
-"""Model names to folders on this machine: bundled models, folders, the Hugging Face hub's local cache.
+"""Model names to folders on this machine: bundled models, folders, the user's own, the hub's local cache.
 
 Nothing here touches the network but `pull`, which is asked for by name. `checkpoint.py` reads what
 lies in the folder.
@@ -10,7 +10,7 @@ import contextlib
 import re
 from pathlib import Path
 
-from indexer.disk.user_folders import expand_user, hub_cache
+from indexer.disk.user_folders import expand_user, hub_cache, state_folder
 from indexer.errors import CheckpointError, InputError, MissingExtraError
 from indexer.models.known_models import KNOWN_MODELS
 
@@ -31,6 +31,9 @@ def find_folder(name_or_folder: str) -> Path:
     folder = expand_user(name_or_folder)
     if folder.is_dir():
         return folder
+    own = own_folder(name_or_folder)
+    if own is not None and own.is_dir():
+        return own
     hub_name = full_name(name_or_folder)
     if hub_name is None:
         raise CheckpointError(
@@ -44,6 +47,25 @@ def find_folder(name_or_folder: str) -> Path:
             " network, or copy the model here and give its folder as --model."
         )
     return cached
+
+
+def own_folder(name: str) -> Path | None:
+    """Where a model of the user's own lies under a plain name, or would; None for paths and hub names."""
+    if not _is_plain_name(name):
+        return None
+    try:
+        return state_folder() / "models" / name
+    except InputError:  # no home folder
+        return None
+
+
+def own_models() -> list[Path]:
+    """The folders of the models that `codesearch adapt` made under a name, by name."""
+    try:
+        found = sorted((state_folder() / "models").iterdir())
+    except (InputError, OSError):
+        return []
+    return [folder for folder in found if _is_plain_name(folder.name) and (folder / "modules.json").is_file()]
 
 
 def full_name(name: str) -> str | None:

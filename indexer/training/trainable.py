@@ -17,12 +17,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
-from indexer.encoders.gpu_attention import Borders, make_attention
+from indexer.encoders.gpu_attention import Borders, VarlenAttention, make_attention
 from indexer.encoders.gpu_backbone import after_attention, before_attention, layer_norm, rotation_table
 from indexer.errors import CheckpointError, MissingExtraError
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.records import PackedBatch
+from indexer.training.cpu_attention import ProductAttention
 
 _BEFORE = ("attn_norm", "attn.Wqkv")
 _AFTER = ("attn.Wo", "mlp_norm", "mlp.Wi", "mlp.Wo")
@@ -98,7 +99,9 @@ class TrainableModel:
     def _run(self, ids: Tensor, positions: Tensor, borders: Borders) -> Tensor:
         a, backbone = self.checkpoint.architecture, dict(self._backbone.named_parameters())
         # Of its own: a layer that is computed again needs this batch's borders, not the last one's.
-        attention = make_attention(self.device, self.dtype, a.half_window)
+        attention: VarlenAttention = ProductAttention(a.half_window)
+        if self.device.type == "cuda" or not torch.is_grad_enabled():
+            attention = make_attention(self.device, self.dtype, a.half_window)
         attention.prepare(borders)
         rotations = {kind: table[positions] for kind, table in self._rotations.items()}
 
@@ -169,7 +172,15 @@ def _load(checkpoint: Checkpoint) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The libraries warn about things of their own when they are imported and load a model."""
+    """The libraries warn about things of their own, and draw bars, when they load a model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        from transformers.utils import logging
+
+        had_bars = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if had_bars:
+                logging.enable_progress_bar()

@@ -11,7 +11,7 @@ import pytest
 
 from indexer.chunking.chunks import cut_chunks
 from indexer.chunking.regions import Regions
-from indexer.ingest.prepare import Preparer, embedding_key
+from indexer.ingest.prepare import Preparer, embedding_key, tokenized_chunks
 from indexer.models.checkpoint import open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.reading.parse import parse
@@ -58,9 +58,8 @@ def test_a_key_depends_on_all_that_shapes_the_vectors(change):
 
 @pytest.mark.parametrize("max_tokens", [64, 256, 8192])
 @pytest.mark.parametrize("folder", ["", "a_folder_with_a_long_name/" * 12])
-def test_files_read_once_are_cut_and_tokenised_as_if_read_twice(tmp_path, max_tokens, folder):
-    settings, checkpoint = BuildSettings(max_tokens=max_tokens), open_checkpoint("codesearch-edge")
-    preparer = Preparer(tmp_path, settings, checkpoint, MANIFEST)
+def test_files_read_once_are_cut_and_tokenised_as_if_read_twice(max_tokens, folder):
+    checkpoint = open_checkpoint("codesearch-edge")
     tokenizer = ChunkTokenizer(checkpoint)
     samples = {path.name: path.read_text() for path in sorted((SAMPLES / "task_queue").rglob("*.py"))[:8]}
     odd_lines, no_lines = "def grösse():\n    return 价格[d]\n\n" * 40, "word " * 9_000
@@ -69,7 +68,7 @@ def test_files_read_once_are_cut_and_tokenised_as_if_read_twice(tmp_path, max_to
         spans = parse(source, 5.0).spans
         (token_chars,) = tokenizer.file_offsets([text])
         chunks = cut_chunks(source, spans, token_chars, max_tokens, tokenizer.count_header, 0)
-        prepared = preparer.tokenized_chunks(source, spans)
+        prepared = tokenized_chunks(source, spans, tokenizer, max_tokens)
         assert [chunk for chunk, _ in prepared] == chunks
         for (_, tokenized), expected in zip(prepared, tokenizer.tokenize(chunks), strict=True):
             assert tokenized.chunk_id == expected.chunk_id

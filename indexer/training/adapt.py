@@ -1,0 +1,326 @@
+"""`adapt`: from folders to a model of one's own. The door to this folder.
+
+Reads the folders into examples, measures the starting model on the held-out tenth, trains, measures again,
+and writes a model only where it is better. What is unfinished lies beside the model in `NAME.partial`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.disk.state_files import FOLDER_MODE, refuse_links, write_file
+from indexer.disk.write_lock import write_lock
+from indexer.errors import (
+    BuildInterruptedError,
+    CheckpointError,
+    IndexBusyError,
+    InputError,
+    MissingExtraError,
+    StorageError,
+    TrainingError,
+)
+from indexer.light_dataclasses import dataclass
+from indexer.models.checkpoint import Checkpoint, open_checkpoint
+from indexer.models.hub import BUNDLED_FOLDER
+from indexer.models.model_files import read_json
+from indexer.models.tokens import ChunkTokenizer
+from indexer.settings import BuildSettings
+from indexer.training.corpus import Corpus, read_corpus
+from indexer.training.examples import Examples, make_examples
+from indexer.training.settings import AdaptProgress, TrainSettings
+from indexer.training.sources import describe
+from indexer.wording import counted
+
+if TYPE_CHECKING:
+    from indexer.training.scoring import TextEncoder
+    from indexer.training.stored_vectors import Measure, StoredVectors
+
+MIN_PAIRS = 200
+"""Fewer would teach the model little but by heart, and a tenth of them measures nothing."""
+_BYTES_OF_TOKEN = 6
+"""Times hidden size and layers: what a backward pass needs kept of a token, in units of 4 bytes and more."""
+
+Report = Callable[[AdaptProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptReport:
+    """What an adaptation did."""
+
+    folder: Path
+    """Of the model."""
+    is_written: bool
+    """False: the model is no better, and nothing was written."""
+    n_pairs: int
+    """Trained on."""
+    n_held_out: int
+    """Questions measured with."""
+    n_steps: int
+    n_tokens: int
+    """Of the windows that hold the pairs."""
+    elapsed_seconds: float
+    before: dict[str, float]
+    """Held-out MRR of `rows` and `single`, those that the model makes; of the better of the starting model
+    and one that lies in `folder` already."""
+    after: dict[str, float]
+    losses: tuple[float, ...]
+    """Of each step of this run."""
+
+
+def adapt(
+    folders: Sequence[Path],
+    out: Path,
+    start: str,
+    settings: TrainSettings,
+    report: Report,
+    *,
+    restart: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> AdaptReport:
+    """Train `start` on the folders' own pairs and write it to `out` if that made it better.
+
+    An unfinished run of the same folders and settings is gone on with, or removed by `restart`. Raises
+    TrainingError where there is too little to train on or the loss is no number, CheckpointError where the
+    model cannot be trained, InputError for an `out` that is something else, BuildInterruptedError when
+    interrupted, StorageError and OSError where the disk takes nothing more, MissingExtraError.
+    """
+    began = clock()
+    checkpoint = open_checkpoint(start)
+    rival = _check_target(out)
+    _require_extra()
+    corpus = _read(folders, settings, report)
+    partial = out.with_name(out.name + ".partial")
+    if restart and partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    refuse_links(partial)
+    try:
+        with write_lock(partial):
+            _check_facts(partial, checkpoint, corpus, settings)
+            run = _Run(checkpoint, corpus, settings, report, partial, clock)
+            done = run.train(out, rival, began, tuple(map(describe, folders)))
+    except IndexBusyError:
+        raise StorageError(
+            f"Another process trains {out}; wait for it to end, or stop it, then run the same command again."
+        ) from None
+    except KeyboardInterrupt:
+        raise BuildInterruptedError(
+            f"Interrupted; the same command goes on from there ({partial} holds what was done)."
+        ) from None
+    shutil.rmtree(partial)
+    return done
+
+
+class _Run:
+    """One run, once its folder is locked."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        corpus: Corpus,
+        settings: TrainSettings,
+        report: Report,
+        partial: Path,
+        clock: Callable[[], float],
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._corpus = corpus
+        self._settings = settings
+        self._report = report
+        self._partial = partial
+        self._clock = clock
+        self._tokenizer = ChunkTokenizer(checkpoint)
+
+    def train(
+        self, out: Path, rival: Checkpoint | None, began: float, sources: tuple[str, ...]
+    ) -> AdaptReport:
+        """The whole of it behind reading."""
+        import torch
+
+        from indexer.training.result import CardFacts, hardware, write_model
+        from indexer.training.scoring import TextEncoder
+        from indexer.training.stored_vectors import hard_windows
+        from indexer.training.train import Training
+        from indexer.training.trainable import TrainableModel, pick_device
+
+        settings, skip_ids = self._settings, self._tokenizer.skip_ids()
+        torch.manual_seed(settings.seed)
+        device = pick_device()
+        model = TrainableModel(self._checkpoint, device)
+        model.low_memory = _needs_low_memory(self._checkpoint, device, settings.batch_tokens)
+        encoder = TextEncoder(model, skip_ids)
+        examples, held_out = self._examples(held_out=False), self._examples(held_out=True)
+        if len(examples.questions) < MIN_PAIRS or not held_out.questions or len(examples.windows) < 2:
+            raise _too_few(self._corpus, len(examples.questions))
+        before = self._measured(encoder, held_out)
+        stored = self._start_vectors(encoder, examples)
+        training = Training(model, encoder, settings, self._partial, self._clock)
+        training.resume()
+        after = training.run(
+            examples, held_out, stored, hard_windows(stored, examples), before, began, self._report
+        )
+        best = before
+        if rival is not None:
+            other = self._of(rival)._measured_anew(device)
+            best = max(before, other, key=lambda measure: measure.mrr)
+        is_better = after.mrr > best.mrr
+        done = AdaptReport(
+            folder=out,
+            is_written=is_better,
+            n_pairs=len(examples.questions),
+            n_held_out=len(held_out.questions),
+            n_steps=training.n_steps,
+            n_tokens=examples.n_tokens,
+            elapsed_seconds=training.elapsed_seconds,
+            before=best.values,
+            after=after.values,
+            losses=tuple(training.losses),
+        )
+        if is_better:
+            facts = CardFacts(
+                sources=sources,
+                pairs={str(kind): n for kind, n in self._corpus.count(held_out=False).items()},
+                n_held_out=done.n_held_out,
+                n_tokens=done.n_tokens,
+                n_steps=done.n_steps,
+                minutes=done.elapsed_seconds / 60,
+                device=hardware(device),
+                settings=_settings_words(settings),
+                before=before.values,
+                after=after.values,
+            )
+            write_model(model, facts, out)
+        return done
+
+    def _examples(self, *, held_out: bool) -> Examples:
+        files = [file for file in self._corpus.files if file.is_held_out == held_out]
+        return make_examples(files, self._checkpoint, self._tokenizer, keep_all=held_out)
+
+    def _measured(self, encoder: TextEncoder, held_out: Examples) -> Measure:
+        from indexer.training.stored_vectors import encode_examples, measure
+
+        return measure(encode_examples(encoder, held_out, self._tick("measure")), held_out)
+
+    def _start_vectors(self, encoder: TextEncoder, examples: Examples) -> StoredVectors:
+        from indexer.training import stored_vectors
+
+        found = stored_vectors.kept(self._partial, examples)
+        if found is None:
+            found = stored_vectors.encode_examples(encoder, examples, self._tick("encode"))
+            stored_vectors.keep(found, self._partial)
+        return found
+
+    def _of(self, checkpoint: Checkpoint) -> _Run:
+        """The same for another model, which may read the same files in other pieces."""
+        return _Run(checkpoint, self._corpus, self._settings, self._report, self._partial, self._clock)
+
+    def _measured_anew(self, device: str) -> Measure:
+        from indexer.training.scoring import TextEncoder
+        from indexer.training.trainable import TrainableModel
+
+        encoder = TextEncoder(TrainableModel(self._checkpoint, device), self._tokenizer.skip_ids())
+        return self._measured(encoder, self._examples(held_out=True))
+
+    def _tick(self, stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: self._report(AdaptProgress(stage, done, total))
+
+
+def _check_target(out: Path) -> Checkpoint | None:
+    """The model that `out` is already, or None where it is nothing yet."""
+    if out.resolve().is_relative_to(BUNDLED_FOLDER):
+        raise InputError(f"{out} is where the bundled models lie; give the new model another name.")
+    if not out.exists():
+        return None
+    try:
+        found = open_checkpoint(str(out))
+    except CheckpointError as error:
+        raise InputError(f"{out} is there already and is no model ({error}); name another place.") from error
+    if "adapted" not in read_json(out / "codesearch.json"):
+        raise InputError(f"{out} is a model that was not adapted here; give the new model another name.")
+    return found
+
+
+def _require_extra() -> None:
+    from importlib.util import find_spec
+
+    if any(find_spec(name) is None for name in ("torch", "pylate", "safetensors", "sentence_transformers")):
+        raise MissingExtraError("Adapting a model needs packages: pip install 'codesearch-local[train]'.")
+
+
+def _read(folders: Sequence[Path], settings: TrainSettings, report: Report) -> Corpus:
+    build = BuildSettings()
+    corpus = read_corpus(
+        folders, build, settings.seed, lambda done, total: report(AdaptProgress("read", done, total))
+    )
+    if corpus.count(held_out=False).total() < MIN_PAIRS:
+        raise _too_few(corpus, corpus.count(held_out=False).total())
+    return corpus
+
+
+def _too_few(corpus: Corpus, n_pairs: int) -> TrainingError:
+    from indexer.training.pair import PairKind
+
+    n_docs = corpus.count(held_out=False)[PairKind.DOC]
+    lack = "none of them from docstrings or comments in front of functions" if not n_docs else (
+        f"{n_docs:,} of them from docstrings and comments"
+    )  # fmt: skip
+    return TrainingError(
+        f"{counted(len(corpus.files), 'file')} give {counted(n_pairs, 'training pair')}, {lack}, and"
+        f" {MIN_PAIRS} are needed; name more folders, with documentation or with their git history."
+    )
+
+
+def _check_facts(partial: Path, checkpoint: Checkpoint, corpus: Corpus, settings: TrainSettings) -> None:
+    """Remember what this run is of; refuse to go on with another's work."""
+    digest = hashlib.sha256()
+    for file in corpus.files:
+        digest.update(
+            f"{file.source.path}\0{file.source.sha256}\0{file.is_held_out}\n".encode("utf-8", "surrogatepass")
+        )
+    same = asdict(replace(settings, minutes=0.0, rate=0.0, max_steps=0))
+    facts = {"model": checkpoint.fingerprint, "files": digest.hexdigest(), "settings": same}
+    path = partial / "facts.json"
+    if path.is_file():
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            known = None
+        if known != facts:
+            raise InputError(
+                f"{partial} holds an unfinished run of other files, another model or other settings; start"
+                " over with --restart, which removes it, or name another --out."
+            )
+        return
+    write_file(path, json.dumps(facts).encode())
+
+
+def _needs_low_memory(checkpoint: Checkpoint, device: str, batch_tokens: int) -> bool:
+    """Whether what a backward pass needs would fill half of the memory that is free."""
+    import torch
+
+    a = checkpoint.architecture
+    of_layer = 4 * _BYTES_OF_TOKEN * (4 * a.hidden_size + 2 * a.intermediate_size)
+    of_layer += 6 * a.n_heads * checkpoint.window_tokens // 2
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info()
+    else:
+        free = (
+            os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 1 << 33
+        )
+    return bool(2 * batch_tokens * a.n_layers * of_layer > free)
+
+
+def _settings_words(settings: TrainSettings) -> str:
+    return (
+        f"seed {settings.seed}, rate {settings.rate:g}, {settings.batch_tokens:,} tokens a step, temperatures"
+        f" {settings.row_temperature:g} and {settings.single_temperature:g}, distillation"
+        f" {settings.distillation:g}"
+    )

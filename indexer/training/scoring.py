@@ -1,0 +1,144 @@
+"""How well regions answer questions: MaxSim over rows by PyLate, cosine of single vectors, and the losses.
+
+A score of rows is the mean over a question's rows of the best row of the region, as the product ranks by; a
+region's single vector is the mean of its tokens, each of which has seen the whole window (late chunking).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor
+
+from indexer.chunking.pack import pack
+from indexer.light_dataclasses import dataclass
+from indexer.records import Int32Array, PackedBatch, Window
+from indexer.training.examples import Examples
+from indexer.training.trainable import Hidden, TrainableModel
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Texts with their rows laid side by side: N texts of at most L rows."""
+
+    rows: Tensor | None
+    """(N, L, D): unit norm, zeros behind a text's last row; None where the checkpoint has no rows."""
+    mask: Tensor
+    """(N, L): 1 where there is a row."""
+    single: Tensor | None
+    """(N, S): unit norm; None where the checkpoint makes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """(Q, R) each, -1 to 1; None where the checkpoint has no such vectors."""
+
+    rows: Tensor | None
+    single: Tensor | None
+
+
+def pack_texts(texts: Sequence[Int32Array]) -> PackedBatch:
+    """Token ids as one batch without padding."""
+    windows = [Window(number, ids, 0, len(ids)) for number, ids in enumerate(texts)]
+    (batch,) = pack(windows, max(1, sum(map(len, texts))))
+    return batch
+
+
+class TextEncoder:
+    """Encodes regions and questions of one set of examples with one model."""
+
+    def __init__(self, model: TrainableModel, skip_ids: Int32Array) -> None:
+        """`skip_ids` are the tokens that get no row in a document."""
+        self._model = model
+        self._is_kept = np.ones(model.checkpoint.architecture.vocab_size, np.bool_)
+        self._is_kept[skip_ids] = False
+
+    def regions(self, examples: Examples, windows: Sequence[int]) -> Encoded:
+        """The regions of some windows, in their order."""
+        texts = [examples.windows[window] for window in windows]
+        batch = pack_texts(texts)
+        hidden = self._model.forward(batch)
+        starts = np.empty(len(texts), np.int64)
+        starts[batch.sequence_ids] = batch.cu_seqlens[:-1]
+        counts = np.diff(examples.first_regions)[list(windows)]
+        spans = examples.region_tokens[examples.regions_of(windows)] + np.repeat(starts, counts)[:, None]
+        return self._laid_out(hidden, spans, self._is_kept[batch.input_ids])
+
+    def questions(self, examples: Examples, questions: Sequence[int]) -> Encoded:
+        """Some questions, in their order: every token has a row."""
+        asked = [examples.questions[number] for number in questions]
+        batch = pack_texts([question.input_ids for question in asked])
+        hidden = self._model.forward(batch)
+        spans = np.empty((len(asked), 2), np.int64)
+        spans[batch.sequence_ids] = np.column_stack([batch.cu_seqlens[:-1], batch.cu_seqlens[1:]])
+        checkpoint = self._model.checkpoint
+        single = checkpoint.single
+        skipped = np.zeros(len(asked), np.int64)
+        if single is not None and not single.include_prompt and checkpoint.query_prompt:
+            skipped += [question.n_prompt for question in asked]
+        return self._laid_out(hidden, spans, np.ones(len(batch.input_ids), np.bool_), skipped)
+
+    def _laid_out(
+        self,
+        hidden: Hidden,
+        spans: NDArray[np.int64],
+        is_kept: NDArray[np.bool_],
+        skipped: NDArray[np.int64] | None = None,
+    ) -> Encoded:
+        """The tokens of `spans` (N, 2); `skipped` (N,) leading ones of each are no part of a mean."""
+        device = self._model.device
+        lengths = spans[:, 1] - spans[:, 0]
+        offsets = np.arange(max(1, int(lengths.max(initial=1))))
+        inside = offsets < lengths[:, None]  # (N, L)
+        index = np.where(inside, spans[:, :1] + offsets, 0)
+        mask = torch.from_numpy(inside & is_kept[index]).to(device)
+        at = torch.from_numpy(index).to(device)
+        rows = None if hidden.rows is None else hidden.rows[at] * mask[:, :, None]
+        single = None
+        head = self._model.checkpoint.single
+        if head is not None:
+            if head.pooling == "cls" and skipped is not None:
+                pooled = hidden.hidden[at[:, 0]]
+            else:
+                counted = inside if skipped is None else inside & (offsets >= skipped[:, None])
+                weights = torch.from_numpy(counted).to(device, torch.float32)
+                sums = (hidden.hidden[at] * weights[:, :, None]).sum(dim=1)
+                pooled = sums / weights.sum(dim=1, keepdim=True).clamp(min=1)
+            single = self._model.pool(pooled)
+        return Encoded(rows, mask.float(), single)
+
+
+def score(questions: Encoded, regions: Encoded) -> Scores:
+    """Every question against every region."""
+    rows = None
+    if questions.rows is not None and regions.rows is not None:
+        from pylate.scores import colbert_scores
+
+        sums = colbert_scores(questions.rows, regions.rows, questions.mask, regions.mask)
+        rows = sums / questions.mask.sum(dim=1, keepdim=True)
+    single = None
+    if questions.single is not None and regions.single is not None:
+        single = questions.single @ regions.single.T
+    return Scores(rows, single)
+
+
+def contrastive_loss(scores: Tensor, answers: Tensor, temperature: float) -> Tensor:
+    """InfoNCE with several right answers: -log of the share that they have of all but the unclear.
+
+    `scores` and `answers` are (Q, R), answers as `Examples.answers` gives them; each question has one.
+    """
+    logits = (scores / temperature).masked_fill(answers < 0, -torch.inf)
+    right = logits.masked_fill(answers != 1, -torch.inf)
+    return (logits.logsumexp(dim=1) - right.logsumexp(dim=1)).mean()
+
+
+def distillation_loss(scores: Tensor, before: Tensor, answers: Tensor, temperature: float) -> Tensor:
+    """Kullback-Leibler divergence from the starting model's ranking over all but the unclear; (Q, R) each."""
+    unclear = answers < 0
+    now = F.log_softmax((scores / temperature).masked_fill(unclear, -1e4), dim=1)
+    then = F.log_softmax((before / temperature).masked_fill(unclear, -1e4), dim=1)
+    return F.kl_div(now, then, log_target=True, reduction="batchmean")

@@ -1,0 +1,86 @@
+"""The losses by hand, and which regions count as answers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from indexer.models.checkpoint import open_checkpoint
+from indexer.models.tokens import ChunkTokenizer
+from indexer.records import SourceFile, Span
+from indexer.training.batches import epoch_batches
+from indexer.training.corpus import TrainingFile
+from indexer.training.examples import Examples, make_examples
+from indexer.training.pair import Pair, PairKind
+from indexer.training.scoring import contrastive_loss, distillation_loss
+
+
+def test_the_contrastive_loss_lets_several_answer_and_leaves_out_the_unclear() -> None:
+    scores = torch.tensor([[1.0, 2.0, 0.0, 9.0]])
+    answers = torch.tensor([[1, 1, 0, -1]])
+    right, wrong = math.exp(1) + math.exp(2), math.exp(0)
+    assert contrastive_loss(scores, answers, 1.0).item() == pytest.approx(
+        -math.log(right / (right + wrong)), rel=1e-4
+    )
+    sharp = contrastive_loss(torch.tensor([[0.1, 0.2]]), torch.tensor([[1, 0]]), 0.1).item()
+    assert sharp == pytest.approx(math.log(1 + math.e), rel=1e-4)
+
+
+def test_distillation_is_nothing_where_nothing_changed_and_grows_with_what_did() -> None:
+    before, answers = torch.tensor([[0.5, 0.1, 7.0]]), torch.tensor([[1, 0, -1]])
+    assert distillation_loss(before, before, answers, 0.1).item() == pytest.approx(0.0, abs=1e-6)
+    moved = before.clone()
+    moved[0, 2] = -7.0
+    assert distillation_loss(moved, before, answers, 0.1).item() == pytest.approx(0.0, abs=1e-6)
+    moved[0, 0] = 0.0
+    assert distillation_loss(moved, before, answers, 0.1).item() > 1.0
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    checkpoint = open_checkpoint("codesearch-edge")
+    files = []
+    for number in range(6):
+        parts = [
+            f"def part_{n}(value):\n" + f"    call_{number}_{n}(value, other, {n})\n" * 12 for n in range(8)
+        ]
+        text = "\n".join(parts)
+        starts = [text.index(part) for part in parts]
+        spans = tuple(
+            Span("function", f"part_{n}", start, start + len(part), 1, 1)
+            for n, (start, part) in enumerate(zip(starts, parts, strict=True))
+        )
+        pairs = tuple(
+            Pair(f"f{number}.py", PairKind.DOC, f"what part {n} does", span.start_char, span.end_char)
+            for n, span in enumerate(spans[:3])
+        )
+        files.append(TrainingFile(SourceFile(f"f{number}.py", text, "python", "", 0), spans, pairs))
+    return make_examples(files, checkpoint, ChunkTokenizer(checkpoint), keep_all=False)
+
+
+def test_answers_are_the_regions_of_the_place(examples: Examples) -> None:
+    regions = np.arange(len(examples.region_files))
+    answers = examples.answers(range(len(examples.questions)), regions)
+    for question, row in zip(examples.questions, answers, strict=True):
+        chars = examples.region_chars[row == 1]
+        assert len(chars) >= 1
+        assert (examples.region_files[row == 1] == question.file).all()
+        assert ((chars[:, 0] < question.end_char) & (chars[:, 1] > question.start_char)).all()
+        window = np.searchsorted(examples.first_regions, np.flatnonzero(row == 1), "right") - 1
+        assert question.window in window
+
+
+def test_an_epoch_holds_each_window_once_and_every_question(examples: Examples) -> None:
+    hard = [[(window + 1) % len(examples.windows)] for window in range(len(examples.windows))]
+    batches = list(epoch_batches(examples, hard, 2500, seed=0, epoch=0))
+    windows = [window for batch in batches for window in batch.windows]
+    asked = {question.window for question in examples.questions}
+    assert len(windows) == len(set(windows)) >= len(asked) - 1
+    for batch in batches:
+        assert {examples.questions[number].window for number in batch.questions} == set(batch.windows)
+    assert any({w, hard[w][0]} <= set(batch.windows) for batch in batches for w in batch.windows)
+    assert list(epoch_batches(examples, hard, 2500, seed=0, epoch=0)) == batches
+    assert list(epoch_batches(examples, hard, 2500, seed=0, epoch=1)) != batches
