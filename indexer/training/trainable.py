@@ -175,8 +175,9 @@ def _quiet() -> Iterator[None]:
     """The libraries warn about things of their own, and draw bars, when they load a model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from transformers.utils import logging
+        from transformers.utils import logging as library
 
+        logging: Any = library
         had_bars = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
         try:
