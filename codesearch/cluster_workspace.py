@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -42,10 +42,6 @@ class ClusterWorkspace(Workspace):
         self._leave = leave
         self._sessions = OrderedDict()
         self._lock = threading.Lock()
-        self.follow_layout()
-
-    def follow_layout(self) -> None:
-        """Go by the names of the layout that the cluster has now."""
         self.roots = {name: Path("/") / name for name in self.cluster.layout.repositories}
 
     @property
@@ -138,6 +134,21 @@ class _ClusterQuestion(Question):
     def notes(self, drafts: Drafts) -> tuple[str, ...]:
         """As of any question, behind what is missing."""
         return (*cast(RemoteTogether, self.searcher).remarks(), *super().notes(drafts))
+
+
+def open_cluster(address: str) -> ClusterWorkspace:
+    """As `Workspace.open`."""
+    scheme, _, where = address.partition("://")
+    if scheme != "ray" or not where:
+        raise InputError(
+            f"{address!r} names no cluster; write ray://auto or ray://HOST:PORT, and give folders as a list."
+        )
+    from indexer.cluster.connection import connected
+    from indexer.cluster.serving import join
+
+    with ExitStack() as joined:
+        ray = joined.enter_context(connected(where))
+        return ClusterWorkspace(join(ray), joined.pop_all().close)
 
 
 def _question(

@@ -92,6 +92,17 @@ class Workspace(Asking, Closing):
         self._doors = {name: threading.Lock() for name in self.roots}
         """One opens an index, which may have to be made first; who asks for it meanwhile waits, no other."""
 
+    @classmethod
+    def open(cls, address: str) -> Workspace:
+        """The repositories that a Ray cluster serves, by its address: `ray://auto` or `ray://HOST:PORT`.
+
+        Raises InputError for another address, MissingExtraError without the extra `ray`, and ClusterError
+        where there is no cluster or it serves nothing.
+        """
+        from codesearch.cluster_workspace import open_cluster
+
+        return open_cluster(address)
+
     @property
     def names(self) -> tuple[str, ...]:
         """In the order in which the folders were given."""

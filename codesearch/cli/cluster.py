@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import sys
+import threading
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from codesearch.cli.console import put, say
+from codesearch.cli.options import tokenizer_option
 from codesearch.config import load_config
 from indexer.wording import counted
 
 if TYPE_CHECKING:
     from indexer.cluster.indexing import JobProgress, JobReport
+    from indexer.cluster.layout import Cluster
+
+_N_QUESTIONS = 16
+"""That the entrance works on at once: most of the time it waits for shards."""
 
 store_option = click.option(
     "--store",
@@ -144,3 +152,100 @@ def _as_json(report: JobReport) -> str:
     from codesearch.render.sanitize import json_text
 
     return json_text({"schema": 1, **asdict(report)}, indent=2) + "\n"
+
+
+@cluster_command.command("serve", short_help="Answer questions to a catalogue over HTTP.")
+@click.argument("catalogue", type=click.Path())
+@store_option
+@address_option
+@click.option("--groups", default=0, metavar="N", help="Groups of shards; one a machine by default.")
+@click.option("--replicas", default=1, show_default=True, metavar="N", help="Replicas of each group.")
+@click.option("--cache", metavar="DIR", help="Where each machine keeps its shards; in your cache by default.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=8766, show_default=True, help="TCP port.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others need --token-file.")
+@click.option(
+    "--allow-host", "hosts", multiple=True, metavar="NAME", help="A host name that may be asked for."
+)
+@click.option("--token-file", metavar="FILE", help="File with the token that clients must send.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    help="Seconds for an answer.",
+)
+@click.option(
+    "--fan-out", type=click.IntRange(1), default=64, show_default=True, help="Shards a question is put to."
+)
+@tokenizer_option
+def serve_command(
+    catalogue: str,
+    where: str,
+    address: str,
+    groups: int,
+    replicas: int,
+    cache: str | None,
+    port: int,
+    host: str,
+    hosts: tuple[str, ...],
+    token_file: str | None,
+    deadline: float,
+    fan_out: int,
+    tokenizer: str | None,
+) -> None:
+    """Serve the shards of CATALOGUE: a page, JSON at /v1, agents at /mcp, as `codesearch serve` does.
+
+    Given again, it takes up a new CATALOGUE without a gap. With --address local it serves until interrupted,
+    else the cluster does until `serve shutdown`. A shard that does not answer in time is named in the answer.
+    """
+    from codesearch.service.guard import LOOPBACK_HOSTS
+    from codesearch.service.server import check_exposure, read_token
+    from indexer.cluster.catalogue import read_catalogue, shards_to_serve
+    from indexer.cluster.connection import LOCAL, connected, import_ray
+    from indexer.cluster.layout import Limits
+    from indexer.cluster.serving import Served, Serving, serve_catalogue
+    from indexer.cluster.store import open_store
+    from indexer.disk.user_folders import cache_folder, expand_user
+    from indexer.errors import InputError
+
+    import_ray()
+    token = read_token(expand_user(token_file)) if token_file else None
+    check_exposure(host, token)
+    entries = read_catalogue(Path(expand_user(catalogue)))
+    shards = shards_to_serve(entries)
+    first = next(entry for entry in entries if entry.is_built)
+    folder = expand_user(cache) if cache else cache_folder()
+    if folder is None:
+        raise InputError("There is no folder for a cache here; name one with --cache.")
+    how = Serving(
+        open_store(where), folder.absolute() / "shards", groups, replicas, host, port,
+        limits=Limits(deadline, fan_out),
+    )  # fmt: skip
+    allowed = LOOPBACK_HOSTS | {host.lower(), *map(str.lower, hosts)}
+    config = load_config(None, {"tokenizer": tokenizer})
+    app = partial(application, hosts=allowed, token=token, tokenizer=config["tokenizer"])
+    with connected(address) as ray:
+        serve_catalogue(ray, Served(shards, first.model, first.fingerprint), how, app)
+        say(f"Serving {counted(len(shards), 'shard')} at http://{host}:{port}/")
+        unbuilt = [entry.repository for entry in entries if not entry.is_built]
+        if unbuilt:
+            missing = counted(len(unbuilt), "repository", "repositories")
+            say(f"codesearch: {missing} of the catalogue: not built yet, and in no answer.")
+        if address == LOCAL:
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+
+
+def application(cluster: Cluster, *, hosts: frozenset[str], token: str | None, tokenizer: str | None) -> Any:
+    """The application of `codesearch serve` over a cluster, in whichever process takes HTTP."""
+    from codesearch.agents.mcp_server import agents_app
+    from codesearch.cluster_workspace import ClusterWorkspace
+    from codesearch.service.app import Service, ServiceSettings
+    from codesearch.service.guard import Access
+    from codesearch.service.operations import Operations
+
+    workspace = ClusterWorkspace(cluster)
+    seconds = 2 * cluster.limits.answer_seconds
+    settings = ServiceSettings(Access(hosts, token), n_workers=_N_QUESTIONS, answer_seconds=seconds)
+    agents = agents_app(workspace, tokenizer=tokenizer, read_only=True)
+    return Service(Operations(workspace, tokenizer), settings, agents=agents).app

@@ -94,6 +94,10 @@ def _target(
 
     if every and folders:
         raise InputError("Give folders or --all, not both.")
+    if len(folders) == 1 and folders[0].startswith("ray://"):
+        with _cluster(folders[0], typed, flags) as target:
+            yield target
+        return
     if not every and len(folders) <= 1:
         opened = open_index(folders[0] if folders else None, flags, refresh=refresh, build=build)
         with opened.index as index:
@@ -119,6 +123,18 @@ def _target(
                 workspace.build(name)
         places = Places.of(workspace.roots, folders)
         yield Target(workspace.among(below=True), request, config, places)
+
+
+@contextmanager
+def _cluster(address: str, typed: SearchRequest, flags: dict[str, Any]) -> Iterator[Target]:
+    """All repositories that a cluster serves; their paths are below their names."""
+    from codesearch.workspace import Workspace
+    from indexer.records import Mode
+
+    config = load_config(None, flags)
+    request = replace(typed, k=config["k"], mode=Mode(config["mode"]))
+    with Workspace.open(address) as workspace:
+        yield Target(workspace.among(), request, config, Places({}, is_absolute=False))
 
 
 def _indexed(folders: Sequence[str], config: Config, state: Path | None) -> list[Path]:

@@ -56,22 +56,27 @@ class RemoteTogether:
     def __init__(self, cluster: Cluster, names: Sequence[str], narrow: Narrow) -> None:
         """Raises InputError for a repository that is not there."""
         self._cluster = cluster
-        self._layout = cluster.layout
         self._narrow = narrow
         self.names = tuple(names)
-        self._pieces: dict[str, list[tuple[str, Piece]]] = {}
-        """By shard: the repositories that are asked, in the catalogue's order."""
+        self._layout = cluster.layout
         for name in names:
             if name not in self._layout.repositories:
                 raise InputError(f"Unknown repository {name!r}; the catalogue has another name for it.")
-            for piece in self._layout.repositories[name]:
-                self._pieces.setdefault(piece.shard, []).append((name, piece))
+        self._pieces = self._pieces_by_shard()
+        """The repositories that are asked in each shard."""
         self.sources = {name: RepositorySource(self, name) for name in names}
         self._explained: dict[tuple[str, int, int], Hit] = {}
         self.details: dict[tuple[str, int], Detail] = {}
         self.missing_shards: tuple[str, ...] = ()
         self.n_left_out = 0
         """Shards that the prefilter did not choose."""
+
+    def _pieces_by_shard(self) -> dict[str, list[tuple[str, Piece]]]:
+        pieces: dict[str, list[tuple[str, Piece]]] = {}
+        for name in self.names:
+            for piece in self._layout.repositories.get(name, ()):
+                pieces.setdefault(piece.shard, []).append((name, piece))
+        return pieces
 
     @property
     def is_one(self) -> bool:
@@ -146,6 +151,10 @@ class RemoteTogether:
                 chosen = self._promising(asked, request, calls)
                 result = work(chosen, calls)
             except GroupGoneError as error:
+                if self._layout is not self._cluster.layout:  # its groups went with the catalogue before
+                    self._layout = self._cluster.layout
+                    self._pieces = self._pieces_by_shard()
+                    continue
                 self._cluster.note_gone(error.groups)
                 left_out |= set(error.groups)
                 share = 1.0

@@ -1,0 +1,144 @@
+"""The deployment that HTTP comes to: an ASGI application over the cluster, made anew when the catalogue is.
+
+Questions that are under way go on with the application that took them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from indexer.cluster.connection import ClusterError, import_ray
+from indexer.cluster.layout import Cluster, Layout, Limits
+from indexer.cluster.remote_shards import GroupGoneError
+from indexer.cluster.replica import ShardFacts
+from indexer.records import QueryVectors
+
+GROUP = "Group"
+"""Name of the deployment of each group of shards; each is in an application of its own."""
+LOOK_SECONDS = 60.0
+_LEAVE_SECONDS = 30.0
+"""How long questions may go on with an earlier catalogue."""
+
+AppBuilder = Callable[[Cluster], Any]
+"""Makes an ASGI application over a cluster. It travels to the entrance, and what it imports must be there."""
+
+
+class RayCarrier:
+    """Calls to groups of shards by the handles of their deployments."""
+
+    def __init__(self, ray: Any, encoder: Any) -> None:
+        self._ray = ray
+        self._encoder = encoder
+        self._handles: dict[str, Any] = {}
+
+    def begin(self, group: str, method: str, arguments: Sequence[Any]) -> Callable[[float], Any]:
+        """As of `Carrier`."""
+        if group not in self._handles:
+            self._handles[group] = self._ray.serve.get_deployment_handle(GROUP, app_name=group)
+        response = self._handles[group].ask.remote(method, arguments)
+
+        def wait(seconds: float) -> Any:
+            try:
+                return response.result(timeout_s=seconds)
+            except Exception as error:
+                response.cancel()
+                raise GroupGoneError([group]) from error
+
+        return wait
+
+    def encode(self, text: str, seconds: float) -> QueryVectors:
+        """As of `Carrier`."""
+        response = self._encoder.encode.remote(text)
+        try:
+            vectors: QueryVectors = response.result(timeout_s=seconds)
+        except Exception as error:
+            raise ClusterError("The encoder of queries does not answer", "ask again later.") from error
+        return vectors
+
+
+def layout_of(carrier: RayCarrier, groups: Sequence[str], shards: Sequence[str]) -> Layout:
+    """What groups say that they hold, in the order of `shards`. Raises GroupGoneError."""
+    waits = {group: carrier.begin(group, "facts", ()) for group in groups}
+    facts: dict[str, ShardFacts] = {}
+    group_of: dict[str, str] = {}
+    for group, wait in waits.items():
+        for each in wait(LOOK_SECONDS):
+            facts[each.name], group_of[each.name] = each, group
+    return Layout.of([facts[name] for name in shards if name in facts], group_of)
+
+
+class Entrance:
+    """Takes HTTP, ranks, and asks the groups that its configuration names."""
+
+    def __init__(self, encoder: Any, app: AppBuilder, limits: Limits) -> None:
+        self._carrier = RayCarrier(import_ray(), encoder)
+        self._limits = limits
+        self._app = app
+        self._cluster: Cluster | None = None
+        self._living: _Living | None = None
+        self._config: dict[str, Any] = {}
+
+    async def reconfigure(self, config: dict[str, Any]) -> None:
+        """Take up a catalogue: its groups, and its shards in order."""
+        layout = await asyncio.to_thread(layout_of, self._carrier, config["groups"], config["shards"])
+        if self._cluster is None:
+            self._cluster = Cluster(self._carrier, layout, self._limits)
+        self._cluster.layout = layout  # questions that are under way go on with it, should a group be gone
+        living = _Living(self._app(self._cluster))
+        await living.start()
+        before, self._living, self._config = self._living, living, config
+        if before is not None:
+            before.leave_later()
+
+    def config(self) -> dict[str, Any]:
+        """The catalogue that was taken up, for whoever joins."""
+        return self._config
+
+    def __serve_build_asgi_app__(self) -> Any:
+        async def newest(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            if scope["type"] == "lifespan":
+                await _accept_lifespan(receive, send)
+            elif self._living is not None:
+                await self._living.app(scope, receive, send)
+
+        return newest
+
+
+class _Living:
+    """An ASGI application between its startup and its shutdown."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+        self._events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._said: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Have it start up. Raises RuntimeError where it does not."""
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+        self._task = asyncio.ensure_future(self.app(scope, self._events.get, self._said.put))
+        await self._events.put({"type": "lifespan.startup"})
+        said = await self._said.get()
+        if said["type"] != "lifespan.startup.complete":
+            raise RuntimeError(said.get("message", "the application did not start"))
+
+    def leave_later(self) -> None:
+        """Have it shut down once the questions that it took had their time."""
+        self._leaving = asyncio.ensure_future(self._leave())
+
+    async def _leave(self) -> None:
+        await asyncio.sleep(_LEAVE_SECONDS)
+        await self._events.put({"type": "lifespan.shutdown"})
+        if self._task is not None:
+            await self._task
+
+
+async def _accept_lifespan(receive: Any, send: Any) -> None:
+    while True:
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return

@@ -1,0 +1,192 @@
+"""A catalogue behind Ray Serve: an application a group of shards, and one with the entrance and the encoder.
+
+    HTTP → entrance (ranks, once a question) → groups (shards memory-mapped on their machines)
+                                             → encoder (queries to vectors)
+
+Groups are named by what they hold, so that a new catalogue is taken up without a gap: groups that are new are
+started, the entrance is told, and only then those that nobody asks any more go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from indexer.cluster.catalogue import Shard
+from indexer.cluster.connection import ClusterError
+from indexer.cluster.entrance import GROUP, LOOK_SECONDS, AppBuilder, Entrance, RayCarrier, layout_of
+from indexer.cluster.layout import Cluster, Limits
+from indexer.cluster.replica import OpenShards, answer
+from indexer.cluster.store import SHARDS, Store
+from indexer.errors import IndexMismatchError, IndexMissingError, InputError
+from indexer.light_dataclasses import dataclass
+from indexer.open_model import open_model
+from indexer.records import QueryVectors
+
+APPLICATION = "codesearch"
+_GROUP_PREFIX = "codesearch-shards-"
+_ENCODER, _ENTRANCE = "Encoder", "Entrance"
+_QUIET = {"enable_access_log": False, "log_level": "ERROR"}
+_LEAVE_SECONDS = 2.0
+"""For questions that began with the groups of an earlier catalogue; later ones go on with the new groups."""
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How a catalogue is served."""
+
+    store: Store
+    cache: Path
+    """On each machine: where shards are kept for the next start."""
+    n_groups: int = 0
+    """Of shards; 0: one a machine."""
+    n_replicas: int = 1
+    """Of each group."""
+    host: str = "127.0.0.1"
+    port: int = 8766
+    n_cpus: float = 1.0
+    """Of each replica."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is to be served: a catalogue's shards, of one model."""
+
+    shards: tuple[Shard, ...]
+    model: str
+    fingerprint: str
+
+
+def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> None:
+    """Serve a catalogue, or take it up in place of the one that is served.
+
+    Raises IndexMissingError for shards that the store lacks, InputError for counts that are none,
+    ClusterError where the cluster does not start them.
+    """
+    if how.n_replicas < 1 or how.n_groups < 0:
+        raise InputError("--replicas is at least 1, and --groups is not below zero.")
+    _check_store(served.shards, how.store)
+    serve = ray.serve
+    n_groups = how.n_groups or sum(1 for node in ray.nodes() if node["Alive"])
+    groups = groups_of(served.shards, min(n_groups, len(served.shards)))
+    with _as_sentence():
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options={"host": how.host, "port": how.port},
+            logging_config=_QUIET,
+        )
+        there = set(serve.status().applications)
+        for name, own in groups.items():
+            if name not in there:
+                bound = _deployment(serve, Group, GROUP, how, num_replicas=how.n_replicas).bind(
+                    how.store, own, how.cache
+                )
+                serve.run(bound, name=name, route_prefix=None, logging_config=_QUIET)
+        encoder = _deployment(serve, Encoder, _ENCODER, how).bind(served.model, served.fingerprint)
+        config = {"groups": list(groups), "shards": [each.name for each in served.shards]}
+        entrance = _deployment(serve, serve.ingress()(Entrance), _ENTRANCE, how, user_config=config)
+        bound = entrance.bind(encoder, app, how.limits)
+        serve.run(bound, name=APPLICATION, route_prefix="/", logging_config=_QUIET)
+        old = [name for name in there if name.startswith(_GROUP_PREFIX) and name not in groups]
+        if old:
+            time.sleep(_LEAVE_SECONDS)
+        for name in old:
+            serve.delete(name)
+
+
+def join(ray: Any, limits: Limits | None = None) -> Cluster:
+    """The catalogue that the cluster serves, which this process is connected to. Raises ClusterError."""
+    handle = ray.serve.get_deployment_handle
+    try:
+        config = handle(_ENTRANCE, app_name=APPLICATION).config.remote().result(timeout_s=LOOK_SECONDS)
+        carrier = RayCarrier(ray, handle(_ENCODER, app_name=APPLICATION))
+        layout = layout_of(carrier, config["groups"], config["shards"])
+    except Exception as error:
+        raise ClusterError(
+            f"The cluster serves no catalogue ({type(error).__name__})",
+            "begin with `codesearch cluster serve`.",
+        ) from error
+    return Cluster(carrier, layout, limits)
+
+
+def groups_of(shards: Sequence[Shard], n_groups: int) -> dict[str, list[Shard]]:
+    """Shards in groups of about as many tokens, by names that say what is in them."""
+    members: list[list[Shard]] = [[] for _ in range(n_groups)]
+    for shard in sorted(shards, key=lambda each: (-each.n_tokens, each.name)):
+        min(members, key=lambda own: sum(each.n_tokens for each in own)).append(shard)
+    named = {}
+    for own in members:
+        digest = hashlib.sha256(json.dumps([[each.name, each.sha256] for each in own]).encode())
+        named[f"{_GROUP_PREFIX}{digest.hexdigest()[:16]}"] = own
+    return named
+
+
+class Group:
+    """The deployment of a group of shards."""
+
+    def __init__(self, store: Store, shards: Sequence[Shard], cache: Path) -> None:
+        self._shards = OpenShards(store, shards, cache)
+
+    def ask(self, method: str, arguments: Sequence[Any]) -> Any:
+        """What the shards say."""
+        return answer(self._shards, method, arguments)
+
+
+class Encoder:
+    """The deployment that encodes queries."""
+
+    def __init__(self, name: str, fingerprint: str) -> None:
+        model = open_model(name, fingerprint)
+        if model is None:
+            raise IndexMismatchError(
+                f"The model {name} on this machine is another version than the shards were built with."
+            )
+        self._model = model
+        self.encode("where to begin")
+
+    def encode(self, text: str) -> QueryVectors:
+        """The vectors of a query."""
+        return self._model.query_encoder.encode(text)
+
+
+def _deployment(serve: Any, kind: Any, name: str, how: Serving, **options: Any) -> Any:
+    return serve.deployment(kind).options(
+        name=name,
+        ray_actor_options={"num_cpus": how.n_cpus},
+        max_ongoing_requests=100,
+        health_check_period_s=2.0,
+        health_check_timeout_s=10.0,
+        graceful_shutdown_timeout_s=2.0,
+        logging_config=_QUIET,
+        **options,
+    )
+
+
+def _check_store(shards: Sequence[Shard], store: Store) -> None:
+    lost = [each.name for each in shards if not store.has(SHARDS, each.digest, each.sha256)]
+    if lost:
+        shown = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
+        raise IndexMissingError(
+            f"The store {store.name} lacks {len(lost):,} of the {len(shards):,} shards that the"
+            f" catalogue names ({shown})",
+            "run `codesearch cluster index` again.",
+        )
+
+
+@contextmanager
+def _as_sentence() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise ClusterError(
+            f"The cluster does not start the shards ({' '.join(str(error).split())[:300]})",
+            "Ray's logs say more.",
+        ) from error
