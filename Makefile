@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-browser lint dist clean
+.PHONY: run test test-browser test-cluster lint dist clean
 
 run: $(VENV)/base  ## environment, index a sample repository, search it, print passages
 	@rm -rf $(VENV)/sample && cp -r sample_repos/task_queue $(VENV)/sample
@@ -19,6 +19,10 @@ test-browser: $(VENV)/test  ## the page of `codesearch serve`, in headless Chrom
 	@test -n "$(CHROMIUM)" || { echo "There is no Chromium here; for example: apt-get install chromium"; exit 2; }
 	$(INSTALL) "playwright>=1.49"
 	CODESEARCH_BROWSER="$(CHROMIUM)" $(BIN)/python -m pytest tests/codesearch/service/test_browser*.py
+
+test-cluster: $(VENV)/test  ## indexing and searching on Ray, which is no part of the test environment
+	$(INSTALL) -e ".[test,ray]"
+	$(BIN)/python -m pytest tests/on_ray
 
 lint: $(VENV)/test
 	$(BIN)/ruff check .

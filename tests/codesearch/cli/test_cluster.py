@@ -27,7 +27,7 @@ def no_ray(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
 
 
-@pytest.mark.parametrize("command", ["index"])
+@pytest.mark.parametrize("command", ["index", "serve"])
 def test_without_the_extra_each_command_says_which_it_needs(no_ray, catalogue, tmp_path, command):
     done = run(command, catalogue, "--store", tmp_path / "store")
     assert (done.exit_code, done.stdout) == (2, "")
@@ -39,3 +39,23 @@ def test_without_the_extra_each_command_says_which_it_needs(no_ray, catalogue, t
 def test_help_loads_no_ray(no_ray):
     assert run("--help").exit_code == 0
     assert "--store" in run("index", "--help").stdout
+
+
+def test_a_search_of_a_cluster_needs_the_extra_too(no_ray):
+    done = CliRunner().invoke(cli, ["search", "retry", "ray://auto"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "extra `ray`" in done.stderr
+
+
+def test_what_is_wrong_is_said_before_anything_is_started(monkeypatch, catalogue, tmp_path):
+    monkeypatch.setattr("indexer.cluster.connection.import_ray", lambda: None)
+    for arguments, said in (
+        (("index", tmp_path / "none", "--store", tmp_path), "There is no catalogue"),
+        (("index", catalogue, "--store", tmp_path, "--workers", "-1"), "--workers is below zero"),
+        (("serve", catalogue, "--store", tmp_path), "No repository of the catalogue is built yet"),
+        (("serve", catalogue, "--store", tmp_path, "--host", "0.0.0.0"), "give --token-file"),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 2
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
