@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -326,6 +325,8 @@ def _user_settings(environment: Mapping[str, str], warnings: list[str]) -> tuple
 
 
 def _read_user_file(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -339,6 +340,8 @@ def _read_repository_file(root: Path, warnings: list[str]) -> dict[str, Any]:
     text = _repository_text(root, warnings)
     if text is None:
         return {}
+    import tomllib
+
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -20,8 +20,6 @@ from indexer.errors import InputError
 from indexer.languages import is_code
 from indexer.open_generation import OpenGeneration
 from indexer.records import Chunk, Hit, MissingVectors, Mode, OutlineEntry, SearchRequest, StaleFiles
-from indexer.retrieve.around_line import around_line
-from indexer.retrieve.boilerplate import without_boilerplate
 from indexer.search_defaults import DEFAULT_K
 from indexer.search_steps import SearchResult, SearchSteps
 from indexer.settings import BuildSettings
@@ -78,6 +76,9 @@ class Searcher(Closing):
 
         Raises InputError for a path that is not indexed or a line it does not have.
         """
+        from indexer.retrieve.around_line import around_line
+        from indexer.retrieve.boilerplate import without_boilerplate
+
         chunks = self.generation.store.file_chunks(path)
         if not chunks:
             raise InputError(

@@ -335,7 +335,7 @@ def _hits(fan_out: FanOut, answers: Sequence[_Answer], ranked: Ranked, k: int) -
     top, scores = ranked.order[:k], ranked.scores[:k]
     owner = np.searchsorted(starts, top, "right") - 1
     picks = {}
-    for number in np.unique(owner).tolist():
+    for number in sorted(set(owner.tolist())):
         index, part = pairs[number]
         own = owner == number
         first, last = starts[number], starts[number + 1]

@@ -9,10 +9,8 @@ tokenizers of chat models do; name another one where a budget must be exact for 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -98,8 +96,8 @@ def counter_for(tokenizer: Tokenizer = None) -> NamedCounter:
 
 @lru_cache(maxsize=1)
 def _default_counter() -> NamedCounter:
-    cached = _tiktoken_file("cl100k_base")
-    return _named("cl100k_base") if cached and importlib.util.find_spec("tiktoken") else _named(BUNDLED)
+    has_tiktoken = importlib.util.find_spec("tiktoken") and _tiktoken_file("cl100k_base")
+    return _named("cl100k_base" if has_tiktoken else BUNDLED)
 
 
 @lru_cache(maxsize=8)
@@ -135,6 +133,9 @@ def _tiktoken_file(name: str) -> Path | None:
 
     A damaged file counts as absent because tiktoken would delete it and fetch another.
     """
+    import hashlib
+    import tempfile
+
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     if folder is None:
         folder = str(Path(tempfile.gettempdir()) / "data-gym-cache")

@@ -7,7 +7,6 @@ leads nowhere; what is not a regular file is closed unread. Not a sandbox: `root
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from pathlib import Path
@@ -113,6 +112,8 @@ def digest_on_disk(root: Path, path: str) -> str:
     """
     try:
         with os.fdopen(open_regular(root, path), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            from hashlib import file_digest
+
+            return file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):
         return ""

@@ -8,12 +8,13 @@ asks here before starting anything.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 
 
 def find_program(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
     """The absolute path of an executable on PATH, or None; a name with a slash is looked up as it is."""
+    import shutil
+
     if os.sep in name:
         return shutil.which(name)
     folders = environment.get("PATH", os.defpath).split(os.pathsep)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -80,6 +79,8 @@ def private_folder(kind: str) -> Path:
             (folder / kind).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             if os.access(folder / kind, os.W_OK | os.X_OK):
                 return folder / kind
+    import tempfile
+
     return Path(tempfile.mkdtemp(prefix="codesearch-"))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -96,6 +95,8 @@ def open_in_place(path: Path) -> int:
     with suppress(FileNotFoundError):
         if path.lstat().st_nlink > 1:
             copy = path.with_name(path.name + ".new")
+            import shutil
+
             with path.open("rb") as old, os.fdopen(create_file(copy), "wb") as new:
                 shutil.copyfileobj(old, new, 1 << 20)
             copy.replace(path)

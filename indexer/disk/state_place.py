@@ -6,7 +6,6 @@ a small file in it names the tree, and what does not agree with the folder's nam
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -31,9 +30,11 @@ def state_folder(root: Path, outside: Path | None = None) -> Path:
 
 def _name_outside(path: bytes) -> str:
     """Readable at its head, and by the hash of the whole path another for each tree."""
+    from hashlib import sha256
+
     last = path.rpartition(b"/")[2].decode("utf-8", "replace")
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", last)[:_MAX_NAME_CHARS].strip("-") or "root"
-    return f"{readable}-{hashlib.sha256(path).hexdigest()[:32]}"
+    return f"{readable}-{sha256(path).hexdigest()[:32]}"
 
 
 def root_of(state: Path) -> Path:

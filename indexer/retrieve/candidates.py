@@ -373,7 +373,7 @@ class CandidateGatherer:
         row = run_places(self._tables.single_start[chunks], n_single)
         segment = np.repeat(self._tables.segment[chunks], n_single)
         scores = np.empty(len(row), np.float32)
-        for each in np.unique(segment).tolist():
+        for each in set(segment.tolist()):
             at = np.flatnonzero(segment == each)
             stored = self._segments.single(each, 0, int(row[at].max()) + 1)
             scores[at] = float16_to_float32(stored[row[at]]) @ query

@@ -5,17 +5,25 @@ Whoever runs them keeps to `MATCH_SECONDS`.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
-import regex
+if TYPE_CHECKING:  # most questions have no expression, and do not wait for the package
+    import regex
 
 MATCH_SECONDS = 2.0
 """How long an expression may search an index; files after that are left out, and a note tells so."""
 _MAX_PARTS = 50_000
-_TOKEN = regex.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<least>\d{1,9})?(?:,(?P<most>\d{1,9})?)?\}|.", regex.DOTALL
-)
-"""An escape, a set, a counted repeat, or one character."""
+
+
+@cache
+def _token() -> regex.Pattern[str]:
+    """An escape, a set, a counted repeat, or one character."""
+    import regex
+
+    return regex.compile(
+        r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(?P<least>\d{1,9})?(?:,(?P<most>\d{1,9})?)?\}|.", regex.DOTALL
+    )
 
 
 @lru_cache(32)
@@ -25,6 +33,8 @@ def compile_expression(pattern: str) -> regex.Pattern[str]:
     The package `regex` takes what `re` takes, and bounds a match in time. Raises ValueError for a pattern
     that cannot be served; it says why, without a full stop.
     """
+    import regex
+
     if n_compiled_parts(pattern) > _MAX_PARTS:
         raise ValueError(
             f"it has more than {_MAX_PARTS:,} parts with its repeats written out; use smaller counts, or `*`"
@@ -45,7 +55,7 @@ def n_compiled_parts(pattern: str) -> int:
     """
     n_before: list[int] = []  # parts before each open group, in the group around it
     n_parts = n_last = 0
-    for token in _TOKEN.finditer(pattern):
+    for token in _token().finditer(pattern):
         text, count = token.group(), token.group("most") or token.group("least")
         if text == "(":
             n_before.append(n_parts)

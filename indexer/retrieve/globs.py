@@ -8,14 +8,17 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+if TYPE_CHECKING:  # most questions have no pattern, and do not wait for the package
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 
 @lru_cache(256)
 def compile_glob(pattern: str) -> GitIgnoreSpecPattern:
     """A pattern without its leading `!`; the last few are remembered. Raises ValueError for a broken one."""
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
     return GitIgnoreSpecPattern(pattern)
 
 
@@ -27,6 +30,8 @@ class PathGlobs:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Raises ValueError for a pattern that is broken."""
+        from pathspec import GitIgnoreSpec
+
         # A path of which a part reads as a pattern, as `app/[id]/page.tsx`, is also itself.
         self._named = tuple(_spelt(p.strip("/")) for p in patterns if "[" in p and not p.startswith("!"))
         patterns = [_spelt(pattern) for pattern in patterns]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array, Mode
 from indexer.retrieve.candidates import Gathered
-from indexer.retrieve.groups import over_largest, place_in_group, top_three
+from indexer.retrieve.groups import median, over_largest, place_in_group, top_three
 from indexer.retrieve.path_signals import PathSignals
 from indexer.retrieve.section_ranking import passage_means, section_scores
 
@@ -321,7 +321,7 @@ def _region_scores(g: Gathered, signals: FileSignals) -> Float32Array:
 
 def _above_usual(values: Float32Array, seen: NDArray[np.bool_]) -> Float32Array:
     """(N,) how far each is above the median of those `seen`; 0 for the others."""
-    usual = np.median(values[seen]) if seen.any() else np.float32(0.0)
+    usual = median(values[seen]) if seen.any() else np.float32(0.0)
     return np.where(seen, values - usual, np.float32(0.0))
 
 

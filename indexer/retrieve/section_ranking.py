@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.records import Float32Array, Int64Array, QueryToken, QueryVectors
-from indexer.retrieve.groups import over_largest, top_three
+from indexer.retrieve.groups import median, over_largest, top_three
 from indexer.retrieve.query_shape import stems_of
 from indexer.words import is_unspaced, word_at
 
@@ -115,8 +115,8 @@ def section_scores(
 def _above_usual(values: Float32Array, known: NDArray[np.bool_] | None) -> Float32Array:
     """(M,) similarities are never nothing: what the usual region has says nothing; 0 where not `known`."""
     if known is None:
-        return (values - np.median(values)).astype(np.float32)
-    return np.where(known, values - np.median(values[known]) if known.any() else 0.0, 0.0).astype(np.float32)
+        return (values - median(values)).astype(np.float32)
+    return np.where(known, values - median(values[known]) if known.any() else 0.0, 0.0).astype(np.float32)
 
 
 def _says(spread: float, nothing: float, all_: float) -> np.float32:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,10 @@ from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.mapped_tables import Tables, load_tables
 from indexer.vectors.index_choice import VectorKind, choose
-from indexer.vectors.plaid_index import PlaidIndex, build_plaid, update_plaid
 from indexer.vectors.row_codec import RowCodec
+
+if TYPE_CHECKING:  # a search without such an index does not wait for it
+    from indexer.vectors.plaid_index import PlaidIndex
 
 _FOLDER = "multi"
 _ROW_BITS = 40
@@ -43,6 +46,8 @@ def build_multi_index(
     """
     if codec is None or choose(0, int(tables.n_rows.sum()), wanted).multi is not VectorKind.PLAID:
         return
+    from indexer.vectors.plaid_index import build_plaid, update_plaid
+
     positions = _documents(tables)
     if not len(positions):
         return
@@ -107,6 +112,8 @@ class MultiVectors:
 
     @cached_property
     def _index(self) -> PlaidIndex:
+        from indexer.vectors.plaid_index import PlaidIndex
+
         return PlaidIndex(self._folder)
 
     @cached_property

@@ -8,6 +8,7 @@ forces it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from indexer.errors import InputError
 from indexer.records import Int64Array
 from indexer.vectors.base import SingleIndex
 from indexer.vectors.exact import ExactIndex
-from indexer.vectors.faiss_index import FaissIndex, Pieces, build_faiss, update_faiss
 from indexer.vectors.index_choice import VectorKind
 from indexer.vectors.index_files import (
     IndexFacts,
@@ -27,6 +27,9 @@ from indexer.vectors.index_files import (
     save_facts,
     save_ids,
 )
+
+if TYPE_CHECKING:  # a search of exact rows does not wait for the other kind
+    from indexer.vectors.faiss_index import Pieces
 
 _FORMAT_VERSION = 1
 _ROWS, _IDS, _FACTS = "exact_rows.npy", "exact_ids.npy", "exact.json"
@@ -39,6 +42,8 @@ def build_single(folder: Path, kind: VectorKind, ids: Int64Array, pieces: Pieces
     Raises InputError where they are not, or for a kind that holds no single vectors.
     """
     if kind is VectorKind.FAISS:
+        from indexer.vectors.faiss_index import build_faiss
+
         build_faiss(folder, ids, pieces, seed)
         return
     if kind is not VectorKind.EXACT:
@@ -61,12 +66,16 @@ def update_single(
     """
     if kind is not VectorKind.FAISS or (old / _FACTS).exists():
         return False
+    from indexer.vectors.faiss_index import update_faiss
+
     return update_faiss(old, new, removed, added_ids, added) is not None
 
 
 def open_single(folder: Path) -> SingleIndex:
     """The index in a folder, of the kind that was written there. Raises IndexCorruptError."""
     if not (folder / _FACTS).exists():
+        from indexer.vectors.faiss_index import FaissIndex
+
         return FaissIndex(folder)
     facts = load_facts(folder / _FACTS, IndexFacts, _FORMAT_VERSION)
     ids = load_ids(folder / _IDS, facts.n_stored)

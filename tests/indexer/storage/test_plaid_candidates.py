@@ -107,7 +107,7 @@ def test_an_index_is_changed_by_what_was_added_and_removed(index, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("built anew")
 
-    monkeypatch.setattr("indexer.storage.plaid_candidates.build_plaid", refuse)
+    monkeypatch.setattr("indexer.vectors.plaid_index.build_plaid", refuse)
     keys = [*KEYS[5:], "new"]
     multis = index.generation("2", keys, previous="1")
     assert multis.search(rows_of("new")[:5], 5)[0] == keys.index("new")
