@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from indexer.vectors import cores
 from indexer.vectors.cores import Share, on_cores, one_blas_thread
@@ -57,6 +58,20 @@ def test_blas_is_limited_until_the_last_is_out(monkeypatch: pytest.MonkeyPatch) 
     assert blas_threads() == before
     with pytest.raises(RuntimeError, match="inside"), one_blas_thread():
         raise RuntimeError("inside")
+    assert blas_threads() == before
+
+
+def test_blas_is_limited_whichever_thread_asks() -> None:
+    def limited() -> set[int]:
+        with one_blas_thread():
+            return set(blas_threads())
+
+    before = blas_threads()
+    with threadpool_limits(limits=2, user_api="blas"), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(limited).result() == {1}
+        assert limited() == {1}
+        assert pool.submit(limited).result() == {1}
+        assert set(blas_threads()) == {2}
     assert blas_threads() == before
 
 
