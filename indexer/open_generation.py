@@ -6,8 +6,10 @@ the parts in order.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.embeddings.embedding_store import RowLayout, SegmentReader
+from indexer.embeddings.other_store import OtherStore
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexMismatchError, InputError
 from indexer.light_dataclasses import dataclass
@@ -234,6 +237,19 @@ class OpenGeneration:
             self.tables = with_vectors(tables, dict(zip(at, stored.values(), strict=True)))
             self.gatherer = self._gatherer_over(self.tables)
             self._evidence_finder = EvidenceFinder(self.tables, self.segments, self.layout.codec)
+
+    @property
+    def n_encoded(self) -> int:
+        """Chunks that have the vectors they are to have, those that searches have stored since among them."""
+        lacks = self.tables.lacks_vectors
+        n_published = int((~lacks).sum())
+        missing = self.store.missing_chunks(self.tables.chunk_id[lacks].tolist())
+        if missing:
+            # As an index of another reads it: without the lock that a build would wait for.
+            with suppress(OSError, sqlite3.Error), OtherStore(self.state / EMBEDDINGS, self.layout) as store:
+                stored = set(store.keys())
+                return n_published + sum(chunk.embedding_key in stored for chunk in missing)
+        return n_published
 
     def missing(self) -> MissingVectors | None:
         """What has no vectors yet; None where everything has that is to have some."""

@@ -174,7 +174,7 @@ class Searcher(Closing):
             self.root,
             self.manifest,
             self.generation.store,
-            n_encoded=self.n_encoded,
+            n_encoded=self.generation.n_encoded,
             n_rows=int(self.generation.tables.n_rows.sum()),
             n_bytes_on_disk=n_bytes_below(self.generation.state),
             stale=self.freshness(budget_seconds),

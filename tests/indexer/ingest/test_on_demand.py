@@ -75,6 +75,16 @@ def test_nothing_is_encoded_twice_by_other_searches_or_builds(tree, monkeypatch)
     assert build(tree, BuildSettings()).n_encoded_chunks == 2
 
 
+def test_the_status_counts_what_searches_have_stored(tree):
+    with Searcher.open(tree) as searcher:
+        assert searcher.status().n_encoded == 0
+        ask(searcher)
+    with Searcher.open(tree) as searcher:
+        assert searcher.status().n_encoded == 1
+        with write_lock(tree / STATE_FOLDER):  # nobody waits for anybody
+            assert searcher.status().n_encoded == 1
+
+
 def test_a_search_does_not_wait_for_a_writer(tree):
     with write_lock(tree / STATE_FOLDER), Searcher.open(tree) as searcher:
         result = ask(searcher)
