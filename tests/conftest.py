@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,14 @@ import pytest
 
 SAMPLES = Path(__file__).parents[1] / "sample_repos"
 LIGHTHOUSE = Path(__file__).parent / "tui" / "data" / "lighthouse"
+
+# Textual's tests wait in steps of 20 ms, of screens that draw 60 times a second: all at twice that speed.
+# Read when the package is imported, by whichever test file is first; `tests/tui/conftest.py` has the steps.
+os.environ["TEXTUAL_FPS"] = "120"
+
+# Widgets come and go by the thousand among a million objects of libraries: looking through all of these for
+# cycles as often as Python does by itself takes a fifth of the time of such tests.
+gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from textual import _wait
+from textual.constants import MAX_FPS
+from textual.css.stylesheet import Stylesheet
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -39,6 +42,32 @@ from tui.widgets.title_line import TitleLine
 pytest.register_assert_rewrite("tests.tui.key_checks")
 
 DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _screens_draw_and_are_waited_for_at_twice_the_speed() -> Iterator[None]:
+    assert MAX_FPS == 120
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SLEEP_GRANULARITY", "SLEEP_IDLE"):
+            patch.setattr(_wait, name, getattr(_wait, name) / 2)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _style_sheets_are_parsed_once() -> Iterator[None]:
+    """Every application of a run has the same: what Textual remembers while one lives is kept for all."""
+    parsed: dict[tuple[object, ...], object] = {}
+    parse = Stylesheet._parse_rules
+
+    def remembered(sheet: Stylesheet, *arguments: object, **options: object) -> object:
+        key = (arguments, *options.items(), *sheet._variables.items())
+        if key not in parsed:
+            parsed[key] = parse(sheet, *arguments, **options)  # type: ignore[arg-type]
+        return parsed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", remembered)
+        yield
 
 
 def make_passage(

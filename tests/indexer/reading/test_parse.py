@@ -255,9 +255,9 @@ def test_the_next_file_is_parsed_whole_after_one_that_took_too_long() -> None:
 @pytest.mark.parametrize("brackets", ["()", "[]", "{}"])
 def test_ten_thousand_brackets_overflow_nothing(language: str, brackets: str) -> None:
     deep = "x = " + brackets[0] * 10_000 + brackets[1] * 10_000 + "\n"
-    parsed = parse(source(deep, language), seconds=0.5)
+    parsed = parse(source(deep, language), seconds=0.2)
     assert_sound(deep, parsed.spans)
-    unclosed = parse(source(brackets[0] * 10_000, language), seconds=0.5)
+    unclosed = parse(source(brackets[0] * 10_000, language), seconds=0.2)
     assert_sound(brackets[0] * 10_000, unclosed.spans)
 
 
