@@ -14,9 +14,9 @@ import pytest
 SAMPLES = Path(__file__).parents[1] / "sample_repos"
 LIGHTHOUSE = Path(__file__).parent / "tui" / "data" / "lighthouse"
 
-# Textual's tests wait in steps of 20 ms, of screens that draw 60 times a second: all at twice that speed.
-# Read when the package is imported, by whichever test file is first; `tests/tui/conftest.py` has the steps.
-os.environ["TEXTUAL_FPS"] = "120"
+# Threads of OpenMP that have nothing to do wait asleep: awake ones take the cores from the other half of the
+# tests, which made those of vectors four times slower on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Widgets come and go by the thousand among a million objects of libraries: looking through all of these for
 # cycles as often as Python does by itself takes a fifth of the time of such tests.

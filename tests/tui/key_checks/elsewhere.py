@@ -79,6 +79,7 @@ async def _(d, key):
 async def _(d, key):
     await d.press("f9")
     await d.pilot.resize_terminal(60, 14)
+    await d.settle()
     await d.press(key)
     assert d.app.screen.query_one("#details").scroll_offset.y == 1
 
