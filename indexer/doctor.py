@@ -11,9 +11,10 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, nullcontext, suppress
 from dataclasses import field
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -48,6 +49,7 @@ from indexer.storage.generations import (
 )
 from indexer.storage.manifest import ForeignIndexError, Manifest, read_manifest, write_manifest
 from indexer.storage.mapped_tables import load_tables
+from indexer.storage.other_indexes import revision_states
 from indexer.storage.seals import find_broken, find_broken_segment
 from indexer.wording import counted
 
@@ -62,6 +64,8 @@ class Finding:
     """`damage`: answers may be wrong or fail; `model`: the index cannot be asked in words; `access`:
     other users can read it; `leftover`: disk space that nothing needs."""
     sentence: str
+    of_tree: bool = True
+    """False for what is wrong with the index of a revision, which no build of the tree mends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,17 @@ class _Examination:
         if link is not None:
             self.note(DAMAGE, f"{link.relative_to(self.state.parent)} is a link, pipe or device")
             return self.diagnosis()
+        revisions = revision_states(self.state)
+        is_of_revisions_alone = bool(revisions) and not os.path.lexists(self.state / "generations")
+        manifest = None if is_of_revisions_alone else self.contents()
+        for state in revisions:
+            self.revision(state)
+        self.access(manifest)
+        self.leftovers(manifest)
+        return self.diagnosis()
+
+    def contents(self) -> Manifest | None:
+        """What is searched, and the manifest that names it."""
         # First, because it takes what a killed build wrote ahead into the database that is read below.
         of_embeddings = check_embeddings(self.state / EMBEDDINGS, may_write=self.may_write)
         manifest = self.manifest()
@@ -101,9 +116,20 @@ class _Examination:
             self.model(manifest)
         for sentence in of_embeddings:
             self.note(DAMAGE, sentence)
-        self.access(manifest)
-        self.leftovers(manifest)
-        return self.diagnosis()
+        return manifest
+
+    def revision(self, state: Path) -> None:
+        """The index of a revision, as that of the tree."""
+        name = unquote(state.parent.name)
+        inner = _Examination(self.root, state, self.may_write)
+        with write_lock(state) if self.may_write else nullcontext():
+            inner.contents()
+        mended = f"`codesearch forget --rev {name}` and `codesearch index --rev {name}` make it anew"
+        for found in inner.findings:
+            sentence = found.sentence.rstrip(".")
+            self.findings.append(
+                Finding(found.kind, f"Revision {name}: {sentence}; {mended}.", of_tree=False)
+            )
 
     def note(self, kind: str, sentence: str) -> None:
         self.findings.append(Finding(kind, sentence[0].upper() + sentence[1:] + "."))
@@ -265,7 +291,7 @@ def repair(root: Path, progress: ProgressCallback | None = None, outside: Path |
     _remove_links(state)
     for path in (state, *_everything(state)):
         path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
-    if not examine(root, outside).is_sound:
+    if any(f.of_tree and f.kind in (DAMAGE, MODEL) for f in examine(root, outside).findings):
         build(root, _recorded_settings(state), progress, rebuild=True, outside=outside)
     with write_lock(state):
         live = read_manifest(state)

@@ -24,10 +24,17 @@ from urllib.parse import quote, unquote
 from indexer.build import build
 from indexer.disk.contained import read_regular
 from indexer.disk.state_files import FOLDER_MODE, create_file, refuse_links, write_file
-from indexer.disk.state_place import state_folder
+from indexer.disk.state_place import ROOT_FILE, root_of, state_folder
 from indexer.disk.write_lock import write_lock
 from indexer.embeddings.segment_files import open_database
-from indexer.errors import CodesearchError, IndexMismatchError, IndexMissingError, InputError, StorageError
+from indexer.errors import (
+    CodesearchError,
+    IndexCorruptError,
+    IndexMismatchError,
+    IndexMissingError,
+    InputError,
+    StorageError,
+)
 from indexer.light_dataclasses import dataclass
 from indexer.records import BuildReport, Chunk, OutlineEntry, ProgressCallback, StaleFiles
 from indexer.search import Searcher, recorded_settings
@@ -192,7 +199,26 @@ def place_of_revision(root: Path, name: str, outside: Path | None = None) -> Pat
     quoted = quote(name, safe="").replace(".", "%2E")
     if not name or len(quoted) > _MAX_NAME_BYTES:
         raise InputError(f"{name[:40]!r} cannot be the name of a revision.")
-    return state_folder(root.resolve(), outside) / REVISIONS / quoted
+    place = state_folder(root.resolve(), outside) / REVISIONS / quoted
+    if outside is None:
+        _follow_rename(root.resolve(), place)
+    return place
+
+
+def _follow_rename(root: Path, place: Path) -> None:
+    """Have the index of a revision, which went along with its repository, under that one's path of today."""
+    state = state_folder(root, place)
+    with suppress(CodesearchError, OSError):
+        if not os.path.lexists(state):
+            former = [each.parent for each in place.glob(f"*/{ROOT_FILE}") if not each.parent.is_symlink()]
+            if len(former) != 1:
+                return
+            with write_lock(former[0]):
+                former[0].rename(state)
+        try:
+            root_of(state)
+        except IndexCorruptError:
+            write_file(state / ROOT_FILE, os.fsencode(root))
 
 
 def indexed_revisions(root: Path, outside: Path | None = None) -> tuple[IndexedRevision, ...]:

@@ -6,13 +6,14 @@ user's key signed it and its segments are those that it was signed with; it is r
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from indexer.disk.state_files import find_link
-from indexer.disk.state_place import state_folder
+from indexer.disk.state_place import ROOT_FILE, state_folder
 from indexer.embeddings.embedding_store import EmbeddingStore, RowLayout
 from indexer.embeddings.other_store import OtherStore
 from indexer.errors import CodesearchError
@@ -34,10 +35,16 @@ def states_of(roots: Iterable[Path], outside: Path | None) -> Iterator[Path]:
     for root in roots:
         for place in dict.fromkeys((outside, None)):
             state = state_folder(root, place)
-            for each in (state, *sorted(state.glob(f"{REVISIONS}/*/*/"))):
+            for each in (state, *revision_states(state)):
                 if each not in seen and each.is_dir():
                     seen.add(each)
                     yield each
+
+
+def revision_states(state: Path) -> list[Path]:
+    """The state folders of the revisions of a tree whose own is `state`, by name; links are passed over."""
+    found = sorted(state.glob(f"{REVISIONS}/*/*/"))
+    return [each for each in found if os.path.lexists(each / ROOT_FILE) and not each.is_symlink()]
 
 
 def take_vectors(

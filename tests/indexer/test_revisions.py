@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from indexer.build import build
-from indexer.doctor import examine
+from indexer.doctor import examine, repair
 from indexer.errors import IndexMissingError, InputError
 from indexer.records import SearchRequest
 from indexer.revisions import (
@@ -147,6 +147,46 @@ def test_a_folder_of_a_repository_an_index_outside_and_a_bare_repository(reposit
     git(tmp_path, "clone", "-q", "--bare", str(repository), "bare.git")
     assert index_revision(tmp_path / "bare.git", "v1", others=[repository]).n_files == 3
     assert find_root_with_revisions(tmp_path / "bare.git" / "objects") == tmp_path / "bare.git"
+
+
+def test_revisions_go_along_with_a_folder_that_is_renamed(repository, tmp_path):
+    index_revision(repository, "v1")
+    moved = repository.rename(tmp_path / "moved")
+    assert [revision.name for revision in indexed_revisions(moved)] == ["v1"]
+    with RevisionSearcher.open_revision(moved, "v1") as searcher:
+        assert hits(searcher, "lamp")
+    # A move that was cut short before the folder's new path was written down.
+    (root_file,) = moved.glob(f"{STATE_FOLDER}/revisions/v1/*/root")
+    root_file.write_bytes(b"/elsewhere")
+    assert [revision.name for revision in indexed_revisions(moved)] == ["v1"]
+    assert index_revision(moved, "v1").n_encoded_chunks == 0
+    assert len(list(moved.glob(f"{STATE_FOLDER}/revisions/v1/*/"))) == 1
+
+
+def test_an_examination_looks_at_revisions_too_and_a_repair_keeps_the_tree_s_index(repository):
+    build(repository, SETTINGS)
+    index_revision(repository, "v1")
+    assert examine(repository).findings == ()
+    (vectors,) = repository.glob(f"{STATE_FOLDER}/revisions/v1/*/generations/*/chunks.npy")
+    content = vectors.read_bytes()
+    vectors.unlink()  # it may be the same file as the tree's
+    vectors.write_bytes(content[:-8])
+    vectors.chmod(0o600)
+    live = (repository / STATE_FOLDER / "manifest.json").read_bytes()
+    for diagnosis in (examine(repository), repair(repository)):
+        (finding,) = diagnosis.findings
+        assert not diagnosis.is_sound
+        assert finding.sentence.startswith("Revision v1: ")
+        assert finding.sentence.endswith(
+            "; `codesearch forget --rev v1` and `codesearch index --rev v1` make it anew."
+        )
+    assert (repository / STATE_FOLDER / "manifest.json").read_bytes() == live
+    forget_revision(repository, "v1")
+    index_revision(repository, "v1")
+    assert examine(repository).is_sound
+    shutil.rmtree(repository / STATE_FOLDER / "generations")
+    (repository / STATE_FOLDER / "manifest.json").unlink()
+    assert examine(repository).findings == (), "revisions alone"
 
 
 def test_other_settings_begin_anew_and_the_tree_s_index_stays(repository):
