@@ -10,7 +10,6 @@ indexed tree: those are `contained.py`'s.
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,7 +58,9 @@ def write_file(path: Path, content: bytes, *, durable: bool = True, mode: int = 
 
     `durable` has it on the disk when this returns, and keeps that promise through a power cut.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.new")
+    from secrets import token_hex
+
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{token_hex(4)}.new")
     try:
         with os.fdopen(create_file(temporary), "wb") as file:
             file.write(content)

@@ -6,6 +6,7 @@ import os
 import pwd
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from codesearch.config import load_config
@@ -52,6 +53,17 @@ FOLDERS = (config_folder, state_folder, key_file)
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_below_home(folder, tmp_path: Path) -> None:
     assert tmp_path in folder().parents
+
+
+@pytest.mark.parametrize("variables", [{}, {"STATE": "/x/state", "CACHE": "/x/cache", "CONFIG": "/x/config"}])
+def test_they_are_where_the_platform_has_them(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, folder in variables.items():
+        monkeypatch.setenv(f"XDG_{name}_HOME", folder)
+    assert cache_folder() == platformdirs.user_cache_path("codesearch", appauthor=False)
+    assert config_folder() == platformdirs.user_config_path("codesearch", appauthor=False)
+    assert state_folder() == platformdirs.user_state_path("codesearch", appauthor=False)
 
 
 def test_without_home_the_password_database_says(monkeypatch: pytest.MonkeyPatch) -> None:
