@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from indexer.errors import IndexCorruptError, InputError
+from indexer.light_dataclasses import dataclass
 from indexer.vectors.index_files import IndexFacts, checked_ids, load_facts, load_ids, save_facts, save_ids
 
 
