@@ -105,7 +105,7 @@ def fill_the_disk(folder: Path, builder: Builder, calm: Calm, n_rounds: int, see
     for number in range(n_rounds):
         root = folder / f"full_{number}"
         write_tree(root)
-        limit = draw.randrange(calm.n_file_bytes)
+        limit = draw.randrange(2 * calm.n_file_bytes)
         words = builder(root, encode=False, file_limit=limit, count=False)
         assert words.get("error") in (None, "StorageError"), words
         n_failed += "error" in words
