@@ -45,9 +45,12 @@ class Turns:
         slow questions cannot pile up.
         """
         self._admit(limit_seconds)
-        loop, key = asyncio.get_running_loop(), object()
+        loop, key, asked_at = asyncio.get_running_loop(), object(), self._clock()
+        waits = self.n_pending >= self._n_workers
 
         def work() -> _Result:
+            if waits and self._clock() - asked_at + self._mean_seconds > limit_seconds:
+                raise QueueFullError(self._retry_seconds())  # those before took longer than was expected
             self._begun[key] = self._clock()
             try:
                 return function()

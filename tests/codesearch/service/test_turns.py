@@ -105,6 +105,24 @@ async def test_who_waits_behind_questions_that_hang_is_told_too():
     turns.close()
 
 
+async def test_what_cannot_be_answered_in_time_is_not_begun():
+    hand, gate, begun = Hand(), threading.Event(), []
+    turns = Turns(1, 64, hand)
+    await answer_in(turns, hand, 4.0)
+    first = asyncio.create_task(turns.run(gate.wait, 30))
+    second = asyncio.create_task(turns.run(lambda: begun.append(1), 30))
+    while turns.n_pending < 2 or not turns._begun:
+        await asyncio.sleep(0.001)
+    hand.seconds += 27  # where four were expected
+    gate.set()
+    assert await first
+    with pytest.raises(QueueFullError):
+        await second
+    assert begun == []
+    await none_pending(turns)
+    turns.close()
+
+
 async def test_a_turn_that_never_came_is_no_slow_answer():
     turns, gate = Turns(1, 1), threading.Event()
     first = asyncio.create_task(turns.run(gate.wait, 30))
