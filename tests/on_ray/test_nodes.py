@@ -39,7 +39,7 @@ def at(tmp_path):
 
 
 def test_a_node_that_dies_in_a_build_costs_what_it_was_doing(write_catalogue, at, monkeypatch):
-    catalogue = write_catalogue()
+    catalogue = write_catalogue("task_queue", "billing", "key_store")
     job = Job(catalogue, at, Pool(2, 1), Limits(shared_tokens=0))
     finished = {}
     with three_nodes() as (ray, cluster, others):
@@ -56,9 +56,9 @@ def test_a_node_that_dies_in_a_build_costs_what_it_was_doing(write_catalogue, at
     assert killed.is_set()
     assert not report.failures
     shards = shards_to_serve(read_catalogue(catalogue))
-    assert len(shards) == 4
+    assert len(shards) == 3
     assert all(at.store.has(SHARDS, each.digest, each.sha256) for each in shards)
     # What was there when the node went is what is there now: nobody did it again.
     for name, content in finished.items():
         assert (at.store._folder / SHARDS / name).read_bytes() == content
-    assert len(list((at.store._folder / SHARDS).glob("*.tar"))) == 4
+    assert len(list((at.store._folder / SHARDS).glob("*.tar"))) == 3
