@@ -217,12 +217,12 @@ def serve_command(
     folder = expand_user(cache) if cache else cache_folder()
     if folder is None:
         raise InputError("There is no folder for a cache here; name one with --cache.")
+    allowed = LOOPBACK_HOSTS | {host.lower(), *map(str.lower, hosts)}
+    config = load_config(None, {"tokenizer": tokenizer})
     how = Serving(
         open_store(where), folder.absolute() / "shards", groups, replicas, host, port,
         limits=Limits(deadline, fan_out),
     )  # fmt: skip
-    allowed = LOOPBACK_HOSTS | {host.lower(), *map(str.lower, hosts)}
-    config = load_config(None, {"tokenizer": tokenizer})
     app = partial(application, hosts=allowed, token=token, tokenizer=config["tokenizer"])
     with connected(address) as ray:
         serve_catalogue(ray, Served(shards, first.model, first.fingerprint), how, app)

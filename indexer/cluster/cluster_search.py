@@ -13,7 +13,6 @@ from typing import Any
 
 from indexer.cluster.connection import ClusterError
 from indexer.cluster.layout import Carrier, Cluster, Piece
-from indexer.cluster.prefilter import choose
 from indexer.cluster.remote_repository import file_text, outline, paths
 from indexer.cluster.remote_shards import GroupGoneError, RemoteFanOut, RemoteShard, Wait, wait_all
 from indexer.cluster.replica import AloneResult, Detail, Details, ShardFacts
@@ -151,7 +150,7 @@ class RemoteTogether:
                 chosen = self._promising(asked, request, calls)
                 result = work(chosen, calls)
             except GroupGoneError as error:
-                if self._layout is not self._cluster.layout:  # its groups went with the catalogue before
+                if self._layout is not self._cluster.layout or self._cluster.takes_up_another():
                     self._layout = self._cluster.layout
                     self._pieces = self._pieces_by_shard()
                     continue
@@ -166,16 +165,12 @@ class RemoteTogether:
     def _promising(self, asked: list[str], request: SearchRequest, calls: _TimedCalls) -> list[str]:
         if len(asked) <= self._cluster.limits.fan_out:
             return asked
-        facts = {name: self._layout.facts[name] for name in asked}
         vectors = None if request.mode is Mode.LEXICAL else calls.encode(request.query)
-        return list(
-            choose(
-                {name: each.sketch for name, each in facts.items()},
-                {name: each.centroid for name, each in facts.items()},
-                query_shape(request.query, "").stems,
-                None if vectors is None else vectors.single,
-                self._cluster.limits.fan_out,
-            )
+        return self._layout.prefilter.choose(
+            asked,
+            query_shape(request.query, "").stems,
+            None if vectors is None else vectors.single,
+            self._cluster.limits.fan_out,
         )
 
     def _searched(self, names: Sequence[str], request: SearchRequest, calls: _TimedCalls) -> SearchResult:

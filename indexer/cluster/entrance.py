@@ -1,7 +1,4 @@
-"""The deployment that HTTP comes to: an ASGI application over the cluster, made anew when the catalogue is.
-
-Questions that are under way go on with the application that took them.
-"""
+"""The deployment that HTTP comes to: an ASGI application over the cluster, ranking once a question."""
 
 from __future__ import annotations
 
@@ -18,8 +15,6 @@ from indexer.records import QueryVectors
 GROUP = "Group"
 """Name of the deployment of each group of shards; each is in an application of its own."""
 LOOK_SECONDS = 60.0
-_LEAVE_SECONDS = 30.0
-"""How long questions may go on with an earlier catalogue."""
 
 AppBuilder = Callable[[Cluster], Any]
 """Makes an ASGI application over a cluster. It travels to the entrance, and what it imports must be there."""
@@ -76,21 +71,15 @@ class Entrance:
         self._carrier = RayCarrier(import_ray(), encoder)
         self._limits = limits
         self._app = app
-        self._cluster: Cluster | None = None
         self._living: _Living | None = None
         self._config: dict[str, Any] = {}
 
     async def reconfigure(self, config: dict[str, Any]) -> None:
         """Take up a catalogue: its groups, and its shards in order."""
         layout = await asyncio.to_thread(layout_of, self._carrier, config["groups"], config["shards"])
-        if self._cluster is None:
-            self._cluster = Cluster(self._carrier, layout, self._limits)
-        self._cluster.layout = layout  # questions that are under way go on with it, should a group be gone
-        living = _Living(self._app(self._cluster))
+        living = _Living(self._app(Cluster(self._carrier, layout, self._limits)))
         await living.start()
-        before, self._living, self._config = self._living, living, config
-        if before is not None:
-            before.leave_later()
+        self._living, self._config = living, config
 
     def config(self) -> dict[str, Any]:
         """The catalogue that was taken up, for whoever joins."""
@@ -107,14 +96,13 @@ class Entrance:
 
 
 class _Living:
-    """An ASGI application between its startup and its shutdown."""
+    """An ASGI application that was started up; it ends with its process."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
         self._events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._said: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
-        self._leaving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Have it start up. Raises RuntimeError where it does not."""
@@ -124,16 +112,6 @@ class _Living:
         said = await self._said.get()
         if said["type"] != "lifespan.startup.complete":
             raise RuntimeError(said.get("message", "the application did not start"))
-
-    def leave_later(self) -> None:
-        """Have it shut down once the questions that it took had their time."""
-        self._leaving = asyncio.ensure_future(self._leave())
-
-    async def _leave(self) -> None:
-        await asyncio.sleep(_LEAVE_SECONDS)
-        await self._events.put({"type": "lifespan.shutdown"})
-        if self._task is not None:
-            await self._task
 
 
 async def _accept_lifespan(receive: Any, send: Any) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from indexer.cluster.connection import ClusterError
+from indexer.cluster.prefilter import Prefilter
 from indexer.cluster.remote_shards import GroupGoneError, wait_all
 from indexer.cluster.replica import ShardFacts
 from indexer.light_dataclasses import dataclass
@@ -55,6 +56,7 @@ class Layout:
     """By shard, in the order of the catalogue."""
     group_of: Mapping[str, str]
     repositories: Mapping[str, tuple[Piece, ...]]
+    prefilter: Prefilter
 
     @staticmethod
     def of(facts: Sequence[ShardFacts], group_of: Mapping[str, str]) -> Layout:
@@ -69,16 +71,29 @@ class Layout:
             {each.name: each for each in facts},
             dict(group_of),
             {name: tuple(own) for name, own in pieces.items()},
+            Prefilter(
+                [each.name for each in facts],
+                [each.sketch for each in facts],
+                [each.centroid for each in facts],
+            ),
         )
 
 
 class Cluster:
     """The shards that can be asked, and which of their groups are gone. Threads may share it."""
 
-    def __init__(self, carrier: Carrier, layout: Layout, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        layout: Layout,
+        limits: Limits | None = None,
+        newest: Callable[[], Layout] | None = None,
+    ) -> None:
+        """`newest` asks for the layout that is served now; None where this process ends with its own."""
         self.carrier = carrier
         self.layout = layout
         self.limits = limits or Limits()
+        self._newest = newest
         self._gone: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -86,6 +101,19 @@ class Cluster:
         """Groups that did not answer; each is asked in the background whether it does again."""
         with self._lock:
             return frozenset(self._gone)
+
+    def takes_up_another(self) -> bool:
+        """Whether another catalogue is served by now, whose groups this goes on with."""
+        if self._newest is None:
+            return False
+        try:
+            layout = self._newest()
+        except Exception:  # the entrance is gone too: then what is known is what there is
+            return False
+        is_other = layout.group_of != self.layout.group_of
+        if is_other:
+            self.layout = layout
+        return is_other
 
     def note_gone(self, groups: Iterable[str]) -> None:
         """Leave groups out until they answer."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -49,30 +49,35 @@ def word_hash(stem: str) -> int:
     return int.from_bytes(raw, "little") >> 1
 
 
-def choose(
-    sketches: Mapping[str, Int64Array],
-    centroids: Mapping[str, Float32Array],
-    stems: Iterable[str],
-    vector: Float32Array | None,
-    n_wanted: int,
-) -> Sequence[str]:
-    """The names of the most promising shards, in the order of `sketches`; all where they are no more."""
-    names = list(sketches)
-    if len(names) <= n_wanted:
-        return names
-    scores = np.zeros(len(names))
-    for stem in set(stems):
-        hashed = word_hash(stem)
-        has = np.array([_holds(sketches[name], hashed) for name in names])
-        if has.any():
-            scores += has * math.log(1.0 + len(names) / has.sum())
-    if vector is not None and all(len(centroids[name]) == len(vector) for name in names):
-        cosines = np.array([float(centroids[name] @ vector) for name in names])
-        scores += _COSINE_WEIGHT * (cosines - cosines.mean()) / max(float(cosines.std()), 1e-6)
-    best = set(np.argsort(-scores, kind="stable")[:n_wanted].tolist())
-    return [name for at, name in enumerate(names) if at in best]
+class Prefilter:
+    """Which of many shards a question is put to. Made once a catalogue; threads may share it."""
 
+    def __init__(
+        self, names: Sequence[str], sketches: Sequence[Int64Array], centroids: Sequence[Float32Array]
+    ) -> None:
+        """One sketch and one centroid (H,) a shard; centroids may be empty."""
+        self._at = {name: at for at, name in enumerate(names)}
+        owner = np.repeat(np.arange(len(names)), [len(each) for each in sketches])
+        hashes = np.concatenate([*sketches, np.empty(0, np.int64)])
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._owner = hashes[order], owner[order]
+        sizes = {len(each) for each in centroids}
+        self._centroids = np.stack(centroids) if len(sizes) == 1 and sizes != {0} else None
 
-def _holds(sketch: Int64Array, hashed: int) -> bool:
-    at = int(np.searchsorted(sketch, hashed))
-    return at < len(sketch) and int(sketch[at]) == hashed
+    def choose(
+        self, names: Sequence[str], stems: Iterable[str], vector: Float32Array | None, n_wanted: int
+    ) -> list[str]:
+        """The most promising of these shards, in the order given; all where they are no more."""
+        if len(names) <= n_wanted:
+            return list(names)
+        own = np.array([self._at[name] for name in names])
+        scores = np.zeros(len(self._at))
+        for stem in set(stems):
+            first, last = np.searchsorted(self._hashes, [word_hash(stem), word_hash(stem) + 1])
+            if last > first:
+                scores[self._owner[first:last]] += math.log(1.0 + len(self._at) / (last - first))
+        if vector is not None and self._centroids is not None:
+            cosines = self._centroids @ vector
+            scores += _COSINE_WEIGHT * (cosines - cosines.mean()) / max(float(cosines.std()), 1e-6)
+        best = set(np.argsort(-scores[own], kind="stable")[:n_wanted].tolist())
+        return [name for at, name in enumerate(names) if at in best]

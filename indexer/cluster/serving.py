@@ -4,14 +4,13 @@
                                              → encoder (queries to vectors)
 
 Groups are named by what they hold, so that a new catalogue is taken up without a gap: groups that are new are
-started, the entrance is told, and only then those that nobody asks any more go.
+started, then an entrance that asks them, and only then those that nobody asks any more go.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
@@ -21,7 +20,7 @@ from typing import Any
 from indexer.cluster.catalogue import Shard
 from indexer.cluster.connection import ClusterError
 from indexer.cluster.entrance import GROUP, LOOK_SECONDS, AppBuilder, Entrance, RayCarrier, layout_of
-from indexer.cluster.layout import Cluster, Limits
+from indexer.cluster.layout import Cluster, Layout, Limits
 from indexer.cluster.replica import OpenShards, answer
 from indexer.cluster.store import SHARDS, Store
 from indexer.errors import IndexMismatchError, IndexMissingError, InputError
@@ -33,8 +32,6 @@ APPLICATION = "codesearch"
 _GROUP_PREFIX = "codesearch-shards-"
 _ENCODER, _ENTRANCE = "Encoder", "Entrance"
 _QUIET = {"enable_access_log": False, "log_level": "ERROR"}
-_LEAVE_SECONDS = 2.0
-"""For questions that began with the groups of an earlier catalogue; later ones go on with the new groups."""
 _NAMED = 5
 
 
@@ -90,31 +87,41 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
                     how.store, own, how.cache
                 )
                 serve.run(bound, name=name, route_prefix=None, logging_config=_QUIET)
-        encoder = _deployment(serve, Encoder, _ENCODER, how).bind(served.model, served.fingerprint)
+        # What is there goes on until what replaces it has started, and answers what it was asked.
+        replacing = {
+            "max_surge_percent": 100,
+            "graceful_shutdown_timeout_s": 2 * how.limits.answer_seconds,
+        }
+        encoder = _deployment(serve, Encoder, _ENCODER, how, **replacing)
+        encoder = encoder.bind(served.model, served.fingerprint)
         config = {"groups": list(groups), "shards": [each.name for each in served.shards]}
-        entrance = _deployment(serve, serve.ingress()(Entrance), _ENTRANCE, how, user_config=config)
+        door = serve.ingress()(Entrance)
+        entrance = _deployment(serve, door, _ENTRANCE, how, user_config=config, **replacing)
         bound = entrance.bind(encoder, app, how.limits)
         serve.run(bound, name=APPLICATION, route_prefix="/", logging_config=_QUIET)
-        old = [name for name in there if name.startswith(_GROUP_PREFIX) and name not in groups]
-        if old:
-            time.sleep(_LEAVE_SECONDS)
-        for name in old:
-            serve.delete(name)
+        for name in there:
+            if name.startswith(_GROUP_PREFIX) and name not in groups:
+                serve.delete(name)
 
 
 def join(ray: Any, limits: Limits | None = None) -> Cluster:
     """The catalogue that the cluster serves, which this process is connected to. Raises ClusterError."""
     handle = ray.serve.get_deployment_handle
     try:
-        config = handle(_ENTRANCE, app_name=APPLICATION).config.remote().result(timeout_s=LOOK_SECONDS)
+        entrance = handle(_ENTRANCE, app_name=APPLICATION)
         carrier = RayCarrier(ray, handle(_ENCODER, app_name=APPLICATION))
-        layout = layout_of(carrier, config["groups"], config["shards"])
+
+        def newest() -> Layout:
+            config = entrance.config.remote().result(timeout_s=LOOK_SECONDS)
+            return layout_of(carrier, config["groups"], config["shards"])
+
+        layout = newest()
     except Exception as error:
         raise ClusterError(
             f"The cluster serves no catalogue ({type(error).__name__})",
             "begin with `codesearch cluster serve`.",
         ) from error
-    return Cluster(carrier, layout, limits)
+    return Cluster(carrier, layout, limits, newest)
 
 
 def groups_of(shards: Sequence[Shard], n_groups: int) -> dict[str, list[Shard]]:
@@ -164,9 +171,8 @@ def _deployment(serve: Any, kind: Any, name: str, how: Serving, **options: Any) 
         max_ongoing_requests=100,
         health_check_period_s=2.0,
         health_check_timeout_s=10.0,
-        graceful_shutdown_timeout_s=2.0,
         logging_config=_QUIET,
-        **options,
+        **{"graceful_shutdown_timeout_s": 2.0, **options},
     )
 
 

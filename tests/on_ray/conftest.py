@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_memory_monitor_refresh_ms"] = "0"  # what else a machine runs ends no worker of these tests
+os.environ["RAY_memory_monitor_refresh_ms"] = "0"  # noqa: SIM112 - what else runs here ends no worker
 SAMPLES = Path(__file__).parents[2] / "sample_repos"
 NAMES = ("task_queue", "http_router", "key_store", "billing")
 

@@ -15,32 +15,39 @@ from click.testing import CliRunner
 from codesearch import Workspace
 from codesearch.cli.cluster import application
 from codesearch.cli.main import cli
-from indexer.cluster.catalogue import read_catalogue, shards_to_serve
-from indexer.cluster.indexing import Job, Pool, index_catalogue
+from indexer.cluster.catalogue import Entry, read_catalogue, shards_to_serve, write_catalogue
 from indexer.cluster.layout import Limits
 from indexer.cluster.planning import Limits as Sizes
+from indexer.cluster.planning import plan_shards, recipe_of, survey
 from indexer.cluster.serving import Served, Serving, join, serve_catalogue
-from indexer.cluster.shard_build import Workplace, take_in
+from indexer.cluster.shard_build import ShardEncoder, Workplace, read_shard, take_in
 from indexer.cluster.store import SHARDS, open_store
+from indexer.cluster.trees import Source
 from indexer.errors import IndexMissingError
+from indexer.models.checkpoint import open_checkpoint
 from indexer.settings import BuildSettings
 
 QUESTION = "how are values stored"
 
 
 @pytest.fixture(scope="module")
-def built(ray, trees, tmp_path_factory):
-    """A catalogue whose shards are in a store, a shard a repository."""
+def built(trees, tmp_path_factory, one_encoder):
+    """A catalogue whose shards are in a store, one a repository; Ray builds them in `test_index.py`."""
     base = tmp_path_factory.mktemp("built")
-    catalogue = base / "cat.jsonl"
-    names = sorted(each.name for each in trees.iterdir())
-    catalogue.write_text(
-        "".join(json.dumps({"repository": name, "folder": str(trees / name)}) + "\n" for name in names)
-    )
     at = Workplace(open_store(str(base / "store")), BuildSettings(), "0", str(base))
-    report = index_catalogue(ray, Job(catalogue, at, Pool(1, 1), Sizes(shared_tokens=0)))
-    assert not report.failures
-    return base, catalogue, at.store
+    at.store.check_writable()
+    sizes, recipe = Sizes(shared_tokens=0), recipe_of(at.settings)
+    entries = []
+    for folder in sorted(trees.iterdir()):
+        seen = survey(Source(folder.name, str(folder)), base, at.settings, sizes)
+        (plan,) = plan_shards([seen], recipe, [], sizes)
+        made = ShardEncoder(at).finish(plan, read_shard(plan, at))
+        counts = made.n_files, made.n_chunks, made.n_tokens, made.n_bytes
+        model = at.settings.model, open_checkpoint(at.settings.model).fingerprint
+        done = plan.name, made.digest, made.sha256
+        entries.append(Entry(folder.name, str(folder), "", *done, *counts, *model))
+    write_catalogue(base / "cat.jsonl", entries)
+    return base, base / "cat.jsonl", at.store
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +144,8 @@ def test_a_group_that_dies_is_named_and_comes_back(ray, served, port, single, wi
     cluster = join(ray)
     group = cluster.layout.group_of["key_store"]
     lost = sorted(name for name, own in cluster.layout.group_of.items() if own == group)
-    actor = _replica_of(ray, group)
-    ray.kill(actor, no_restart=True)
+    ((name, namespace),) = _named(ray, f"::{group}#")
+    ray.kill(ray.get_actor(name, namespace=namespace), no_restart=True)
 
     def question():
         return ask(port, "/v1/search", {"query": QUESTION, "repositories": ["*"], "k": 6})
@@ -161,13 +168,13 @@ def test_a_group_that_dies_is_named_and_comes_back(ray, served, port, single, wi
     within(120, is_whole)
 
 
-def _replica_of(ray, group):
+def _named(ray, part):
+    """Actors whose names have a part."""
     named = ray.util.list_named_actors(all_namespaces=True)
-    (found,) = [each for each in named if f"::{group}#" in each["name"]]
-    return ray.get_actor(found["name"], namespace=found["namespace"])
+    return [(each["name"], each["namespace"]) for each in named if part in each["name"]]
 
 
-def test_a_new_catalogue_is_taken_up_without_a_gap(serve, served, built, port, within):
+def test_a_new_catalogue_is_taken_up_without_a_gap(ray, serve, served, built, port, within):
     entries = read_catalogue(built[1])
     fewer = [entry for entry in entries if entry.repository != "billing"]
     answers, stop = [], threading.Event()

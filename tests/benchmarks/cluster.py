@@ -1,0 +1,475 @@
+"""Figures of building and searching on Ray, on one machine: three nodes of Ray's own test cluster.
+
+    python tests/benchmarks/cluster.py build WORK      40 packages: equal to one machine's? tokens a second
+    python tests/benchmarks/cluster.py kill WORK       a node killed in a build, in a search, ten times each
+    python tests/benchmarks/cluster.py detour WORK     the same questions to one process and behind Serve
+    python tests/benchmarks/cluster.py prefilter WORK  what asking some of the shards loses
+    python tests/benchmarks/cluster.py replay WORK     recorded task times on up to 100 nodes
+
+WORK is a folder that keeps what `build` made. Each prints JSON. Needs the extra `ray`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import os
+import shutil
+import statistics
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codesearch import Workspace
+from codesearch.cluster_workspace import ClusterWorkspace
+from indexer.build import build
+from indexer.cluster.catalogue import read_catalogue, shards_to_serve
+from indexer.cluster.indexing import Job, JobProgress, JobReport, Pool, index_catalogue
+from indexer.cluster.layout import Cluster, Layout
+from indexer.cluster.layout import Limits as QuestionLimits
+from indexer.cluster.planning import Limits
+from indexer.cluster.serving import Served, Serving, join, serve_catalogue
+from indexer.cluster.shard_build import Workplace
+from indexer.cluster.store import open_store
+from indexer.search import Searcher
+from indexer.settings import BuildSettings
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+N_PACKAGES = 44
+SMALLEST, LARGEST = 3_000, 90_000
+"""Bytes of Python of a package that is taken."""
+SETTINGS = BuildSettings()
+ONE_EACH = Limits(shared_tokens=0)
+QUESTIONS = (
+    "parse a version string", "read a file without following links", "where is the cache cleared",
+    "raise an error when the name is taken", "convert to bytes", "register a callback", "wait for a lock",
+    "default encoding", "match a glob pattern", "hash of a file", "command line arguments",
+    "how is a path joined",
+    "retry after a timeout", "compile a regular expression", "serialise to JSON", "thread pool",
+    "colour of the terminal", "open a socket", "iterate over a tree", "warn about deprecated arguments",
+)  # fmt: skip
+
+
+def trees(work: Path) -> list[Path]:
+    """The Python of some packages that are installed here, copied once."""
+    base = work / "trees"
+    if not base.is_dir():
+        sizes = {
+            folder: sum(path.stat().st_size for path in folder.rglob("*.py"))
+            for folder in sorted(Path(sysconfig.get_paths()["purelib"]).iterdir())
+            if (folder / "__init__.py").is_file() and folder.name.replace("_", "").isalnum()
+        }
+        chosen = [
+            folder for folder, size in sizes.items() if SMALLEST <= size <= LARGEST and folder.name[0] != "_"
+        ]
+        for folder in chosen[:N_PACKAGES]:
+            for path in folder.rglob("*.py"):
+                target = base / path.relative_to(folder.parent)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target)
+    return sorted(base.iterdir())
+
+
+def catalogue_of(work: Path, folders: Sequence[Path], name: str) -> Path:
+    """A new catalogue of these folders."""
+    path = work / f"{name}.jsonl"
+    lines = [json.dumps({"repository": each.name, "folder": str(each)}) for each in folders]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def workplace(work: Path, store: str) -> Workplace:
+    """A store below WORK."""
+    return Workplace(open_store(str(work / store)), SETTINGS, "0", str(work))
+
+
+@contextmanager
+def nodes(*n_cpus: int) -> Iterator[tuple[Any, Any, list[Any]]]:
+    """Ray, the test cluster, and its nodes but the first, which is the driver's."""
+    import ray
+    import ray.data
+    import ray.serve
+    from ray.cluster_utils import Cluster as RayCluster
+
+    head = {"num_cpus": n_cpus[0], "object_store_memory": 150_000_000, "include_dashboard": False}
+    cluster = RayCluster(initialize_head=True, head_node_args=head)
+    try:
+        others = [cluster.add_node(num_cpus=n, object_store_memory=150_000_000) for n in n_cpus[1:]]
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        cluster.wait_for_nodes()
+        yield ray, cluster, others
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+# --- build -------------------------------------------------------------------------------------
+
+
+def measure_build(work: Path) -> dict[str, Any]:
+    """Shards by two workers and by one; equal to what one machine builds?"""
+    folders = trees(work)
+    found: dict[str, Any] = {"n_repositories": len(folders)}
+    for n_workers, store in ((2, "store"), (1, "store1")):
+        shutil.rmtree(work / store, ignore_errors=True)
+        path = catalogue_of(work, folders, f"catalogue-{n_workers}")
+        with nodes(1, 2, 2) as (ray, _, _):
+            first: list[float] = []
+            started = time.monotonic()
+            report = index_catalogue(
+                ray, Job(path, workplace(work, store), Pool(n_workers, 1), ONE_EACH),
+                lambda progress, first=first: first.append(time.monotonic()),
+            )  # fmt: skip
+        found[f"workers_{n_workers}"] = figures_of(report, started, first)
+        if n_workers == 2:
+            rows = [
+                {"n_tokens": m.n_tokens, "read_seconds": m.read_seconds, "encode_seconds": m.encode_seconds}
+                for m in report.made
+            ]
+            (work / "tasks.json").write_text(json.dumps(rows), encoding="utf-8")
+    found |= compare(work, folders)
+    return found
+
+
+def figures_of(report: JobReport, started: float, finished: Sequence[float]) -> dict[str, Any]:
+    """Of a job; the rate is that between its first shard and its last, without Ray's start."""
+    n_tokens = sum(made.n_encoded_tokens for made in report.made)
+    seconds = finished[-1] - finished[0]
+    return {
+        "n_shards": report.n_shards,
+        "n_tokens": n_tokens,
+        "elapsed_seconds": round(report.elapsed_seconds, 1),
+        "first_shard_seconds": round(finished[0] - started, 1),
+        "tokens_per_second": round(n_tokens * (len(finished) - 1) / len(finished) / seconds),
+        "failures": [f"{failure.name}: {failure.problem}" for failure in report.failures],
+    }
+
+
+def compare(work: Path, folders: Sequence[Path]) -> dict[str, Any]:
+    """Keys, vectors and answers of the shards and of indexes that one process builds of the same trees."""
+    from indexer.cluster.catalogue import Shard
+    from indexer.cluster.replica import open_cached
+
+    store = open_store(str(work / "store"))
+    shards: dict[str, Shard] = {
+        each.name: each for each in shards_to_serve(read_catalogue(work / "catalogue-2.jsonl"))
+    }
+    n_chunks = n_same_keys = n_same_answers = n_answers = 0
+    worst = 0.0
+    for folder in folders:
+        build(folder, SETTINGS, outside=work / "single")
+        with (
+            Searcher.open(folder, work / "single") as one,
+            open_cached(store, shards[folder.name], work / "cache") as two,
+        ):
+            a, b = (vectors_of(each) for each in (one, two))
+            n_chunks += len(a)
+            n_same_keys += len(a.keys() & b.keys())
+            worst = max(
+                [worst, *(float(np.abs(a[key] - b[key]).max(initial=0.0)) for key in a.keys() & b.keys())]
+            )
+    names = [folder.name for folder in folders]
+    with Workspace(folders, state=work / "single", follow=False) as single:
+        cluster = in_process(work, names)
+        for query in QUESTIONS:
+            ours = ClusterWorkspace(cluster).among().find(query, 10)
+            theirs = single.among().find(query, 10, encode_seconds=0.0)
+            mine = [(p.full_path, p.start_line, p.end_line) for p in ours.passages]
+            n_answers += 1
+            n_same_answers += mine == [(p.full_path, p.start_line, p.end_line) for p in theirs.passages]
+    return {
+        "n_chunks": n_chunks,
+        "n_same_keys": n_same_keys,
+        "largest_difference_of_a_number": worst,
+        "n_questions": n_answers,
+        "n_same_answers": n_same_answers,
+    }
+
+
+def vectors_of(searcher: Searcher) -> dict[str, Any]:
+    """Single rows under each key."""
+    tables, segments = searcher.generation.tables, searcher.generation.segments
+    found = {}
+    for at, row in enumerate(searcher.generation.store.chunk_keys()):
+        first, n = int(tables.single_start[at]), int(tables.n_single[at])
+        found[row.embedding_key] = np.asarray(
+            segments.single(int(tables.segment[at]), 0, first + n)[first:], np.float32
+        ) if n else np.zeros((0, 0), np.float32)  # fmt: skip
+    return found
+
+
+def in_process(work: Path, names: Sequence[str]) -> Cluster:
+    """The shards of `build` in one group of this process, without Ray."""
+    from indexer.cluster.replica import OpenShards, answer
+    from indexer.open_model import open_model
+
+    store = open_store(str(work / "store"))
+    shards = [s for s in shards_to_serve(read_catalogue(work / "catalogue-2.jsonl")) if s.name in names]
+    halves = {
+        "one": OpenShards(store, shards[::2], work / "cache"),
+        "two": OpenShards(store, shards[1::2], work / "cache"),
+    }
+
+    class Here:
+        def begin(self, group: str, method: str, arguments: Sequence[Any]) -> Callable[[float], Any]:
+            return lambda seconds: answer(halves[group], method, arguments)
+
+        def encode(self, text: str, seconds: float) -> Any:
+            return model.query_encoder.encode(text)
+
+    facts = {each.name: each for half in halves.values() for each in half.facts()}
+    manifest = next(iter(facts.values())).manifest
+    model = open_model(manifest.model, manifest.model_fingerprint)
+    assert model is not None
+    group_of = {each.name: name for name, half in halves.items() for each in half.facts()}
+    return Cluster(
+        Here(), Layout.of([facts[s.name] for s in shards], group_of), QuestionLimits(120.0, 10_000)
+    )
+
+
+# --- kill --------------------------------------------------------------------------------------
+
+
+def measure_kill(work: Path, n_times: int = 10) -> dict[str, Any]:
+    """A node killed in the middle of a build, and one in the middle of a search."""
+    folders = trees(work)[:6]
+    builds = []
+    for number in range(n_times):
+        shutil.rmtree(work / "store-kill", ignore_errors=True)
+        path = catalogue_of(work, folders, "catalogue-kill")
+        at = workplace(work, "store-kill")
+        done_before: dict[str, bytes] = {}
+        with nodes(1, 2, 2) as (ray, cluster, others):
+
+            def kill(
+                progress: JobProgress,
+                cluster: Any = cluster,
+                node: Any = others[number % 2],
+                done_before: dict[str, bytes] = done_before,
+            ) -> None:
+                if progress.n_done == 2:
+                    for note in (work / "store-kill" / "shards").glob("*.json"):
+                        done_before[note.name] = note.read_bytes()
+                    cluster.remove_node(node, allow_graceful=False)
+
+            report = index_catalogue(ray, Job(path, at, Pool(2, 1), ONE_EACH), kill)
+        after = {note.name: note.read_bytes() for note in (work / "store-kill" / "shards").glob("*.json")}
+        builds.append(
+            {
+                "failures": len(report.failures),
+                "n_shards": len(after),
+                "kept": all(after[name] == content for name, content in done_before.items()),
+                "encoded": sum(m.n_encoded_tokens for m in report.made)
+                / max(1, sum(m.n_tokens for m in report.made)),
+            }
+        )
+        print(json.dumps({"build": builds[-1]}), file=sys.stderr, flush=True)
+    return {"builds": builds, "searches": kill_searches(work, n_times)}
+
+
+def kill_searches(work: Path, n_times: int) -> list[dict[str, Any]]:
+    """A node with a group of shards killed between questions that are asked without a pause."""
+    rows = []
+    for _ in range(n_times):
+        with nodes(4, 1, 1) as (ray, cluster, others):
+            begin(ray, work, n_groups=2, port=18_766)
+            joined = join(ray, QuestionLimits(5.0))
+            workspace = ClusterWorkspace(joined)
+            whole = told(workspace, QUESTIONS[0])
+            victim = others[0]
+            cluster.remove_node(victim, allow_graceful=False)
+            cluster.add_node(num_cpus=1, object_store_memory=150_000_000)
+            started, n_partial, n_empty, n_errors = time.monotonic(), 0, 0, 0
+            n_whole = 0
+            while n_whole < 3 and time.monotonic() - started < 120:
+                try:
+                    found = workspace.among().find(QUESTIONS[0], 10)
+                except Exception:
+                    n_errors += 1
+                    continue
+                says = any("did not answer" in note for note in found.notes)
+                is_whole = [(p.full_path, p.score) for p in found.passages] == whole
+                n_partial += says
+                n_empty += not says and not is_whole
+                n_whole = n_whole + 1 if is_whole and not says else 0
+            rows.append(
+                {
+                    "whole_after_seconds": round(time.monotonic() - started, 1),
+                    "n_partial_and_said": n_partial,
+                    "n_wrong_unsaid": n_empty,
+                    "n_errors": n_errors,
+                }
+            )
+            ray.serve.shutdown()
+        print(json.dumps({"search": rows[-1]}), file=sys.stderr, flush=True)
+    return rows
+
+
+def told(workspace: Workspace, query: str) -> list[tuple[str, float]]:
+    """What is compared of an answer."""
+    return [(p.full_path, p.score) for p in workspace.among().find(query, 10).passages]
+
+
+def begin(ray: Any, work: Path, *, n_groups: int, port: int, n_replicas: int = 1, n_shards: int = 0) -> None:
+    """Serve what `build` made."""
+    from codesearch.cli.cluster import application
+
+    entries = read_catalogue(work / "catalogue-2.jsonl")
+    entries = entries[:n_shards] if n_shards else entries
+    how = Serving(
+        open_store(str(work / "store")), work / "cache", n_groups, n_replicas, port=port,
+        limits=QuestionLimits(60.0, 10_000),
+    )  # fmt: skip
+    app = partial(application, hosts=frozenset({"127.0.0.1"}), token=None, tokenizer=None)
+    serve_catalogue(ray, Served(shards_to_serve(entries), entries[0].model, entries[0].fingerprint), how, app)
+
+
+# --- detour ------------------------------------------------------------------------------------
+
+
+def measure_detour(work: Path, n_rounds: int = 8) -> dict[str, Any]:
+    """Milliseconds of the same questions, in turns: one process, and four shards in groups behind Serve."""
+    from indexer.cluster.connection import connected
+
+    entries = read_catalogue(work / "catalogue-2.jsonl")[:4]
+    folders = [Path(entry.folder) for entry in entries]
+    found: dict[str, Any] = {}
+    with (
+        Workspace(folders, state=work / "single", follow=False) as single,
+        connected("local", n_cpus=16) as ray,
+    ):
+        for n_replicas in (1, 2):
+            begin(ray, work, n_groups=4, port=18_767, n_replicas=n_replicas, n_shards=4)
+            workspace = ClusterWorkspace(join(ray, QuestionLimits(60.0)))
+            ask = {
+                "one_process": lambda query: single.among().find(query, 10, encode_seconds=0.0),
+                "behind_serve": lambda query, w=workspace: w.among().find(query, 10),
+            }
+            for each in ask.values():
+                for query in QUESTIONS:
+                    each(query)
+            seconds: dict[str, list[float]] = {name: [] for name in ask}
+            for number in range(n_rounds):
+                for query in QUESTIONS:
+                    for name, each in ask.items():
+                        started = time.perf_counter()
+                        each(f"{query} {number}")
+                        seconds[name].append(time.perf_counter() - started)
+            own = {name: percentiles(values) for name, values in seconds.items()}
+            own["p50_more_ms"] = round(own["behind_serve"]["p50_ms"] - own["one_process"]["p50_ms"], 1)
+            own["questions_per_second_of_8_clients"] = throughput(ask["behind_serve"])
+            found[f"replicas_{n_replicas}"] = own
+            ray.serve.shutdown()
+    return found
+
+
+def percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    """Milliseconds."""
+    cut = statistics.quantiles(seconds, n=20)
+    return {"p50_ms": round(1000 * cut[9], 1), "p95_ms": round(1000 * cut[18], 1), "n": len(seconds)}
+
+
+def throughput(ask: Callable[[str], Any], n_clients: int = 8, seconds: float = 20.0) -> float:
+    """Questions a second of clients that ask without a pause."""
+    until, counts = time.monotonic() + seconds, [0] * n_clients
+
+    def client(number: int) -> None:
+        while time.monotonic() < until:
+            ask(f"{QUESTIONS[counts[number] % len(QUESTIONS)]} {number}")
+            counts[number] += 1
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(n_clients)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return round(sum(counts) / seconds, 1)
+
+
+# --- prefilter and replay ------------------------------------------------------------------------
+
+
+def measure_prefilter(work: Path) -> dict[str, Any]:
+    """Of the first ten passages of all shards, how many come from the shards that would be asked."""
+    names = [folder.name for folder in trees(work)]
+    cluster = in_process(work, names)
+    found = {}
+    truth = {query: ClusterWorkspace(cluster).among().find(query, 10).passages for query in QUESTIONS}
+    for n_asked in (4, 8, 16, 32):
+        few = Cluster(cluster.carrier, cluster.layout, replace(cluster.limits, fan_out=n_asked))
+        hit = first = n = 0
+        for query, passages in truth.items():
+            kept = {p.repository for p in ClusterWorkspace(few).among().find(query, 400).passages}
+            hit += sum(p.repository in kept for p in passages)
+            first += passages[0].repository in kept
+            n += len(passages)
+        found[f"asked_{n_asked}_of_{len(names)}"] = {
+            "recall_at_10": round(hit / n, 3),
+            "first": round(first / len(truth), 3),
+        }
+    return found
+
+
+def measure_replay(work: Path, n_shards: int = 10_000) -> dict[str, Any]:
+    """Recorded task times, drawn again to so many shards, on N nodes in the order of the job.
+
+    A node has one actor that encodes and room for two tasks that read. The longest shard is begun first,
+    and encoded once it was read, by the first actor that is free. Efficiency: the work over what N actors
+    could have done until the last shard.
+    """
+    tasks = json.loads((work / "tasks.json").read_text(encoding="utf-8"))
+    random = np.random.default_rng(0)
+    found = {}
+    for n in (len(tasks), n_shards):
+        drawn = tasks if n == len(tasks) else [tasks[i] for i in random.integers(0, len(tasks), n)]
+        ordered = sorted(drawn, key=lambda each: -each["n_tokens"])
+        rows = {}
+        for n_nodes in (1, 2, 4, 8, 16, 32, 64, 100):
+            readers, actors = [0.0] * (2 * n_nodes), [0.0] * n_nodes
+            end = 0.0
+            ready = []
+            for each in ordered:
+                begun = heapq.heappop(readers)
+                heapq.heappush(readers, begun + each["read_seconds"])
+                ready.append((begun + each["read_seconds"], each["encode_seconds"]))
+            for at, seconds in sorted(ready, key=lambda pair: pair[0]):
+                begun = max(at, heapq.heappop(actors))
+                heapq.heappush(actors, begun + seconds)
+                end = max(end, begun + seconds)
+            work_seconds = sum(each["encode_seconds"] for each in drawn)
+            rows[n_nodes] = {"seconds": round(end, 1), "efficiency": round(work_seconds / (n_nodes * end), 3)}
+        found[f"{n}_shards"] = rows
+    return found
+
+
+def main() -> None:
+    """Run one of the parts."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "build": measure_build,
+        "kill": measure_kill,
+        "detour": measure_detour,
+        "prefilter": measure_prefilter,
+        "replay": measure_replay,
+    }
+    parser.add_argument("part", choices=parts)
+    parser.add_argument("work", type=Path)
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    print(json.dumps(parts[given.part](given.work.resolve()), indent=2))
+
+
+if __name__ == "__main__":
+    main()
