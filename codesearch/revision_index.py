@@ -6,11 +6,15 @@ with RevisionIndex.open_revision("repo", "v1.2") as index:
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, Self
 
 from codesearch.api import LOOK_SECONDS, CodeIndex
+from codesearch.asking import Asking
 from codesearch.known_repositories import known_roots_if_readable
+from codesearch.workspace import Workspace
 from indexer.disk.user_folders import expand_user
 from indexer.errors import InputError
 from indexer.records import BuildReport, ProgressCallback
@@ -61,6 +65,22 @@ class RevisionIndex(CodeIndex):
 
     def encode_in_background(self) -> None:
         """Nothing is encoded beside it: `codesearch index --rev` encodes all."""
+
+
+@contextmanager
+def asked(workspace: Workspace, names: Sequence[str], revision: str) -> Iterator[Asking]:
+    """What answers for some repositories of a workspace, or for an indexed revision of the one that is named.
+
+    Raises InputError for a revision of several, and what `RevisionIndex.open_revision` raises.
+    """
+    if not revision:
+        yield workspace.among(names)
+        return
+    if len(names) != 1:
+        raise InputError("A revision is asked of one repository; name it in `repo`.")
+    root = workspace.roots[workspace.name_of(names[0])]
+    with RevisionIndex.open_revision(root, revision, state=workspace.state) as index:
+        yield index
 
 
 def index_revision(

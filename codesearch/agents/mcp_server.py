@@ -22,6 +22,7 @@ from codesearch.render.passages import document_place, place, render
 from codesearch.render.sanitize import fence_for, label, visible
 from codesearch.render.status import status_text
 from codesearch.render.symbol_names import is_named
+from codesearch.revision_index import asked
 from codesearch.workspace import Workspace
 from indexer.errors import CodesearchError, InputError, MissingExtraError
 from indexer.search_defaults import DEFAULT_BUDGET_TOKENS, DEFAULT_K
@@ -67,6 +68,7 @@ BlockBudget = Annotated[int, Field(description="Tokens of the whole block.", ge=
 Session = Annotated[str, Field(description="Leave out what this session was shown.", max_length=200)]
 Repo = Annotated[str, Field(description="Repository; the first by default.")]
 Repositories = Annotated[list[str], Field(description="Answer from these as one; * for all.")]
+Revision = Annotated[str, Field(description="An indexed branch, tag or commit of it.", max_length=200)]
 File = Annotated[str, Field(description="Path of an indexed file.")]
 Line = Annotated[int, Field(description="A line of the symbol; 0: the whole file.", ge=0)]
 FirstLine = Annotated[int, Field(ge=1)]
@@ -215,23 +217,25 @@ class _Tools:
         session: Session = "",
         repo: Repo = "",
         repositories: Repositories = [],  # noqa: B006
+        revision: Revision = "",
     ) -> str:
         """Find code or documentation by meaning: a question, a concept, an identifier or an error message."""
         names = self._workspace.chosen(repo, repositories)
-        findings = self._workspace.among(names).find(
-            query,
-            k,
-            mode=mode,
-            languages=languages,
-            paths=paths,
-            regex=regex or None,
-            kinds=kinds,
-            threshold=threshold,
-            budget_tokens=budget_tokens or None,
-            tokenizer=self._tokenizer,
-            seen=self._workspace.seen(names, session),
-            offset=offset,
-        )
+        with asked(self._workspace, names, revision) as index:
+            findings = index.find(
+                query,
+                k,
+                mode=mode,
+                languages=languages,
+                paths=paths,
+                regex=regex or None,
+                kinds=kinds,
+                threshold=threshold,
+                budget_tokens=budget_tokens or None,
+                tokenizer=self._tokenizer,
+                seen=self._workspace.seen(names, session),
+                offset=offset,
+            )
         return _answer(findings, format, k, offset)
 
     def context(
@@ -248,22 +252,24 @@ class _Tools:
         session: Session = "",
         repo: Repo = "",
         repositories: Repositories = [],  # noqa: B006
+        revision: Revision = "",
     ) -> str:
         """One block of the best passages, cited as [n], that fits a token budget exactly."""
         names = self._workspace.chosen(repo, repositories)
-        block = self._workspace.among(names).context(
-            query,
-            budget_tokens,
-            tokenizer=self._tokenizer,
-            format=format,
-            mode=mode,
-            languages=languages,
-            paths=paths,
-            regex=regex or None,
-            kinds=kinds,
-            threshold=threshold,
-            seen=self._workspace.seen(names, session),
-        )
+        with asked(self._workspace, names, revision) as index:
+            block = index.context(
+                query,
+                budget_tokens,
+                tokenizer=self._tokenizer,
+                format=format,
+                mode=mode,
+                languages=languages,
+                paths=paths,
+                regex=regex or None,
+                kinds=kinds,
+                threshold=threshold,
+                seen=self._workspace.seen(names, session),
+            )
         if block.passages:
             return block.text
         return (

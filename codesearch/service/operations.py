@@ -17,6 +17,7 @@ from codesearch.render.passages import render
 from codesearch.render.sanitize import json_text
 from codesearch.render.status import status_json
 from codesearch.request import Filtering
+from codesearch.revision_index import asked as put
 from codesearch.service.client import typed
 from codesearch.service.dataclass_json import to_plain
 from codesearch.workspace import Workspace
@@ -61,6 +62,9 @@ class OfRepository(Asked):
 class _Filtered(OfRepository):
     repositories: list[str] = Field(
         [], description="Answer from these as one, in one ranking; * for all.", max_length=100
+    )
+    revision: str = Field(
+        "", description="An indexed branch, tag or commit of the one repository asked.", max_length=200
     )
     query: str = Field(description="A question, an identifier or an error message.")
     mode: Literal["hybrid", "single", "colbert", "lexical"] = Field("hybrid", description="Ranking.")
@@ -158,20 +162,22 @@ class Operations:
     def search(self, asked: Search) -> Answer:
         """Find passages by meaning."""
         names = self._names(asked)
-        findings = self.workspace.among(names).find(
-            asked.query,
-            asked.k,
-            budget_tokens=asked.budget_tokens or None,
-            tokenizer=self._tokenizer,
-            seen=self.workspace.seen(names, asked.session),
-            offset=asked.offset,
-            **asked.filtering(),
-        )
+        with put(self.workspace, names, asked.revision) as index:
+            findings = index.find(
+                asked.query,
+                asked.k,
+                budget_tokens=asked.budget_tokens or None,
+                tokenizer=self._tokenizer,
+                seen=self.workspace.seen(names, asked.session),
+                offset=asked.offset,
+                **asked.filtering(),
+            )
         return Answer(render(findings, "json"))
 
     def files(self, asked: Files) -> Answer:
         """Find files by meaning."""
-        found = self.workspace.among(self._names(asked)).files(asked.query, asked.k, **asked.filtering())
+        with put(self.workspace, self._names(asked), asked.revision) as index:
+            found = index.files(asked.query, asked.k, **asked.filtering())
         return Answer(files_json(found))
 
     def similar(self, asked: Similar) -> Answer:
@@ -191,14 +197,15 @@ class Operations:
     def context(self, asked: Context) -> Answer:
         """Assemble a block for a prompt; how many tokens it has is in the header `Codesearch-Tokens`."""
         names = self._names(asked)
-        block = self.workspace.among(names).context(
-            asked.query,
-            asked.budget_tokens,
-            tokenizer=self._tokenizer,
-            format=asked.format,
-            seen=self.workspace.seen(names, asked.session),
-            **asked.filtering(),
-        )
+        with put(self.workspace, names, asked.revision) as index:
+            block = index.context(
+                asked.query,
+                asked.budget_tokens,
+                tokenizer=self._tokenizer,
+                format=asked.format,
+                seen=self.workspace.seen(names, asked.session),
+                **asked.filtering(),
+            )
         kind = JSON if asked.format in ("json", "messages") else TEXT
         return Answer(block.text, kind, {"Codesearch-Tokens": str(block.n_tokens)})
 
