@@ -21,6 +21,7 @@ from indexer.disk.write_lock import write_lock
 from indexer.errors import (
     BuildInterruptedError,
     CheckpointError,
+    CodesearchError,
     IndexBusyError,
     InputError,
     MissingExtraError,
@@ -35,7 +36,7 @@ from indexer.models.tokens import ChunkTokenizer
 from indexer.settings import BuildSettings
 from indexer.training.corpus import Corpus, read_corpus
 from indexer.training.examples import Examples, make_examples
-from indexer.training.settings import AdaptProgress, TrainSettings
+from indexer.training.settings import STATE_FILE, AdaptProgress, TrainSettings
 from indexer.training.sources import describe
 from indexer.wording import counted
 
@@ -94,6 +95,11 @@ def adapt(
     """
     began = clock()
     checkpoint = open_checkpoint(start)
+    if checkpoint.format == "plain":
+        raise CheckpointError(
+            f"{checkpoint.name} was not trained to retrieve; adapt a PyLate or sentence-transformers"
+            " checkpoint, or leave the default."
+        )
     rival = _check_target(out)
     _require_extra()
     corpus = _read(folders, settings, report)
@@ -115,6 +121,10 @@ def adapt(
         raise BuildInterruptedError(
             f"Interrupted; the same command goes on from there ({partial} holds what was done)."
         ) from None
+    except CodesearchError:
+        if not (partial / STATE_FILE).is_file():
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
     shutil.rmtree(partial)
     return done
 
@@ -148,7 +158,7 @@ class _Run:
         from indexer.training.result import CardFacts, hardware, write_model
         from indexer.training.scoring import TextEncoder
         from indexer.training.stored_vectors import hard_windows
-        from indexer.training.train import Training
+        from indexer.training.train import Material, Training
         from indexer.training.trainable import TrainableModel, pick_device
 
         settings, skip_ids = self._settings, self._tokenizer.skip_ids()
@@ -160,13 +170,15 @@ class _Run:
         examples, held_out = self._examples(held_out=False), self._examples(held_out=True)
         if len(examples.questions) < MIN_PAIRS or not held_out.questions or len(examples.windows) < 2:
             raise _too_few(self._corpus, len(examples.questions))
+        measured = self._clock()
         before = self._measured(encoder, held_out)
+        measure_seconds = self._clock() - measured
         stored = self._start_vectors(encoder, examples)
+        hard = hard_windows(stored, examples)
         training = Training(model, encoder, settings, self._partial, self._clock)
         training.resume()
-        after = training.run(
-            examples, held_out, stored, hard_windows(stored, examples), before, began, self._report
-        )
+        material = Material(examples, held_out, stored, hard, before, measure_seconds)
+        after = training.run(material, began, self._report)
         best = before
         if rival is not None:
             other = self._of(rival)._measured_anew(device)

@@ -79,7 +79,6 @@ def write_model(model: TrainableModel, facts: CardFacts, folder: Path) -> Checkp
 
 def card(checkpoint: Checkpoint, facts: CardFacts, name: str) -> str:
     """What a person should know of the model before they use it, as Markdown."""
-    start = read_json(checkpoint.folder / "codesearch.json").get("adapted", {}).get("from", checkpoint.name)
     pairs = ", ".join(
         f"{count:,} by {kind}" for kind, count in sorted(facts.pairs.items(), key=lambda e: -e[1])
     )
@@ -89,7 +88,7 @@ def card(checkpoint: Checkpoint, facts: CardFacts, name: str) -> str:
     sources = "\n".join(f"- {source}" for source in facts.sources)
     return f"""# {name}
 
-{checkpoint.name} adapted to the folders below by `codesearch adapt`: use it with `codesearch index --model`.
+{_short_name(checkpoint)} adapted to the folders below: `codesearch index --model` uses it.
 
 | held-out MRR | before | after |
 | --- | --- | --- |
@@ -101,7 +100,7 @@ that the gain is an estimate from above.
 
 | | |
 | --- | --- |
-| started from | {start} |
+| started from | {_short_name(checkpoint)} |
 | trained on | {sum(facts.pairs.values()):,} pairs ({pairs}) in {facts.n_tokens:,} tokens |
 | training | {facts.n_steps:,} steps in {facts.minutes:.1f} minutes; {facts.settings} |
 | hardware | {facts.device} |
@@ -112,8 +111,13 @@ Data, with the licences that their own files state:
 {sources}
 
 The model is made from these folders: share it with those who may read them.
-What holds for {checkpoint.name} (see its own card) holds for this model too.
+What holds for {_short_name(checkpoint)} (see its own card) holds for this model too.
 """
+
+
+def _short_name(checkpoint: Checkpoint) -> str:
+    """The name of a model without where it lies: a card is passed on."""
+    return Path(checkpoint.name).name if Path(checkpoint.name).exists() else checkpoint.name
 
 
 def hardware(device: str) -> str:
@@ -143,7 +147,7 @@ def _write_own_settings(checkpoint: Checkpoint, facts: CardFacts, folder: Path) 
         "overlap_tokens": checkpoint.overlap_tokens,
         **read_json(checkpoint.folder / "codesearch.json"),
         "adapted": {
-            "from": checkpoint.name,
+            "from": _short_name(checkpoint),
             "held_out_mrr": {"before": dict(facts.before), "after": dict(facts.after)},
         },
     }

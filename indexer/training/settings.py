@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from indexer.light_dataclasses import dataclass
 
+STATE_FILE = "state.safetensors"
+"""What an interrupted run leaves of weights and optimizer."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:

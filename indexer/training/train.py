@@ -30,7 +30,7 @@ from indexer.training.scoring import (
     distillation_loss,
     score,
 )
-from indexer.training.settings import AdaptProgress, TrainSettings
+from indexer.training.settings import STATE_FILE, AdaptProgress, TrainSettings
 from indexer.training.stored_vectors import Measure, StoredVectors, encode_examples, measure
 from indexer.training.trainable import TrainableModel
 
@@ -60,6 +60,22 @@ class _State:
     """The best measure so far, the starting model's included."""
     losses: list[float] = field(default_factory=list)
     """Of each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a model is trained on and measured with."""
+
+    examples: Examples
+    held_out: Examples
+    start: StoredVectors
+    """Of `examples`, by the starting model."""
+    hard: list[list[int]]
+    """For each window of `examples`, others that are easily taken for it."""
+    before: Measure
+    """Of the starting model."""
+    measure_seconds: float
+    """What measuring takes."""
 
 
 class Training:
@@ -100,28 +116,19 @@ class Training:
         """Of all runs together."""
         return self._state.elapsed_seconds
 
-    def run(
-        self,
-        examples: Examples,
-        held_out: Examples,
-        start: StoredVectors,
-        hard: list[list[int]],
-        before: Measure,
-        started: float,
-        report: Callable[[AdaptProgress], None],
-    ) -> Measure:
+    def run(self, material: Material, started: float, report: Callable[[AdaptProgress], None]) -> Measure:
         """Train until the time is over; the model then has the weights that measured best.
 
         `started` is when this run began, by the clock. Raises TrainingError where the loss is no number,
         KeyboardInterrupt when interrupted, with everything kept, StorageError or OSError where the disk
         takes nothing more.
         """
-        state = self._state
+        state, before, held_out = self._state, material.before, material.held_out
         if not state.step:
             state.mrr = state.best = before.mrr
         spent = state.elapsed_seconds
         saved = measured = self._clock()
-        measuring = 0.0
+        measuring = material.measure_seconds
         best: Measure | None = None
 
         def fraction() -> float:
@@ -133,14 +140,18 @@ class Training:
             while fraction() < 1:
                 for number, batch in enumerate(
                     epoch_batches(
-                        examples, hard, self._settings.batch_tokens, self._settings.seed, state.epoch
+                        material.examples,
+                        material.hard,
+                        self._settings.batch_tokens,
+                        self._settings.seed,
+                        state.epoch,
                     )
                 ):
                     if number < state.n_batches:
                         continue
                     if fraction() >= 1:
                         break
-                    self._step(examples, batch, start, fraction())
+                    self._step(material.examples, batch, material.start, fraction())
                     state.n_batches += 1
                     report(AdaptProgress("train", min(fraction(), 1.0), 1.0, state.loss, state.mrr))
                     now = self._clock()
@@ -230,11 +241,11 @@ class Training:
             "elapsed_seconds": state.elapsed_seconds, "loss": state.loss, "mrr": state.mrr,
             "best": state.best,
         }  # fmt: skip
-        _save(tensors, {"state": json.dumps(facts)}, self._folder / "state.safetensors")
+        _save(tensors, {"state": json.dumps(facts)}, self._folder / STATE_FILE)
 
     def resume(self) -> bool:
         """Go on from what is kept; False where nothing is. Raises StorageError where it cannot be read."""
-        path = self._folder / "state.safetensors"
+        path = self._folder / STATE_FILE
         if not path.is_file():
             return False
         from safetensors import SafetensorError, safe_open

@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint as recompute
 
 from indexer.encoders.gpu_attention import Borders, VarlenAttention, make_attention
 from indexer.encoders.gpu_backbone import after_attention, before_attention, layer_norm, rotation_table
-from indexer.errors import CheckpointError, MissingExtraError
+from indexer.errors import MissingExtraError
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.records import PackedBatch
@@ -46,14 +46,9 @@ class TrainableModel:
         """Load the model by its own library.
 
         `low_memory` computes each layer twice instead of keeping what lies between (gradient
-        checkpointing). Raises CheckpointError where the checkpoint is no retriever, MissingExtraError
-        without the extra `train`.
+        checkpointing). The checkpoint is of PyLate's or sentence-transformers' format. Raises
+        MissingExtraError without the extra `train`.
         """
-        if checkpoint.format == "plain":
-            raise CheckpointError(
-                f"{checkpoint.name} was not trained to retrieve; adapt a PyLate or sentence-transformers"
-                " checkpoint, or leave the default."
-            )
         self.checkpoint = checkpoint
         self.device = torch.device(device)
         self.low_memory = low_memory

@@ -176,7 +176,7 @@ def test_what_cannot_be_adapted_is_refused_in_one_sentence(
         with quiet(), pytest.raises(kind, match=match) as caught:
             adapt(folders or [bank], tmp_path / out, str(start), SETTINGS, ignore)
         assert str(caught.value).count(". ") == 0
-        assert not (tmp_path / "new").exists()
+        assert not list(tmp_path.glob("new*"))
 
     bare = tmp_path / "bare"
     bare.mkdir()
@@ -192,3 +192,27 @@ def test_what_cannot_be_adapted_is_refused_in_one_sentence(
     refused(InputError, "was not adapted here", out="other" if shutil.rmtree(other) else str(untrained))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     refused(MissingExtraError, r"pip install 'codesearch-local\[train\]'")
+
+
+def test_a_sentence_transformer_is_adapted_too(bank: Path, plain_folder: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Dense, Pooling, Transformer
+
+    start = tmp_path / "start"
+    with quiet():
+        modules = [Transformer(str(plain_folder), max_seq_length=300), Pooling(32, "mean"), Dense(32, 24)]
+        prompts = {"query": "search: ", "document": "text: "}
+        SentenceTransformer(modules=modules, device="cpu", prompts=prompts).save(
+            str(start), create_model_card=False
+        )
+        done = adapt(
+            [bank], tmp_path / "mine", str(start), replace(SETTINGS, max_steps=6), ignore, clock=lambda: 0.0
+        )
+        assert done.is_written
+        found = open_checkpoint(str(done.folder))
+        library = SentenceTransformer(str(done.folder), device="cpu")
+        theirs = library.encode_query(["refuse all strangers"], normalize_embeddings=True)[0]
+    assert (found.kind, found.single_dim, found.query_prompt) == ("single-vector", 24, "search: ")
+    ours = QueryEncoder(found).encode("refuse all strangers").single
+    assert ours is not None
+    assert np.abs(ours - theirs).max() < 1e-4
