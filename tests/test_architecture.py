@@ -261,3 +261,27 @@ def test_a_cold_search_loads_no_model_library(task_queue):
     loaded = loaded_by(COMMANDS, *(f"{search} {mode}" for mode in modes))
     assert "indexer" in loaded
     assert not sorted(loaded & {*HEAVY, *LATER})
+
+
+def test_a_search_that_a_server_answers_loads_next_to_nothing():
+    code = """
+from pathlib import Path
+import codesearch.cli.main, codesearch.cli.searching, codesearch.locate, codesearch.request
+from codesearch.config import load_config
+from codesearch.service.client import find_server
+load_config(), find_server(Path("nowhere"))
+"""
+    others = {
+        "numpy",
+        "sqlite3",
+        "platformdirs",
+        "tempfile",
+        "shutil",
+        "hashlib",
+        "http",
+        "logging",
+        "concurrent",
+    }
+    loaded = loaded_by(code) - loaded_by("pass")
+    assert "codesearch.service.client" in loaded
+    assert not sorted(loaded & {*HEAVY, *LATER, *others})

@@ -31,10 +31,10 @@ class Literal:
     pattern: str
     needle: str = ""
     """The longest word of a phrase in ASCII, in small letters; empty where there is none."""
-    before: str = ""
-    """The word before that one in the phrase, in small letters; empty for none."""
-    after: str = ""
-    """The word behind it."""
+    before: tuple[str, ...] = ()
+    """The words before that one in the phrase, in small letters, the nearest first."""
+    after: tuple[str, ...] = ()
+    """The words behind it."""
 
     def matches(self, text: str, offset: int) -> list[WordMatch]:
         """Its places in a text that begins at the file's character `offset`; what is blank is no place."""
@@ -55,14 +55,26 @@ class Literal:
         return found
 
     def _may_match(self, lowered: str) -> bool:
-        """Whether its longest word stands between its neighbours; to compile the pattern takes longer."""
+        """Whether its words stand where its longest one does; to compile the pattern takes longer."""
         at = lowered.find(self.needle)
         while at >= 0:
-            behind = lowered[at + len(self.needle) :]
-            if lowered[:at].rstrip().endswith(self.before) and behind.lstrip().startswith(self.after):
+            if self._stands_around(lowered[:at], lowered[at + len(self.needle) :]):
                 return True
             at = lowered.find(self.needle, at + 1)
         return False
+
+    def _stands_around(self, head: str, tail: str) -> bool:
+        for word in self.before:
+            head = head.rstrip()
+            if not head.endswith(word):
+                return False
+            head = head[: -len(word)]
+        for word in self.after:
+            tail = tail.lstrip()
+            if not tail.startswith(word):
+                return False
+            tail = tail[len(word) :]
+        return True
 
 
 def literals_of(request: SearchRequest) -> tuple[Literal, ...]:
@@ -94,10 +106,10 @@ def _phrases(query: str) -> list[str]:
 def _phrase(phrase: str) -> Literal:
     if not phrase.isascii():
         return Literal(phrase, _spaced(phrase))
-    words = ["", *phrase.lower().split(), ""]
+    words = phrase.lower().split()
     longest = max(words, key=len)
     at = words.index(longest)
-    return Literal(phrase, _spaced(phrase), longest, words[at - 1], words[at + 1])
+    return Literal(phrase, _spaced(phrase), longest, tuple(words[:at][::-1]), tuple(words[at + 1 :]))
 
 
 def _spaced(phrase: str) -> str:

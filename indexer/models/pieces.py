@@ -53,6 +53,8 @@ _PIECE = re.compile(r"[\s_]*(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]{1,3}|[^\s\w]{1
 _MAX_PIECES, _MAX_CHARS = 65_536, 2_000_000
 """Remembered, with the characters of all together: some 15 MB."""
 _NUMBER_BITS = 24
+_FEW_PIECES = 32
+"""So many are counted one by one: less work than to learn where the tokens of each are."""
 _MAX_ODD_SHARE = 0.5
 """A text of which more lies in odd lines is read as a whole."""
 
@@ -72,6 +74,11 @@ def tokens_of(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Tokens]:
         Tokens(np.array(found.ids, np.int32), np.array(found.offsets, np.int32).reshape(-1, 2))
         for found in tokenizer.encode_batch(texts, add_special_tokens=False)
     ]
+
+
+def _n_tokens(tokenizer: Tokenizer, text: str) -> int:
+    # One text a call: for so small ones the package's threads cost more than they save.
+    return len(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0])
 
 
 def cuts_as_known(tokenizer: Tokenizer) -> bool:
@@ -157,6 +164,9 @@ class PieceTokenizer:
         added = _added_pattern(tokenizer)
         self._added, self._odd = re.compile(added), re.compile(rf"[^\x00-\x7f]+|{added}")
         self._memory = _Memory.empty()
+        self._counts: dict[str, int] = {}
+        """Tokens by piece with the gap before it, of texts that were counted."""
+        self._n_counted_chars = 0
         self._lock = threading.Lock()
 
     def tokens(self, text: str) -> Tokens:
@@ -180,10 +190,10 @@ class PieceTokenizer:
         """How many tokens a text has, without specials."""
         odd = list(self._odd_lines(text))
         if sum(end - start for start, end in odd) > _MAX_ODD_SHARE * len(text):
-            return len(tokens_of(self._tokenizer, [text])[0].ids)
+            return _n_tokens(self._tokenizer, text)
         if not odd:
             return self._count_of_ascii(text)
-        n = sum(len(found.ids) for found in tokens_of(self._tokenizer, [text[a:b] for a, b in odd]))
+        n = sum(_n_tokens(self._tokenizer, text[a:b]) for a, b in odd)
         starts, ends = [0, *(end for _, end in odd)], [*(start for start, _ in odd), len(text)]
         return n + sum(self._count_of_ascii(text[a:b]) for a, b in zip(starts, ends, strict=True))
 
@@ -221,10 +231,25 @@ class PieceTokenizer:
         return Tokens(ids, chars)
 
     def _count_of_ascii(self, text: str) -> int:
+        pieces = _PIECE.findall(text.rstrip(_GAP))
         with self._lock:
-            memory, placed = self._placed(_PIECE.findall(text.rstrip(_GAP)))
+            if len(self._counts) > _MAX_PIECES or self._n_counted_chars > _MAX_CHARS:
+                self._counts, self._n_counted_chars = {}, 0
+            missing = set(pieces).difference(self._counts)
+            if missing:
+                self._learn_counts([piece for piece in dict.fromkeys(pieces) if piece in missing])
+            return sum(map(self._counts.__getitem__, pieces))
+
+    def _learn_counts(self, pieces: Sequence[str]) -> None:
+        """How many tokens pieces are that were not counted before; the lock is held."""
+        if len(pieces) <= _FEW_PIECES:
+            counts = [_n_tokens(self._tokenizer, piece.lstrip(_GAP)) for piece in pieces]
+        else:
+            memory, placed = self._placed(pieces)
             numbers = placed & ((1 << _NUMBER_BITS) - 1)
-            return int((memory.first[numbers + 1] - memory.first[numbers]).sum())
+            counts = (memory.first[numbers + 1] - memory.first[numbers]).tolist()
+        self._counts.update(zip(pieces, counts, strict=True))
+        self._n_counted_chars += sum(map(len, pieces))
 
     def _placed(self, pieces: Sequence[str]) -> tuple[_Memory, Int64Array]:
         """A memory that knows the pieces, and what it has of each in `placed`; the lock is held."""

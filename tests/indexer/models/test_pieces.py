@@ -87,6 +87,7 @@ def test_what_was_seen_is_not_read_again_until_there_is_too_much_of_it(
         texts.extend(read)
         return tokens_of(tokenizer, read)
 
+    monkeypatch.setattr(pieces, "_FEW_PIECES", 0)
     monkeypatch.setattr(pieces, "tokens_of", noted)
     monkeypatch.setattr(pieces, "_MAX_PIECES", 3)
     by_pieces = PieceTokenizer(tokenizer)
@@ -102,6 +103,17 @@ def test_what_was_seen_is_not_read_again_until_there_is_too_much_of_it(
     for text in ("return", "one", "return"):
         assert by_pieces.count(text) == 1
     assert texts == ["return", "one", "return"]
+
+
+@pytest.mark.parametrize("n_few", [0, 3, 1000])
+def test_what_is_counted_piece_by_piece_is_what_is_counted_together(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, n_few: int
+) -> None:
+    monkeypatch.setattr(pieces, "_FEW_PIECES", n_few)
+    monkeypatch.setattr(pieces, "_MAX_PIECES", 20)
+    by_pieces = PieceTokenizer(tokenizer)
+    for line in [*Path(__file__).read_text("utf-8").splitlines()[:60], "… 3 lines omitted (4-6) …\nx_y = 1"]:
+        assert by_pieces.count(line) == len(tokenizer.encode(line, add_special_tokens=False).ids)
 
 
 def test_long_gaps_take_no_longer_than_they_are_long(by_pieces: PieceTokenizer, tokenizer: Tokenizer) -> None:
