@@ -46,7 +46,7 @@ def segments_read(state: Path) -> set[int]:
     segments: set[int] = set()
     for name in generation_names(state):
         tables = load_tables(generation_folder(state, name))
-        segments.update(np.unique(tables.segment[tables.has_vectors]).tolist())
+        segments.update(tables.segment[tables.has_vectors].tolist())
     return segments
 
 

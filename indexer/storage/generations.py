@@ -16,8 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from indexer.closing import Closing
 from indexer.disk.state_files import FILE_MODE, FOLDER_MODE, create_file, refuse_links, sync_folder
 from indexer.disk.state_place import note_root, state_folder
@@ -130,7 +128,7 @@ def publish(state: Path, folder: Path, manifest: Manifest, segments: Mapping[str
 def segment_seals(state: Path, tables: Tables, layout: RowLayout) -> dict[str, Seal]:
     """Seals of the segments that a generation's tables point into."""
     seals = {}
-    for segment in np.unique(tables.segment[tables.has_vectors]).tolist():
+    for segment in sorted(set(tables.segment[tables.has_vectors].tolist())):
         own = tables.segment == segment
         for kind, ends, width in (
             ("single", tables.single_start + tables.n_single, 2 * layout.single_dim),

@@ -78,6 +78,7 @@ def load_ids(path: Path, n_stored: int) -> Int64Array:
 def checked_ids(ids: Int64Array, n_stored: int) -> Int64Array:
     """The ids as int64; InputError unless there is at least one, each its own and 0 or more."""
     ids = np.ascontiguousarray(ids, dtype=np.int64)
-    if n_stored == 0 or len(ids) != n_stored or ids.min() < 0 or len(np.unique(ids)) != n_stored:
+    steps = np.diff(np.sort(ids))  # `np.unique` loads masked arrays: 15 ms of a build after an edit
+    if n_stored == 0 or len(ids) != n_stored or ids.min() < 0 or not steps.all():
         raise InputError(f"{n_stored} vectors need as many ids, at least one, each 0 or more and used once.")
     return ids
