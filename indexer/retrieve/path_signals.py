@@ -27,7 +27,7 @@ from indexer.path_roles import (
 )
 from indexer.records import Float32Array
 from indexer.retrieve.named_paths import named_files
-from indexer.retrieve.query_shape import QueryShape, stems_of
+from indexer.retrieve.query_shape import QueryShape, stem, stems_of
 from indexer.words import joined
 
 _ASIDE = re.compile(r"(^|/)_?(examples?|samples?|docs?|docs_src|benchmarks?|bench|demos?|scripts?|tools?)/")
@@ -68,7 +68,7 @@ class PathSignals:
     is_document: Float32Array
     """1 for documents, whatever the query asks for; no signal of its own."""
     is_aside: Float32Array
-    """1 for examples, benchmarks, scripts and tools."""
+    """1 for examples, benchmarks, scripts and tools, unless the query asks for them."""
     is_barrel: Float32Array
     """1 for files that introduce a package or pass names on."""
     is_vendored: Float32Array
@@ -111,7 +111,7 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         is_test=_column(not shape.wants_tests and path.is_test for path in paths),
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
         is_document=_column(file.language in DOCUMENT_LANGUAGES for file in files),
-        is_aside=_column(path.is_aside for path in paths),
+        is_aside=_column(bool(path.aside) and path.aside not in shape.stems for path in paths),
         is_barrel=_column(path.is_barrel for path in paths),
         is_vendored=_column(path.is_vendored for path in paths),
         is_foreign=_foreign([path.variant for path in paths], _NATIVE, systems_named(shape.words)),
@@ -151,7 +151,8 @@ class _PathFacts:
     joined: str
     depth: int
     is_test: bool
-    is_aside: bool
+    aside: str
+    """The stem of the folder that sets it aside; empty for what is none."""
     is_barrel: bool
     is_vendored: bool
     variant: PlatformVariant | None
@@ -161,13 +162,14 @@ class _PathFacts:
 @lru_cache(maxsize=32_768)
 def _path_facts(text: str) -> _PathFacts:
     path = PurePosixPath(text)
+    aside = _ASIDE.search(text.lower())
     return _PathFacts(
         name_roots=_roots_of(path.stem),
         folder_roots=_roots_of(str(path.parent)),
         joined=joined(path.stem),
         depth=text.count("/"),
         is_test=is_test(text),
-        is_aside=_ASIDE.search(text.lower()) is not None,
+        aside=stem(aside.group(2)) if aside else "",
         is_barrel=path.name in _BARRELS,
         is_vendored=is_vendored(text),
         variant=platform_variant(text),

@@ -67,18 +67,18 @@ class Weights:
 
 WEIGHTS: dict[Mode, Weights] = {
     Mode.HYBRID: Weights(
-        colbert_file=1.95, colbert_chunk=1.83, colbert_top=2.17, colbert_header=0.78, single_chunk=1.44,
-        single_region=0.84, single_top=0.61, lexical_top=1.28, lexical_body=2.23, symbol=0.47,
-        definition=0.65, lone_definition=1.17, stem_match=1.87, folder_match=1.06, gram_match=0.86,
-        named_path=4.0, is_test=-2.17, is_prose=-2.01, is_aside=-1.1, is_barrel=1.8, is_vendored=-0.6,
-        is_foreign=-1.93, is_older=-2.06, depth=-0.59,
+        colbert_file=3.13, colbert_chunk=3.52, colbert_top=1.16, colbert_header=0.93, single_chunk=0.91,
+        single_region=0.87, single_top=0.24, lexical_top=0.62, lexical_body=1.83, symbol=0.5,
+        definition=0.66, lone_definition=1.79, stem_match=1.41, folder_match=1.32, gram_match=1.16,
+        named_path=4.0, is_test=-4.7, is_prose=-2.38, is_aside=-2.11, is_vendored=-0.6, is_foreign=-3.9,
+        is_older=-3.73,
     ),
     Mode.COLBERT: Weights(colbert_file=6.37, colbert_chunk=4.92, colbert_top=3.6, colbert_header=1.35),
     Mode.SINGLE: Weights(single_chunk=2.48, single_region=4.62, single_top=4.45),
     Mode.LEXICAL: Weights(
-        lexical_top=3.22, lexical_body=4.32, definition=1.27, lone_definition=2.52, stem_match=3.28,
-        folder_match=3.12, gram_match=1.7, named_path=4.0, is_test=-3.39, is_prose=-2.92, is_aside=-1.84,
-        is_vendored=-0.6, is_foreign=-2.75, is_older=-3.07, depth=-0.55,
+        lexical_top=2.53, lexical_body=3.29, definition=1.2, lone_definition=2.78, stem_match=2.35,
+        folder_match=2.75, gram_match=2.06, named_path=4.0, is_test=-5.46, is_prose=-2.72, is_aside=-2.36,
+        is_vendored=-0.6, is_foreign=-4.6, is_older=-4.57,
     ),
 }  # fmt: skip
 """As `tests/benchmarks/fit.py` gives them; `is_vendored` and `named_path`, of which its data

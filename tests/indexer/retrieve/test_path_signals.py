@@ -86,3 +86,12 @@ def test_without_one_for_this_system_none_is_another_s():
 def test_of_several_versions_the_newest_is_meant(query, expected):
     paths = ("src/v3/types.ts", "src/v4/core/types.ts", "src/index.ts", "lib/v1/a.ts", "src/v2/types.ts")
     assert signals_of(query, *paths).is_older.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("load the picture", [1, 1, 0]), ("an example that loads it", [0, 1, 0]), ("benchmarks", [1, 0, 0])],
+)
+def test_examples_stand_back_unless_asked_for(query, expected):
+    found = signals_of(query, "examples/load.py", "benchmarks/load.py", "src/load.py")
+    assert found.is_aside.tolist() == expected
