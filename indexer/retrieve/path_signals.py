@@ -86,8 +86,8 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
     """Signals of candidate files; `rarities` holds a weight for each of the query's stems."""
     paths = [_path_facts(file.path) for file in files]
     weights: dict[str, float] = {}
-    for stem, rarity in rarities.items():
-        weights[_root(stem)] = max(rarity, weights.get(_root(stem), 0.0))
+    for word, rarity in rarities.items():
+        weights[_root(word)] = max(rarity, weights.get(_root(word), 0.0))
     total = sum(weights.values()) or 1.0
     usual = total / max(1, len(weights))
 
