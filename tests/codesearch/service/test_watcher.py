@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from contextlib import asynccontextmanager, suppress
 
@@ -15,7 +16,7 @@ from codesearch.service.watcher import Watcher, concerns, read_changes
 from codesearch.workspace import Workspace
 from indexer.errors import IndexBusyError
 
-SECONDS = 20.0
+SECONDS = 60.0
 """How long a loaded machine may take for what takes one second."""
 
 
@@ -38,17 +39,44 @@ def settle(index):
             return
 
 
+class Noted(Watcher):
+    """Counts how often it has read the tree."""
+
+    n_reads = 0
+
+    def _bring_up_to_date(self, name):
+        super()._bring_up_to_date(name)
+        self.n_reads += 1
+
+
 @asynccontextmanager
 async def watched(root, monkeypatch):
+    """A watcher at work, in steps of a quarter of their time."""
     monkeypatch.setattr(CodeIndex, "encode_in_background", lambda self: None)
+    for name in ("QUIET_MS", "MOST_MS"):
+        monkeypatch.setattr(watcher_module, name, getattr(watcher_module, name) // 4)
     with Workspace([root]) as workspace:
-        watcher = Watcher(workspace, lambda sentence: None)
+        watcher = Noted(workspace, lambda sentence: None)
         task = asyncio.create_task(watcher.run())
-        await asyncio.sleep(1.5)  # the watch is set up and has caught up
+        await until(lambda: watcher.n_reads)  # it has caught up
+        head = root / ".git" / "HEAD"
+        head.parent.mkdir()
+        while watcher.n_reads == 1:  # the system's watch is being set up
+            head.write_text("ref: refs/heads/main\n")
+            await asyncio.sleep(0.1)
+        await at_rest(watcher)
         yield watcher
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def at_rest(watcher):
+    """Until it has read nothing for longer than it lets changes gather."""
+    n_reads = -1
+    while n_reads != watcher.n_reads:
+        n_reads = watcher.n_reads
+        await asyncio.sleep(2 * watcher_module.MOST_MS / 1000)
 
 
 async def until(condition):
@@ -63,25 +91,27 @@ async def test_what_is_saved_is_found_by_every_reader_and_many_changes_are_one(t
         with CodeIndex.open(tree) as index:
             assert "new.py" not in index.paths()
         lock = tree / ".git" / "index.lock"
-        lock.parent.mkdir()
         lock.touch()  # git is at work
         for n in range(60):
-            (tree / f"new{n}.py").write_text(f"def fresh{n}():\n    pass\n")
-        await asyncio.sleep(1.5)
+            path = tree / f"new{n}.py"
+            path.write_text(f"def fresh{n}():\n    pass\n")
+            os.utime(path, (1_600_000_000, 1_600_000_000))  # what is as young as the index is read twice
+        await at_rest(watcher)
         assert watcher.n_updates == 0
         lock.unlink()
         await until(lambda: watcher.n_updates)
         with CodeIndex.open(tree) as index:
             assert {f"new{n}.py" for n in range(60)} <= set(index.paths())
-        await asyncio.sleep(0.5)
+        await at_rest(watcher)
         assert watcher.n_updates == 1
 
         with CodeIndex.open(tree) as index:
             settle(index)
-        mark = manifest_mark(tree)
+        mark, n_reads = manifest_mark(tree), watcher.n_reads
         (tree / "built").mkdir()
         (tree / "built" / "x.py").write_text("def built():\n    pass\n")
-        await asyncio.sleep(1.5)
+        await until(lambda: watcher.n_reads > n_reads)
+        await at_rest(watcher)
         assert manifest_mark(tree) == mark
 
         (tree / "retry.py").unlink()
@@ -99,7 +129,7 @@ async def test_what_was_read_is_encoded_once_nothing_more_is_saved(tree, monkeyp
             CodeIndex, "encode_in_background", lambda self: encoded_after.append(watcher.n_updates)
         )
         (tree / "new.py").write_text("def fresh():\n    pass\n")
-        await until(lambda: 1 in encoded_after)
+        await until(lambda: any(encoded_after))
 
 
 def test_folders_that_are_never_indexed_do_not_wake_it(tmp_path):
