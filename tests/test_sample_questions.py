@@ -23,10 +23,10 @@ MAKEFILE = (ROOT.parent / "Makefile").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory):
+def samples(tmp_path_factory, task_queue):
     """Sample repositories by name, each a copy with its index."""
-    folders = {}
-    for repo in sorted({question["repo"] for question in QUESTIONS}):
+    folders = {"task_queue": task_queue}
+    for repo in sorted({question["repo"] for question in QUESTIONS} - {"task_queue"}):
         folder = tmp_path_factory.mktemp("samples") / repo
         shutil.copytree(ROOT / repo, folder, symlinks=True)
         CodeIndex.build(folder).close()

@@ -27,11 +27,11 @@ K = 12
 
 
 @pytest.fixture(scope="module")
-def roots(tmp_path_factory, one_encoder):
+def roots(tmp_path_factory, task_queue):
     """Copies of three samples, indexed; one lies in a folder of the name of another."""
     folder = tmp_path_factory.mktemp("many")
-    copies = []
-    for name, place in (("task_queue", "a/app"), ("mailer", "b/app"), ("http_router", "http_router")):
+    copies = [shutil.copytree(task_queue, folder / "a" / "app")]
+    for name, place in (("mailer", "b/app"), ("http_router", "http_router")):
         root = folder / place
         shutil.copytree(SAMPLES / name, root, ignore=shutil.ignore_patterns(STATE_FOLDER, "__pycache__"))
         CodeIndex.build(root).close()
