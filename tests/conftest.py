@@ -35,6 +35,14 @@ def _private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_disk_is_waited_for() -> Iterator[None]:
+    """No test cuts the power, and a process that is killed loses nothing that it gave to the system."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: os.fstat(handle) and None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_known_repositories() -> None:
     """A build takes vectors from indexes that are known: from none that another test left."""
