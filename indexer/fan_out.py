@@ -110,12 +110,10 @@ class FanOut:
         self, indexes: Sequence[Index], asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode
     ) -> list[Nominations]:
         """What the rankers of each name for a text."""
-        best = BestScores(SINGLE_ROWS) if len(indexes) > 1 else None
-        found = [
-            index.open.gatherer.nominate(own.looked_up, vectors, mode, index.masks, best)
-            for index, own in zip(indexes, asked, strict=True)
-        ]
-        return found if best is None else [each.of_at_least(best.least) for each in found]
+        if len(indexes) > 1:
+            return nominate_together(indexes, asked, vectors, mode)
+        (index,), (own,) = indexes, asked
+        return [index.open.gatherer.nominate(own.looked_up, vectors, mode, index.masks)]
 
     def gather(
         self,
@@ -142,6 +140,18 @@ class FanOut:
     def hits(self, picks: Sequence[Pick], k: int) -> list[tuple[Hit, ...]]:
         """The first k hits of each."""
         return [pick.index.open.hits(pick.gathered, pick.ranked, k) for pick in picks]
+
+
+def nominate_together(
+    indexes: Sequence[Index], asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode
+) -> list[Nominations]:
+    """What each names; single vectors no more than can be among the best of all these indexes."""
+    best = BestScores(SINGLE_ROWS)
+    found = [
+        index.open.gatherer.nominate(own.looked_up, vectors, mode, index.masks, best)
+        for index, own in zip(indexes, asked, strict=True)
+    ]
+    return [each.of_at_least(best.least) for each in found]
 
 
 def words_for(shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> list[tuple[str, ...]]:

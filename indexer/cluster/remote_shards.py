@@ -23,12 +23,19 @@ from indexer.models.tokens import ChunkTokenizer
 from indexer.open_generation import OpenGeneration, hits_at
 from indexer.open_model import open_model
 from indexer.records import Hit, Int64Array, Mode, QueryVectors, SearchRequest
-from indexer.retrieve.candidates import LEXICAL_REGIONS, SYMBOL_SPANS, Asked, LookedUp, Nominations
+from indexer.retrieve.candidates import (
+    LEXICAL_REGIONS,
+    SINGLE_ROWS,
+    SYMBOL_SPANS,
+    Asked,
+    LookedUp,
+    Nominations,
+)
 from indexer.retrieve.query_shape import QueryShape
 from indexer.retrieve.several_indexes import Part
 from indexer.storage.manifest import Manifest
 from indexer.storage.postings import BestRows
-from indexer.vectors.base import top_k
+from indexer.vectors.base import BestScores, top_k
 
 Wait = Callable[[], Any]
 
@@ -203,11 +210,16 @@ class RemoteFanOut(FanOut):
         self, indexes: Sequence[Index], asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode
     ) -> list[Nominations]:
         """As of `FanOut`."""
-        return self._spread(
+        found: list[Nominations] = self._spread(
             _groups(indexes),
             "nominate",
             lambda at: (_narrowed(indexes, at), _travelling(asked, at), vectors, mode),
         )
+        best = BestScores(SINGLE_ROWS)
+        for each in found:
+            if each.single is not None:
+                best.add(each.single.score)
+        return [each.of_at_least(best.least) for each in found]
 
     def gather(
         self,

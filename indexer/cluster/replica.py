@@ -23,7 +23,17 @@ from indexer.cluster.shard_build import take_in
 from indexer.cluster.store import SHARDS, Store
 from indexer.disk.state_files import FOLDER_MODE
 from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError
-from indexer.fan_out import Counted, FanOut, FoundRows, Index, count, find_rows, look_up_rows, words_for
+from indexer.fan_out import (
+    Counted,
+    FanOut,
+    FoundRows,
+    Index,
+    count,
+    find_rows,
+    look_up_rows,
+    nominate_together,
+    words_for,
+)
 from indexer.light_dataclasses import dataclass
 from indexer.open_generation import Place
 from indexer.records import (
@@ -191,7 +201,7 @@ class OpenShards(Closing):
     ) -> list[Nominations]:
         """What the rankers of each name for a text."""
         indexes = self._indexes(shards)
-        return self._fan_out.nominate(indexes, self._asked(indexes, asked, mode), vectors, mode)
+        return nominate_together(indexes, self._asked(indexes, asked, mode), vectors, mode)
 
     def gather(
         self,

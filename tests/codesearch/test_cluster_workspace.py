@@ -132,6 +132,20 @@ def test_answers_are_those_of_one_machine(cluster, single, query, filtering):
     assert ours.notes == theirs.notes
 
 
+def test_answers_are_the_same_where_rankers_name_what_is_scored(cluster, single, monkeypatch):
+    """As of shards with too many rows to be scored whole: three words of few regions, and few chunks."""
+    monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
+    monkeypatch.setattr("indexer.retrieve.candidates.MAX_CHUNKS", 8)
+    for module in ("indexer.fan_out", "indexer.cluster.remote_shards"):
+        monkeypatch.setattr(f"{module}.LEXICAL_REGIONS", 12)
+        monkeypatch.setattr(f"{module}.SYMBOL_SPANS", 5)
+        monkeypatch.setattr(f"{module}.SINGLE_ROWS", 10)
+    for query, filtering in QUESTIONS:
+        ours = ClusterWorkspace(cluster).among().find(query, 8, **filtering)
+        theirs = single.among().find(query, 8, **filtering, encode_seconds=0.0)
+        assert told(ours) == told(theirs)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_repository_answers_as_if_there_were_no_other(cluster, single, name):
     for query, filtering in QUESTIONS:
