@@ -4,6 +4,7 @@
     python tests/benchmarks/many.py latency          # the same in a workspace: time and memory
     python tests/benchmarks/many.py fifty [FOLDER]   # 50 indexes of 2,000 files against one; makes its trees
     python tests/benchmarks/many.py revisions REPOSITORY REV REV
+    python tests/benchmarks/many.py encoded          # chunks encoded where content is the same
 
 Times are of the thread's processor and of the clock; beside other work only the first says much. A right file
 of a wrong repository does not count. The vectors of `fifty` are random: the search is measured.
@@ -12,9 +13,11 @@ of a wrong repository does not count. The vectors of `fifty` are random: the sea
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -202,16 +205,72 @@ def revisions(repository: Path, first: str, second: str) -> None:
         )
 
 
+def encoded() -> None:
+    """What is encoded where content is the same: each line of the table is a command that a person types."""
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder).resolve()
+        own = {**os.environ, "XDG_STATE_HOME": str(base / "state"), "XDG_CACHE_HOME": str(base / "cache")}
+        first = base / "first"
+        sample = Path(__file__).parents[2] / "sample_repos" / "task_queue"
+        shutil.copytree(sample, first, ignore=shutil.ignore_patterns(".codesearch", "__pycache__"))
+
+        def git(*arguments: str) -> None:
+            author = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+            subprocess.run(["git", *author, *arguments], cwd=first, check=True, capture_output=True)
+
+        def codesearch(*arguments: str) -> str:
+            command = [sys.executable, "-m", "codesearch", *arguments]
+            return subprocess.run(
+                command, cwd=base, env=own, check=True, capture_output=True, text=True
+            ).stdout
+
+        def row(what: str, root: Path, *more: str) -> None:
+            report = json.loads(codesearch("index", str(root), "--json", *more))
+            report = report["revisions"][0] if more else report
+            print(f"| {what} | {report['n_files']} | {report['n_encoded_chunks']} |")
+
+        git("init", "-q", "-b", "trunk")
+        git("add", ".")
+        git("commit", "-q", "-m", "first")
+        print("| what is indexed | files | chunks encoded |\n| --- | --- | --- |")
+        row("the first checkout", first)
+        git("checkout", "-q", "-b", "other")
+        (first / "horn.py").write_text("def sound():\n    return 'the fog horn'\n")
+        git("add", ".")
+        git("commit", "-q", "-m", "second")
+        row("another branch, of one file more", first)
+        git("checkout", "-q", "trunk")
+        row("the first branch again", first)
+        row("the other branch by `--rev`, not checked out", first, "--rev", "other")
+        git("worktree", "add", "-q", str(base / "worktree"), "other")
+        row("a second worktree, of the other branch", base / "worktree")
+        codesearch("repos", "add", str(first))
+        subprocess.run(["git", "clone", "-q", str(first), str(base / "clone")], check=True)
+        row("a second clone", base / "clone")
+        for name, more in (("whole", ()), ("vectors", ("--no-text",))):
+            codesearch("export", str(base / f"{name}.tar.zst"), str(first), *more)
+        renamed = first.rename(base / "renamed")
+        row("the folder renamed", renamed)
+        row("the same, its other branch by `--rev`", renamed, "--rev", "other")
+        for name in ("whole", "vectors"):
+            own["XDG_STATE_HOME"] = str(base / f"state of {name}")  # nobody's other index is known
+            shutil.copytree(sample, base / name, ignore=shutil.ignore_patterns(".codesearch", "__pycache__"))
+            codesearch("import", str(base / f"{name}.tar.zst"), str(base / name), "--trust")
+            row(f"an import {'with texts' if name == 'whole' else 'without texts'}", base / name)
+
+
 def main() -> None:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("repositories", "latency", "fifty", "revisions"))
+    parser.add_argument("what", choices=("repositories", "latency", "fifty", "revisions", "encoded"))
     parser.add_argument("given", nargs="*")
     arguments = parser.parse_args()
     if arguments.what == "repositories":
         repositories()
+    elif arguments.what == "encoded":
+        encoded()
     elif arguments.what == "latency":
         latency()
     elif arguments.what == "revisions":
