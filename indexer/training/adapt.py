@@ -49,6 +49,9 @@ MIN_PAIRS = 200
 _BYTES_OF_TOKEN = 6
 """Times hidden size and layers: what a backward pass needs kept of a token, in units of 4 bytes and more."""
 
+_PREPARE_SHARE = 0.25
+"""Of the time, for what the starting model says of the examples: what does not fit is not trained on."""
+
 Report = Callable[[AdaptProgress], None]
 
 
@@ -167,12 +170,22 @@ class _Run:
         model = TrainableModel(self._checkpoint, device)
         model.low_memory = _needs_low_memory(self._checkpoint, device, settings.batch_tokens)
         encoder = TextEncoder(model, skip_ids)
-        examples, held_out = self._examples(held_out=False), self._examples(held_out=True)
-        if len(examples.questions) < MIN_PAIRS or not held_out.questions or len(examples.windows) < 2:
-            raise _too_few(self._corpus, len(examples.questions))
+        held_out = self._examples(held_out=True)
+        if not held_out.questions:
+            raise _too_few(self._corpus, 0)
         measured = self._clock()
         before = self._measured(encoder, held_out)
         measure_seconds = self._clock() - measured
+        max_tokens = self._max_tokens(held_out.n_tokens, measure_seconds)
+        examples = self._examples(held_out=False, max_tokens=max_tokens)
+        n_pairs = len(examples.questions)
+        if n_pairs < MIN_PAIRS or len(examples.windows) < 2:
+            if max_tokens is not None and examples.n_tokens > max_tokens // 2:
+                raise TrainingError(
+                    f"In this time there are {counted(n_pairs, 'pair')} to train on, and {MIN_PAIRS} are"
+                    " needed; give it more --minutes."
+                )
+            raise _too_few(self._corpus, n_pairs)
         stored = self._start_vectors(encoder, examples)
         hard = hard_windows(stored, examples)
         training = Training(model, encoder, settings, self._partial, self._clock)
@@ -212,9 +225,23 @@ class _Run:
             write_model(model, facts, out)
         return done
 
-    def _examples(self, *, held_out: bool) -> Examples:
+    def _examples(self, *, held_out: bool, max_tokens: int | None = None) -> Examples:
         files = [file for file in self._corpus.files if file.is_held_out == held_out]
-        return make_examples(files, self._checkpoint, self._tokenizer, keep_all=held_out)
+        return make_examples(
+            files, self._checkpoint, self._tokenizer,
+            keep_all=held_out, max_tokens=max_tokens, seed=self._settings.seed,
+        )  # fmt: skip
+
+    def _max_tokens(self, n_tokens: int, seconds: float) -> int | None:
+        """Tokens that there is time to prepare, where `n_tokens` took `seconds`; a first answer stays."""
+        path = self._partial / "limit.json"
+        if path.is_file():
+            known = read_json(path).get("max_tokens")
+            return None if known is None else int(known)
+        share = _PREPARE_SHARE * self._settings.minutes * 60
+        found = int(n_tokens * share / seconds) if seconds > 0 else None
+        write_file(path, json.dumps({"max_tokens": found}).encode())
+        return found
 
     def _measured(self, encoder: TextEncoder, held_out: Examples) -> Measure:
         from indexer.training.stored_vectors import encode_examples, measure

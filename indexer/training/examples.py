@@ -92,9 +92,15 @@ class Examples:
 
 
 def make_examples(
-    files: Sequence[TrainingFile], checkpoint: Checkpoint, tokenizer: ChunkTokenizer, *, keep_all: bool
+    files: Sequence[TrainingFile],
+    checkpoint: Checkpoint,
+    tokenizer: ChunkTokenizer,
+    *,
+    keep_all: bool,
+    max_tokens: int | None = None,
+    seed: int = 0,
 ) -> Examples:
-    """The windows of files; without `keep_all` only those that answer a question.
+    """The windows of files; without `keep_all` only those that answer a question, drawn up to `max_tokens`.
 
     A region that is cut by a window's border, or has no token, is in none.
     """
@@ -111,7 +117,7 @@ def make_examples(
                              pair.start_char, pair.end_char, window)
                 )  # fmt: skip
         found.end_file()
-    return found.examples(keep_all=keep_all)
+    return found.examples(range(len(found.windows)) if keep_all else found.asked(max_tokens, seed))
 
 
 class _Found:
@@ -142,9 +148,16 @@ class _Found:
             return -1
         return self._first_of_file + held.index(max(held))
 
-    def examples(self, *, keep_all: bool) -> Examples:
-        """All of it as arrays; without `keep_all` the windows with questions alone."""
-        kept = range(len(self.windows)) if keep_all else sorted({q.window for q in self.questions})
+    def asked(self, max_tokens: int | None, seed: int) -> list[int]:
+        """The windows that answer a question, or so many drawn of them as have `max_tokens` tokens."""
+        asked = sorted({question.window for question in self.questions})
+        drawn = np.random.default_rng(seed).permutation(asked)
+        ends = np.cumsum([len(self.windows[window]) for window in drawn])
+        n_kept = len(drawn) if max_tokens is None else int(np.searchsorted(ends, max_tokens, "right"))
+        return sorted(drawn[: max(2, n_kept)].tolist())
+
+    def examples(self, kept: Sequence[int]) -> Examples:
+        """Some of the windows, with their questions, as arrays."""
         place = {window: number for number, window in enumerate(kept)}
         regions = [region for window in kept for region in self.regions[window]]
         counts = [len(self.regions[window]) for window in kept]
@@ -152,6 +165,7 @@ class _Found:
         questions = [
             Question(q.input_ids, q.n_prompt, q.kind, q.file, q.start_char, q.end_char, place[q.window])
             for q in self.questions
+            if q.window in place
         ]
         return Examples(
             windows=tuple(self.windows[window] for window in kept),

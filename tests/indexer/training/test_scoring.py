@@ -39,9 +39,7 @@ def test_distillation_is_nothing_where_nothing_changed_and_grows_with_what_did()
     assert distillation_loss(moved, before, answers, 0.1).item() > 1.0
 
 
-@pytest.fixture(scope="module")
-def examples() -> Examples:
-    checkpoint = open_checkpoint("codesearch-edge")
+def bank_files() -> list[TrainingFile]:
     files = []
     for number in range(6):
         parts = [
@@ -58,7 +56,29 @@ def examples() -> Examples:
             for n, span in enumerate(spans[:3])
         )
         files.append(TrainingFile(SourceFile(f"f{number}.py", text, "python", "", 0), spans, pairs))
-    return make_examples(files, checkpoint, ChunkTokenizer(checkpoint), keep_all=False)
+    return files
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    checkpoint = open_checkpoint("codesearch-edge")
+    return make_examples(bank_files(), checkpoint, ChunkTokenizer(checkpoint), keep_all=False)
+
+
+def test_little_time_takes_some_of_the_windows_with_their_questions(examples: Examples) -> None:
+    checkpoint = open_checkpoint("codesearch-edge")
+    some = make_examples(
+        bank_files(),
+        checkpoint,
+        ChunkTokenizer(checkpoint),
+        keep_all=False,
+        max_tokens=examples.n_tokens // 2,
+    )
+    assert 2 <= len(some.windows) < len(examples.windows)
+    assert some.n_tokens <= examples.n_tokens // 2
+    assert 0 < len(some.questions) < len(examples.questions)
+    regions = np.arange(len(some.region_files))
+    assert (some.answers(range(len(some.questions)), regions) == 1).any(axis=1).all()
 
 
 def test_answers_are_the_regions_of_the_place(examples: Examples) -> None:
