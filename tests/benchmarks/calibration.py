@@ -132,17 +132,19 @@ def ask(collection: Collection, at: int, spec: IndexSpec, mode: str) -> list[Ans
 def fit(answers: Sequence[Answer]) -> Fitted:
     """The weights that make what was right, or asked of its own index, most likely."""
     found = [answer for answer in answers if len(answer.logits)]
-    real = [answer for answer in found if answer.is_real]
-    return Fitted(
-        _regression(
-            np.array([[1.0, *answer.about] for answer in found]),
-            np.array([answer.is_real for answer in found]),
-        ),
-        _regression(
-            np.concatenate([_columns(answer) for answer in real]),
-            np.concatenate([answer.is_right for answer in real]),
-        ),
+    index = _regression(
+        np.array([[1.0, *answer.about] for answer in found]),
+        np.array([answer.is_real for answer in found]),
     )
+    real = [answer for answer in found if answer.is_real]
+    # What is said is the product: the second is fitted to what the first leaves of it.
+    relevance = [np.full(len(a.logits), _chance(np.array([1.0, *a.about]) @ index)) for a in real]
+    file = _regression(
+        np.concatenate([_columns(answer) for answer in real]),
+        np.concatenate([answer.is_right for answer in real]),
+        np.concatenate(relevance),
+    )
+    return Fitted(index, file)
 
 
 def in_code(mode: str) -> Fitted:
@@ -227,15 +229,20 @@ def _columns(answer: Answer) -> Floats:
     return np.stack([np.ones(n), answer.logits, np.arange(n) == 0], axis=1)
 
 
-def _regression(table: Floats, is_true: NDArray[np.bool_]) -> Floats:
-    """Logistic, with an L2 penalty on all but the constant; a column of zeros gets 0."""
-    sign = np.where(is_true, 1.0, -1.0)
+def _regression(table: Floats, is_true: NDArray[np.bool_], times: Floats | float = 1.0) -> Floats:
+    """Logistic, with an L2 penalty on all but the constant; a column of zeros gets 0.
+
+    The chance that a row is true is what the weights give `times` (N,) what is known of it.
+    """
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        margin = sign * (table @ weights)
+        own = _chance(table @ weights)
+        chance = np.clip(times * own, 1e-12, 1.0 - 1e-12)
         held = np.r_[0.0, weights[1:]]
-        slope = -(sign * _chance(-margin)) @ table + L2 * held
-        return float(np.logaddexp(0.0, -margin).sum() + L2 * held @ held / 2), slope
+        total = -np.where(is_true, np.log(chance), np.log1p(-chance)).sum()
+        # own (1 - own) times is the chance's slope, and chance (1 - chance) what it is divided by.
+        slope = (chance - is_true) * (1.0 - own) / (1.0 - chance)
+        return float(total + L2 * held @ held / 2), slope @ table + L2 * held
 
     found: Floats = minimize(loss, np.zeros(table.shape[1]), jac=True, method="L-BFGS-B").x
     return found
