@@ -22,6 +22,7 @@ from codesearch.service.app import Service
 from codesearch.service.guard import LOOPBACK_HOSTS
 from indexer.errors import CodesearchError, InputError, MissingExtraError
 from indexer.light_dataclasses import dataclass
+from indexer.process_memory import share_one_heap
 
 try:
     import uvicorn
@@ -127,6 +128,7 @@ def serve(
     Raises AlreadyServingError, and InputError where the port is taken.
     """
     address = listening.address
+    share_one_heap()
     with _only_one(address):
         sockets = [_unix_socket(address.socket)]
         try:
