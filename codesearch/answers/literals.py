@@ -18,6 +18,8 @@ _MOST_MATCHES = 1000
 _MATCH_SECONDS = 0.5
 """For one chunk; the filter has tried the expression on it before."""
 _LEAST_PHRASE_CHARS = 4
+_OTHER_CASES = "\u017f\u0130"
+"""What an expression takes for an s or an i in any case, and `lower` leaves or makes something else."""
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)")
 _ERROR_NAME = re.compile(r"^[\w.]*(?:Error|Exception|Warning|error|panic)\w*: +")
 
@@ -39,7 +41,8 @@ class Literal:
     def matches(self, text: str, offset: int) -> list[WordMatch]:
         """Its places in a text that begins at the file's character `offset`; what is blank is no place."""
         found: list[WordMatch] = []
-        if self.needle and text.isascii() and not self._may_match(text.lower()):
+        is_plain = text.isascii() or not any(char in text for char in _OTHER_CASES)
+        if self.needle and is_plain and not self._may_match(text.lower()):
             return found
         try:
             for match in compile_expression(self.pattern).finditer(text, timeout=_MATCH_SECONDS):

@@ -98,12 +98,16 @@ WORDS = [
     "stop",
     "K",
     "\u212a",
+    "\u0130",
+    "d\u0131sk",
+    "disk",
+    "\xa0",
     " ",
     "\n",
     "_",
     ".",
 ]
-PHRASES = ["retry later", "STOP k.", "caf\u00e9 stop"]
+PHRASES = ["retry later", "STOP k.", "caf\u00e9 stop", "disk I"]
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map("".join), st.sampled_from(PHRASES))
