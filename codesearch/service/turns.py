@@ -13,6 +13,8 @@ from typing import TypeVar
 _Result = TypeVar("_Result")
 _NEWEST_SHARE = 0.2
 """What the last answer counts in the mean of how long one takes."""
+_CAUTION = 2.0
+"""Answers take up to so many times the mean where other work wants the cores too."""
 
 
 class QueueFullError(Exception):
@@ -49,7 +51,7 @@ class Turns:
         waits = self.n_pending >= self._n_workers
 
         def work() -> _Result:
-            if waits and self._clock() - asked_at + self._mean_seconds > limit_seconds:
+            if waits and self._clock() - asked_at + _CAUTION * self._mean_seconds > limit_seconds:
                 raise QueueFullError(self._retry_seconds())  # those before took longer than was expected
             self._begun[key] = self._clock()
             try:
