@@ -41,9 +41,10 @@ ISSUES_WEIGHT = {"hybrid": 0.35, "lexical": 0.2}
 """By mode; reports are not put to the others, whose rows and vectors speak of prose."""
 ALIKE = ("is_test", "is_foreign", "is_older")
 """Held to the weight that suits all of them, not to none."""
-GROUP_L2 = 0.003
+GROUP_L2 = {"hybrid": 0.003}
+"""What holds that weight back, by mode; 0.001 elsewhere."""
 ISSUE_INDEXES = IndexKind("python", has_vectors=True)
-MAX_FILES = 80
+MAX_FILES = 50
 """Files of a question that a fit looks at, the best by the weights of now, beside the right ones."""
 COMPONENTS = (
     "lexical_top", "lexical_body", "symbol", "colbert_file", "colbert_chunk", "colbert_top",
@@ -94,6 +95,7 @@ class Setting:
     held: dict[str, float]
     """Weights that stay as they are."""
     l2: float
+    group_l2: float
     issues: float
     """What reports count."""
 
@@ -135,7 +137,10 @@ def main() -> int:
         _print_components(by_set["repo"], languages, [*names, *held], now)
         return 0
     print(f"as in the code: {_figures(by_set, now)}")
-    setting = Setting((*names, *held), held, strengths[-1], ISSUES_WEIGHT.get(arguments.mode, 0.0))
+    mode = arguments.mode
+    setting = Setting(
+        (*names, *held), held, strengths[-1], GROUP_L2.get(mode, 0.001), ISSUES_WEIGHT.get(mode, 0.0)
+    )
     for l2 in strengths:
         own = replace(setting, l2=l2)
         print(f"L2 {l2}: {_figures(by_set, _fit(by_set, own))}, {_left_out(by_set, own)}", flush=True)
@@ -208,7 +213,7 @@ def _fit(by_set: dict[str, list[Asked]], setting: Setting) -> Floats:
     own = np.eye(len(fixed))[:, [name not in (*setting.held, *ALIKE) for name in setting.names]]
     alike = np.array([name in ALIKE for name in setting.names], float)[:, None]
     table = np.concatenate([alike, own], axis=1)
-    penalty = np.r_[GROUP_L2, np.full(own.shape[1], setting.l2)]
+    penalty = np.r_[setting.group_l2, np.full(own.shape[1], setting.l2)]
 
     def together(values: Floats) -> tuple[float, Floats]:
         total, slope = _loss(parts, table @ values + fixed)
