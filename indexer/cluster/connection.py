@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,9 @@ LOCAL = "local"
 AUTO = "auto"
 _STORE_BYTES = 400_000_000
 """Of Ray's shared memory on a machine of its own: rows are ids and counts, answers a megabyte."""
+
+_CONNECT_SECONDS = 10.0
+_START = "start one with `ray start --head`, or use --address local."
 
 
 class ClusterError(CodesearchError):
@@ -48,8 +52,8 @@ def connected(address: str, *, n_cpus: int | None = None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    if address != LOCAL and address != AUTO and ":" not in address:
-        raise InputError(f"--address is {address!r}; give local, auto or HOST:PORT.")
+    if address not in (LOCAL, AUTO):
+        _check_listening(address)
     for name in ("ray.data", "ray.serve"):
         logging.getLogger(name).setLevel(logging.ERROR)
     quiet = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
@@ -66,8 +70,7 @@ def connected(address: str, *, n_cpus: int | None = None) -> Iterator[Any]:
             ray.init(address=address, **quiet)
     except (ConnectionError, TimeoutError, ValueError, AssertionError) as error:
         raise ClusterError(
-            f"There is no Ray cluster at {address} ({_first_line(error)})",
-            "start one with `ray start --head`, or use --address local.",
+            f"There is no Ray cluster {'on this machine' if address == AUTO else f'at {address}'}", _START
         ) from error
     except RuntimeError as error:
         if "ersion mismatch" in str(error):
@@ -82,6 +85,17 @@ def connected(address: str, *, n_cpus: int | None = None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Raises InputError for no HOST:PORT, ClusterError where nothing listens: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"--address is {address!r}; give local, auto or HOST:PORT.")
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"There is no Ray cluster at {address} ({error})", _START) from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -54,14 +54,13 @@ def test_too_many_workers_are_refused_in_a_sentence(ray, write_catalogue, tmp_pa
     assert "too few for 1,000 workers" in done.stderr
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "auto"])
 def test_no_cluster_is_a_sentence(write_catalogue, tmp_path, address, monkeypatch):
     monkeypatch.setattr("ray.is_initialized", lambda: False)
-    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "1")
     monkeypatch.setattr("ray.init", _refuse)
     done = index(write_catalogue("billing"), tmp_path / "store", "--address", address)
     assert done.exit_code == 2
-    assert ("There is no Ray cluster at" in done.stderr) or ("give local, auto or HOST:PORT" in done.stderr)
+    assert ("There is no Ray cluster" in done.stderr) or ("give local, auto or HOST:PORT" in done.stderr)
     assert done.stderr.count("\n") == 1
 
 
@@ -75,6 +74,6 @@ def test_another_version_is_a_sentence(write_catalogue, tmp_path, monkeypatch):
 
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("ray.init", mismatch)
-    done = index(write_catalogue("billing"), tmp_path / "store", "--address", "10.0.0.1:6379")
+    done = index(write_catalogue("billing"), tmp_path / "store", "--address", "auto")
     assert done.exit_code == 2
     assert "another version of Ray or Python" in done.stderr
