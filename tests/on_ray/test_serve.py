@@ -104,10 +104,6 @@ def ask(port, path, body=None, host="127.0.0.1"):
         connection.close()
 
 
-def told(passages):
-    return [(p["path"], p["start_line"], p["end_line"], p["score"]) for p in passages]
-
-
 def test_answers_are_those_of_one_machine(served, single, port):
     for query in (QUESTION, "where is a request matched to a handler", "retry"):
         status, ours = ask(port, "/v1/search", {"query": query, "repositories": ["*"], "k": 6})
