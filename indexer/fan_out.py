@@ -12,7 +12,7 @@ from operator import add
 
 from indexer.light_dataclasses import dataclass
 from indexer.open_generation import OpenGeneration
-from indexer.records import Hit, Int64Array, Mode, QueryVectors
+from indexer.records import Float32Array, Hit, Int64Array, Mode, QueryVectors
 from indexer.retrieve.candidates import (
     LEXICAL_REGIONS,
     SINGLE_ROWS,
@@ -21,11 +21,13 @@ from indexer.retrieve.candidates import (
     Gathered,
     LookedUp,
     Nominations,
+    rows_compared,
 )
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape
 from indexer.retrieve.ranking import Ranked
 from indexer.retrieve.several_indexes import Part
+from indexer.retrieve.token_maxima import RegionMaxima, TokenRuns, maxima_of
 from indexer.storage.full_text import TextStatistics, matches_of
 from indexer.storage.postings import BestRows, best_of_tables
 from indexer.vectors.base import BestScores
@@ -126,13 +128,16 @@ class FanOut:
         """The regions of these chunks with their scores; None for every chunk that the filters let pass."""
         found = []
         nothing: Part | None = None
-        for at, (index, own) in enumerate(zip(indexes, asked, strict=True)):
-            gatherer, masks = index.open.gatherer, index.masks
-            scored = gatherer.every_chunk(masks) if chunks is None else chunks[at]
+        every = (
+            [index.open.gatherer.every_chunk(index.masks) for index in indexes] if chunks is None else chunks
+        )
+        maxima = _maxima(indexes, rows_compared(vectors, mode), every)
+        for index, own, scored, of_rows in zip(indexes, asked, every, maxima, strict=True):
             if not len(scored) and nothing is not None:
                 found.append(nothing)
                 continue
-            part = index.open.part(own, gatherer.gather(own.looked_up, vectors, mode, masks, scored))
+            gathered = index.open.gatherer.gather(own.looked_up, vectors, mode, index.masks, scored, of_rows)
+            part = index.open.part(own, gathered)
             found.append(part)
             nothing = nothing if len(scored) else part
         return found
@@ -152,6 +157,23 @@ def nominate_together(
         for index, own in zip(indexes, asked, strict=True)
     ]
     return [each.of_at_least(best.least) for each in found]
+
+
+def _maxima(
+    indexes: Sequence[Index], rows: Float32Array | None, chunks: Sequence[Int64Array]
+) -> list[RegionMaxima | None]:
+    """MaxSim over the chunks of all indexes in one pass: a product each would cost more than their rows."""
+    found: list[RegionMaxima | None] = [None] * len(indexes)
+    of_codec: dict[tuple[str, int], dict[int, TokenRuns]] = {}
+    if rows is not None:
+        for at, (index, own) in enumerate(zip(indexes, chunks, strict=True)):
+            runs = index.open.gatherer.token_runs(own)
+            if runs is not None:
+                of_codec.setdefault((runs.codec.name, runs.codec.dim), {})[at] = runs
+        for alike in of_codec.values():
+            for at, maxima in zip(alike, maxima_of(rows, list(alike.values())), strict=True):
+                found[at] = maxima
+    return found
 
 
 def words_for(shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> list[tuple[str, ...]]:

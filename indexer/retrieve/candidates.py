@@ -17,13 +17,13 @@ from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array, Mode, QueryVectors
 from indexer.retrieve.filters import Masks
 from indexer.retrieve.query_shape import QueryShape
+from indexer.retrieve.token_maxima import RegionMaxima, TokenRuns, maxima_of
 from indexer.storage.database import StoreReader
 from indexer.storage.full_text import LexicalMatches, search_regions, search_symbols
 from indexer.storage.mapped_tables import REGION_BITS, Tables
 from indexer.storage.plaid_candidates import MultiVectors
 from indexer.storage.single_candidates import SingleVectors
 from indexer.vectors.base import BestScores
-from indexer.vectors.exact import run_maxima
 from indexer.vectors.ragged import run_places
 from indexer.vectors.row_codec import RowCodec, float16_to_float32
 
@@ -216,7 +216,7 @@ class CandidateGatherer:
 
         `vectors` is None in lexical mode. `best` are the single vectors' scores in the indexes asked before.
         """
-        multi = _multi(vectors, mode)
+        multi = rows_compared(vectors, mode)
         rows = single = None
         if multi is not None and self._multis.is_built:
             rows = self._multis.search(multi, MAX_CHUNKS, filters.chunks)
@@ -232,12 +232,16 @@ class CandidateGatherer:
         mode: Mode,
         filters: Masks,
         chunks: Int64Array,
+        found_maxima: RegionMaxima | None = None,
     ) -> Gathered:
-        """The regions of chunks, in order of position, that the filters let through, with their scores."""
+        """The regions of chunks, in order of position, that the filters let through, with their scores.
+
+        `found_maxima` are those of all their regions, where they were computed with those of other indexes.
+        """
         tables = self._tables
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         single = vectors.single if vectors is not None else None
-        multi = _multi(vectors, mode)
+        multi = rows_compared(vectors, mode)
         found, symbols, definitions = looked_up.regions, looked_up.symbols, looked_up.definitions
         counts = tables.n_regions[chunks]
         region = run_places(tables.region_start[chunks], counts)
@@ -257,9 +261,12 @@ class CandidateGatherer:
             own = np.repeat(has_single, counts)
             encoded = chunks[has_single], counts[has_single]
             columns["single"][own], columns["whole"][own] = self._score_single(single, *encoded)
+        runs = None if multi is None or found_maxima is not None else self.token_runs(chunks)
+        if multi is not None and runs is not None:
+            (found_maxima,) = maxima_of(multi, [runs])
         maxima = header = None
-        if multi is not None and len(chunks) and self._codec is not None:
-            maxima, header = self._score_multi(multi, chunks, counts, self._codec)
+        if found_maxima is not None:
+            maxima, header = found_maxima.regions, found_maxima.headers
         keep = np.arange(n) if filters.regions is None else np.flatnonzero(filters.regions[region])
         return Gathered(
             region=region[keep],
@@ -379,33 +386,30 @@ class CandidateGatherer:
             scores[at] = float16_to_float32(stored[row[at]]) @ query
         return scores
 
-    def _score_multi(
-        self, query: Float32Array, chunks: Int64Array, counts: Int64Array, codec: RowCodec
-    ) -> tuple[Float32Array, Float32Array]:
-        """(Q, N) maxima of each region, and of its chunk's header."""
-        tables = self._tables
+    def token_runs(self, chunks: Int64Array) -> TokenRuns | None:
+        """The token rows of chunks as runs, a header's and then each region's; None where none are stored."""
+        if not len(chunks) or self._codec is None:
+            return None
+        tables, counts = self._tables, self._tables.n_regions[chunks]
         pieces = [
             self._segments.codes(int(tables.segment[c]), int(tables.rows_start[c]), int(tables.n_rows[c]))
             for c in chunks[tables.n_rows[chunks] > 0].tolist()
         ]
         first_rows = np.cumsum(tables.n_rows[chunks]) - tables.n_rows[chunks]
         regions = run_places(tables.region_start[chunks], counts)
-        # A chunk's rows are its header's, then each region's: runs that tile all pieces.
         is_header = np.zeros(len(regions) + len(chunks), bool)
         is_header[np.cumsum(counts) - counts + np.arange(len(chunks))] = True
         ends = np.empty(len(is_header), np.int64)
         ends[is_header] = first_rows + tables.n_header_rows[chunks]
         ends[~is_header] = tables.regions[regions, 2] + np.repeat(first_rows, counts)
-        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-        maxima = run_maxima(query, pieces, codec, starts, ends)
-        return maxima[:, ~is_header], np.repeat(maxima[:, is_header], counts, axis=1)
+        return TokenRuns(pieces, ends, is_header, counts, self._codec)
 
 
 def are_scored_whole(
     gatherers: Sequence[CandidateGatherer], vectors: QueryVectors | None, mode: Mode
 ) -> bool:
     """Whether MaxSim has time for all rows of these indexes together, so that nobody need name chunks."""
-    if _multi(vectors, mode) is None or any(each.has_row_index for each in gatherers):
+    if rows_compared(vectors, mode) is None or any(each.has_row_index for each in gatherers):
         return False
     return sum(each.n_rows for each in gatherers) <= FULL_SCAN_ROWS
 
@@ -446,7 +450,7 @@ def _allowed(named: Nominated, filters: Masks) -> Nominated:
     return Nominated(named.chunk[kept], named.score[kept])
 
 
-def _multi(vectors: QueryVectors | None, mode: Mode) -> Float32Array | None:
+def rows_compared(vectors: QueryVectors | None, mode: Mode) -> Float32Array | None:
     """The token rows of a query, where the mode compares rows."""
     return vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 

@@ -126,6 +126,32 @@ def test_a_filter_is_each_index_s_own(trees):
     assert all(path.endswith(only[name][0][1:]) for name, path in paths)
 
 
+def test_indexes_whose_rows_are_stored_in_different_ways_answer_together(trees, tmp_path, monkeypatch):
+    root = tmp_path / "other"
+    shutil.copytree(trees / "odd", root, ignore=shutil.ignore_patterns(".codesearch"))
+    monkeypatch.setattr("indexer.storage.manifest.DEFAULT_CODEC", "float16")
+    assert build(root, BuildSettings()).n_encoded_chunks > 0
+    request = SearchRequest(query=QUERIES[0], mode=Mode.COLBERT)
+    with (
+        Searcher.open(trees / "even") as even,
+        Searcher.open(trees / "odd") as odd,
+        Searcher.open(root) as other,
+    ):
+        alike, mixed = (
+            {
+                (hit.repository, asked.searchers[hit.repository].chunk(hit.chunk_id).path, hit.start_char): (
+                    hit.scores.colbert
+                )
+                for hit in asked.search(request).first(10_000)
+            }
+            for asked in (Together({"even": even, "odd": each}) for each in (odd, other))
+        )
+    assert len({name for name, *_ in alike}) == 2
+    assert mixed.keys() == alike.keys()
+    for place, score in alike.items():
+        assert mixed[place] == pytest.approx(score, abs=0.05)  # what four bits a number round
+
+
 @pytest.mark.filterwarnings("ignore")  # of a model without trained heads
 def test_indexes_of_two_models_answer_together_by_words_and_by_rank(trees, plain_folder, tmp_path):
     root = tmp_path / "other"
