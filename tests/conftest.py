@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SAMPLES = Path(__file__).parents[1] / "sample_repos"
 LIGHTHOUSE = Path(__file__).parent / "tui" / "data" / "lighthouse"
@@ -21,6 +22,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Widgets come and go by the thousand among a million objects of libraries: looking through all of these for
 # cycles as often as Python does by itself takes a fifth of the time of such tests.
 gc.set_threshold(20_000, 20, 50)
+
+
+# The same examples in every run, and no clock: a busy machine takes long to draw them.
+settings.register_profile(
+    "seeded",
+    derandomize=True,
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("seeded")
 
 
 @pytest.fixture(scope="session", autouse=True)

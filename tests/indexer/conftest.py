@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=40)
-settings.load_profile("seeded")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 WORDS = (

@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -369,7 +369,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(PARAMETERS)).flatmap(arguments_of))
 def test_no_call_kills_the_server(fuzzed, call):
     fuzzed(*call)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codesearch.answers.budget import fill
@@ -63,7 +63,7 @@ def test_a_budget_below_one_line_gives_nothing(fake, make_hit, budget):
     assert len(filled.omitted) == 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10**6), budget=st.integers(1, 1500))
 def test_the_sum_never_exceeds_the_budget_and_uses_it(random_repository, seed, budget):
     searcher, hits = random_repository(random.Random(seed), n_files=5)
