@@ -242,14 +242,18 @@ class PieceTokenizer:
 
     def _learn_counts(self, pieces: Sequence[str]) -> None:
         """How many tokens pieces are that were not counted before; the lock is held."""
-        if len(pieces) <= _FEW_PIECES:
-            counts = [_n_tokens(self._tokenizer, piece.lstrip(_GAP)) for piece in pieces]
-        else:
+        self._n_counted_chars += sum(map(len, pieces))
+        if len(pieces) > _FEW_PIECES:
             memory, placed = self._placed(pieces)
             numbers = placed & ((1 << _NUMBER_BITS) - 1)
             counts = (memory.first[numbers + 1] - memory.first[numbers]).tolist()
-        self._counts.update(zip(pieces, counts, strict=True))
-        self._n_counted_chars += sum(map(len, pieces))
+            self._counts.update(zip(pieces, counts, strict=True))
+            return
+        for piece in pieces:
+            bare = piece.lstrip(_GAP)  # with no gap before it, as at the start of a text
+            if bare not in self._counts:
+                self._counts[bare] = _n_tokens(self._tokenizer, bare)
+            self._counts[piece] = self._counts[bare]
 
     def _placed(self, pieces: Sequence[str]) -> tuple[_Memory, Int64Array]:
         """A memory that knows the pieces, and what it has of each in `placed`; the lock is held."""
