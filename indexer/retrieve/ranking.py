@@ -84,6 +84,11 @@ WEIGHTS: dict[Mode, Weights] = {
 """As `tests/benchmarks/fit.py` gives them; `is_vendored` and `named_path`, of which its data
 cannot speak, are set by hand."""
 
+_DOCUMENT_NAMES: dict[Mode, Weights] = {
+    Mode.HYBRID: Weights(stem_match=1.87, folder_match=1.06),
+    Mode.LEXICAL: Weights(stem_match=3.28, folder_match=3.12),
+}
+"""What names add to the sections of documents, which the fit has not seen: its questions are about code."""
 _REGION_WEIGHTS = {"colbert": 1.0, "single": 0.5, "lexical": 0.5, "symbol": 0.3, "definition": 0.5}
 """What a ranker's largest value adds to a region's place within its file."""
 _OF_VECTORS = frozenset({"colbert", "single"})
@@ -152,15 +157,15 @@ def rank(
         own = file_scores(signals, weights)
         return own if titled is None else own + file_scores(titled, weights)
 
-    weights = WEIGHTS[mode]
-    of_file = scores_of(weights)
+    of_file = scores_of(WEIGHTS[mode])
     if mode is Mode.HYBRID and not gathered.has_vectors.all():
         known = _known_files(gathered, file_of, len(of_file))
-        weights = WEIGHTS[mode if known.any() else Mode.LEXICAL]
+        mode = mode if known.any() else Mode.LEXICAL
         of_file = in_known_places(scores_of(WEIGHTS[Mode.LEXICAL]), of_file, known)
     to_title = None if title is None or titled is None else _region_scores(title.gathered, titled)
     ranked = order_regions(gathered, signals, of_file, to_title)
-    return order_sections(ranked, gathered, file_of, paths, weights, row_rarities)
+    names = _DOCUMENT_NAMES.get(mode, Weights())
+    return order_sections(ranked, gathered, file_of, paths, names, row_rarities)
 
 
 def order_sections(
