@@ -50,10 +50,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _end_with_owner() -> None:
     """The owner holds the other end of this pipe for as long as it lives."""
-    while os.read(
-        0, 1 << 16
-    ):  # not by `sys.stdin`: a process that is forked meanwhile would wait for its lock
-        pass
+    while os.read(0, 1 << 16):
+        pass  # not by `sys.stdin`, for whose lock a process that is forked meanwhile would wait
     os._exit(1)
 
 
