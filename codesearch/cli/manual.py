@@ -58,4 +58,5 @@ def _command(command: click.Command, context: click.Context, path: str) -> Itera
 def _roff(text: str) -> str:
     """Text that roff prints as it is."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    escaped = re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", escaped)
     return re.sub(r"^([.'])", r"\\&\1", escaped, flags=re.MULTILINE)

@@ -95,7 +95,11 @@ def kept(folder: Path, examples: Examples) -> StoredVectors | None:
 
     def table(name: str) -> VectorTable:
         found = {part: folder / f"start.{name}.{part}.npy" for part in ("rows", "first_rows", "single")}
-        arrays = {part: np.load(path, mmap_mode="r") for part, path in found.items() if path.is_file()}
+        arrays = {
+            part: np.load(path, mmap_mode="r", allow_pickle=False)
+            for part, path in found.items()
+            if path.is_file()
+        }
         return VectorTable(arrays.get("rows"), np.array(arrays["first_rows"]), arrays.get("single"))
 
     try:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pathspec
 import pytest
+import regex
+from pathspec.patterns.gitignore import spec as gitignore
 
 import indexer.reading
 from codesearch.choices import KINDS, MODES
@@ -60,8 +62,8 @@ def test_a_threshold_is_a_confidence():
 
 def test_patterns_are_compiled_once(monkeypatch):
     make_request("x", paths=["only/once/*.py"], regex="only (once)+")
-    monkeypatch.setattr(expressions.regex, "compile", None)
-    monkeypatch.setattr(globs, "GitIgnoreSpecPattern", None)
+    monkeypatch.setattr(regex, "compile", None)
+    monkeypatch.setattr(gitignore, "GitIgnoreSpecPattern", None)
     make_request("y", paths=["only/once/*.py", "!only/once/*.py"], regex="only (once)+")
     assert expressions.compile_expression("only (once)+").search("only onceonce")
     assert globs.PathGlobs(["only/once/*.py"]).passes("only/once/a.py")

@@ -144,7 +144,7 @@ def test_several_indexes_answer_as_one(checkouts):
         value = json.loads(render(found, "json"))
         assert value["passages"][0]["repository"] == first.repository
         assert value["passages"][0]["path"] == first.path
-        block = workspace.context("how long between attempts", 2_000)
+        block = workspace.context("how long between attempts", 6_000)
         assert {passage.repository for passage in block.passages} == set(workspace.names)
         assert f"] {block.passages[0].full_path}:" in block.text
         files = workspace.files("how long between attempts", k=30).files
