@@ -22,7 +22,7 @@ from tui.app import CodeIndexEngine
 from tui.session import Workspace as Session
 
 SAMPLES = Path(__file__).parents[2] / "sample_repos"
-QUESTION = "how are failed messages tried again"
+QUESTION = "how are names matched to handlers"
 K = 12
 
 

@@ -195,9 +195,11 @@ def test_what_cannot_be_adapted_is_refused_in_one_sentence(
 
 
 def test_a_sentence_transformer_is_adapted_too(bank: Path, plain_folder: Path, tmp_path: Path) -> None:
+    import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Dense, Pooling, Transformer
 
+    torch.manual_seed(2)
     start = tmp_path / "start"
     with quiet():
         modules = [Transformer(str(plain_folder), max_seq_length=300), Pooling(32, "mean"), Dense(32, 24)]
@@ -206,7 +208,7 @@ def test_a_sentence_transformer_is_adapted_too(bank: Path, plain_folder: Path, t
             str(start), create_model_card=False
         )
         done = adapt(
-            [bank], tmp_path / "mine", str(start), replace(SETTINGS, max_steps=6), ignore, clock=lambda: 0.0
+            [bank], tmp_path / "mine", str(start), replace(SETTINGS, max_steps=12), ignore, clock=lambda: 0.0
         )
         assert done.is_written
         found = open_checkpoint(str(done.folder))
