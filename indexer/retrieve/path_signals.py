@@ -31,7 +31,6 @@ from indexer.retrieve.query_shape import QueryShape, stem, stems_of
 from indexer.words import joined
 
 _ASIDE = re.compile(r"(^|/)_?(examples?|samples?|docs?|docs_src|benchmarks?|bench|demos?|scripts?|tools?)/")
-_BARRELS = frozenset("__init__.py index.ts index.js index.tsx mod.rs".split())
 _PROSE = DOCUMENT_LANGUAGES - {"notebook", "org", "latex"}
 """Notebooks hold code, and the weight was chosen on trees without the others."""
 _MIN_ROOTED = 5
@@ -69,17 +68,18 @@ class PathSignals:
     """1 for documents, whatever the query asks for; no signal of its own."""
     is_aside: Float32Array
     """1 for examples, benchmarks, scripts and tools, unless the query asks for them."""
-    is_barrel: Float32Array
-    """1 for files that introduce a package or pass names on."""
     is_vendored: Float32Array
     is_foreign: Float32Array
     """1 for what another operating system has in place of a candidate for this one, unless asked for."""
     is_older: Float32Array
     """1 below `v3` where a candidate lies below its sibling `v4`, unless the version is asked for."""
-    depth: Float32Array
-    """Folders above the file."""
     is_lone: Float32Array
     """1 for every file where the query is one identifier and nothing else."""
+
+    @property
+    def n_files(self) -> int:
+        """F."""
+        return len(self.is_lone)
 
 
 def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequence[FileFacts]) -> PathSignals:
@@ -112,11 +112,9 @@ def path_signals(shape: QueryShape, rarities: Mapping[str, float], files: Sequen
         is_prose=_column(not shape.wants_documents and file.language in _PROSE for file in files),
         is_document=_column(file.language in DOCUMENT_LANGUAGES for file in files),
         is_aside=_column(bool(path.aside) and path.aside not in shape.stems for path in paths),
-        is_barrel=_column(path.is_barrel for path in paths),
         is_vendored=_column(path.is_vendored for path in paths),
         is_foreign=_foreign([path.variant for path in paths], _NATIVE, systems_named(shape.words)),
         is_older=_older([path.version for path in paths], shape.words),
-        depth=_column(path.depth for path in paths),
         is_lone=np.full(len(files), float(shape.is_identifier), np.float32),
     )
 
@@ -149,11 +147,9 @@ class _PathFacts:
     name_roots: tuple[str, ...]
     folder_roots: tuple[str, ...]
     joined: str
-    depth: int
     is_test: bool
     aside: str
     """The stem of the folder that sets it aside; empty for what is none."""
-    is_barrel: bool
     is_vendored: bool
     variant: PlatformVariant | None
     version: VersionFolder | None
@@ -167,10 +163,8 @@ def _path_facts(text: str) -> _PathFacts:
         name_roots=_roots_of(path.stem),
         folder_roots=_roots_of(str(path.parent)),
         joined=joined(path.stem),
-        depth=text.count("/"),
         is_test=is_test(text),
         aside=stem(aside.group(2)) if aside else "",
-        is_barrel=path.name in _BARRELS,
         is_vendored=is_vendored(text),
         variant=platform_variant(text),
         version=version_folder(text),

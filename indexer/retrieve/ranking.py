@@ -57,11 +57,9 @@ class Weights:
     is_test: float = 0.0
     is_prose: float = 0.0
     is_aside: float = 0.0
-    is_barrel: float = 0.0
     is_vendored: float = 0.0
     is_foreign: float = 0.0
     is_older: float = 0.0
-    depth: float = 0.0
     """See `path_signals.PathSignals`."""
 
 
@@ -188,10 +186,10 @@ def order_sections(
     named += np.float32(weights.folder_match) * paths.folder_match
     parts["passage"] = passage_means(g.lexical[at] * g.is_flat[at], g.region[at], file_of[at])
     known = g.has_vectors[at]
-    scores = section_scores(parts, file_of[at], len(paths.depth), known)
+    scores = section_scores(parts, file_of[at], paths.n_files, known)
     if not known.all() and parts["lexical"].any():
         words = {name: parts[name] for name in ("lexical", "passage")}
-        by_words = section_scores(words, file_of[at], len(paths.depth)) + named[file_of[at]]
+        by_words = section_scores(words, file_of[at], paths.n_files) + named[file_of[at]]
         scores = in_known_places(by_words, scores + named[file_of[at]], known)
     else:
         scores += named[file_of[at]]
@@ -207,7 +205,7 @@ def file_signals(
 
     `row_rarities` is (Q,), as `rank` has it; None where all rows count by what they tell apart alone.
     """
-    n_files = len(paths.depth)
+    n_files = paths.n_files
     best: Callable[[Float32Array], Float32Array] = lambda values: _largest(values, file_of, n_files)  # noqa: E731
     columns: dict[str, Float32Array] = {}
     colbert = np.zeros(len(g.region), np.float32)
@@ -274,7 +272,7 @@ def in_known_places(by_words: Float32Array, by_all: Float32Array, known: NDArray
 
 def file_scores(signals: FileSignals, weights: Weights) -> Float32Array:
     """(F,) weighted sums."""
-    total = np.zeros(len(signals.columns["depth"]), np.float32)
+    total = np.zeros(len(signals.columns["is_test"]), np.float32)
     for field in fields(Weights):
         weight = getattr(weights, field.name)
         if weight and field.name in signals.columns:

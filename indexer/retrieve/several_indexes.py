@@ -39,7 +39,7 @@ def union(parts: Sequence[Part]) -> Part:
     n_regions = [len(part.gathered.region) for part in parts]
     region = _offsets([int(part.gathered.region.max(initial=-1)) + 1 for part in parts])
     chunk = _offsets([int(part.gathered.chunk.max(initial=-1)) + 1 for part in parts])
-    file = _offsets([len(part.paths.depth) for part in parts])
+    file = _offsets([part.paths.n_files for part in parts])
     all_ = [part.gathered for part in parts]
     columns: dict[str, Any] = {
         each.name: np.concatenate([getattr(g, each.name) for g in all_])
