@@ -151,11 +151,14 @@ def _usage_error(error: click.UsageError) -> int:
     message = _SUGGESTIONS.sub(r". Did you mean \g<first>?", message.removesuffix("."))
     message += "" if message.endswith("?") else "."
     takes_query = error.ctx is not None and isinstance(error.ctx.command, QuestionCommand)
+    given = error.ctx.params if error.ctx else {}
     advice = f"`{command} --help` lists the options"
     if takes_query and message.startswith("Got unexpected extra argument"):
         advice = "Quote queries of several words"
     elif takes_query and isinstance(error, click.NoSuchOption):
         advice = f"Put `--` before a query that begins with a dash; {advice}"
+    elif takes_query and isinstance(error, click.MissingParameter) and given.get("regex"):
+        advice = "--regex narrows an answer: say in words what you look for, too"
     say(f"codesearch: {message} {advice}.")
     return FAILED
 

@@ -83,6 +83,12 @@ def test_the_manual_page_has_every_command_and_option(run):
         assert done.stderr == ""
 
 
+def test_an_expression_alone_is_no_query(run, one_sentence):
+    for command in ("search", "files"):
+        assert "say in words what you look for" in one_sentence(run(command, "--regex", "max_age="))
+        assert "--help` lists the options" in one_sentence(run(command))
+
+
 def test_two_words_without_quotes(run, repository, one_sentence):
     for command in ("search", "files", "context", "ask"):
         assert "put the whole query in quotes" in one_sentence(run(command, "handler", "registered"))
