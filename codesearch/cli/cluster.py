@@ -198,17 +198,18 @@ def serve_command(
     Given again, it takes up a new CATALOGUE without a gap. With --address local it serves until interrupted,
     else the cluster does until `serve shutdown`. A shard that does not answer in time is named in the answer.
     """
+    from indexer.cluster.connection import LOCAL, connected, import_ray
+
+    import_ray()  # first: what serves is a part of this extra, and would name another
     from codesearch.service.guard import LOOPBACK_HOSTS
     from codesearch.service.server import check_exposure, read_token
     from indexer.cluster.catalogue import read_catalogue, shards_to_serve
-    from indexer.cluster.connection import LOCAL, connected, import_ray
     from indexer.cluster.layout import Limits
     from indexer.cluster.serving import Served, Serving, serve_catalogue
     from indexer.cluster.store import open_store
     from indexer.disk.user_folders import cache_folder, expand_user
     from indexer.errors import InputError
 
-    import_ray()
     token = read_token(expand_user(token_file)) if token_file else None
     check_exposure(host, token)
     entries = read_catalogue(Path(expand_user(catalogue)))

@@ -17,6 +17,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
+from indexer.encoders.cpu_backbone import has_fast_bfloat16
 from indexer.encoders.gpu_attention import Borders, VarlenAttention, make_attention
 from indexer.encoders.gpu_backbone import after_attention, before_attention, layer_norm, rotation_table
 from indexer.errors import MissingExtraError
@@ -144,7 +145,7 @@ def pick_device() -> str:
 def _computes_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())  # elsewhere it is slower than float32
+    return has_fast_bfloat16()  # elsewhere it is slower than float32
 
 
 def _load(checkpoint: Checkpoint) -> Any:

@@ -24,7 +24,11 @@ def run(*arguments: object):
 
 @pytest.fixture
 def no_ray(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
+    """A base installation: the extra `serve`, which `ray` brings along, is missing too."""
+    for name in [name for name in sys.modules if name.startswith("codesearch.service")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("ray", "watchfiles", "uvicorn", "starlette"):
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.mark.parametrize("command", ["index", "serve"])
