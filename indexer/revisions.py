@@ -26,7 +26,7 @@ from indexer.disk.contained import read_regular
 from indexer.disk.state_files import FOLDER_MODE, create_file, refuse_links, write_file
 from indexer.disk.state_place import ROOT_FILE, root_of, state_folder
 from indexer.disk.write_lock import write_lock
-from indexer.embeddings.segment_files import open_database
+from indexer.embeddings.segment_files import open_database, segment_files
 from indexer.errors import (
     CodesearchError,
     IndexCorruptError,
@@ -333,8 +333,9 @@ def _take_over(source: Path, state: Path) -> None:
         generation = generation_folder(source, manifest.generation)
         for name in manifest.files:
             _same_file(generation / name, generation_folder(state, manifest.generation) / name)
-        for name in manifest.segments:
-            _same_file(source / EMBEDDINGS / name, state / EMBEDDINGS / name)
+        # All of them: a search has stored vectors since that this generation does not name.
+        for old in segment_files(source / EMBEDDINGS):
+            _same_file(old, state / EMBEDDINGS / old.name)
         open_database(source / EMBEDDINGS).close()  # takes in what a killed build wrote ahead
         copy = state / EMBEDDINGS / DATABASE_FILE
         with (

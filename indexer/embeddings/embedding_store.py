@@ -176,7 +176,7 @@ class EmbeddingStore:
         if same_layout and is_whole and not is_shared and max(on_disk, default=0) <= last:
             self._segment, self._ends = last, ends
         else:
-            self._segment = max(last, *on_disk) + 1
+            self._segment = max({last, *on_disk}) + 1
 
     def _size(self, segment: int, kind: str) -> int:
         path = segment_path(self.folder, segment, kind)

@@ -52,10 +52,14 @@ def segment_path(folder: Path, segment: int, kind: str) -> Path:
     return folder / f"{segment:04d}.{kind}"
 
 
+def segment_files(folder: Path) -> list[Path]:
+    """The files of all segments, in no order."""
+    return [path for path in folder.iterdir() if path.stem.isdigit() and path.suffix[1:] in KINDS]
+
+
 def segment_numbers(folder: Path) -> set[int]:
     """The segments that have a file."""
-    names = (path.name.partition(".") for path in folder.iterdir())
-    return {int(stem) for stem, _, kind in names if kind in KINDS and stem.isdigit()}
+    return {int(path.stem) for path in segment_files(folder)}
 
 
 def open_database(folder: Path) -> sqlite3.Connection:

@@ -86,6 +86,16 @@ def test_each_revision_answers_as_it_was_and_shares_what_it_can(repository):
     assert [(r.name, r.n_files) for r in indexed_revisions(repository)] == [("v1", 3), ("v2", 4)]
 
 
+def test_a_revision_takes_over_what_searches_have_encoded(repository):
+    build(repository, SETTINGS, encode=False)
+    with Searcher.open(repository) as searcher:
+        searcher.search(SearchRequest("ignite the lamp", encode_seconds=60.0))
+        assert searcher.n_encoded == 1
+    assert index_revision(repository, "v1").n_encoded_chunks == 2
+    with RevisionSearcher.open_revision(repository, "v1") as first:
+        assert hits(first, "ignite the lamp")[0] == "lamp.py@v1"
+
+
 def test_what_one_index_does_to_its_files_no_other_sees(repository):
     build(repository, SETTINGS)
     index_revision(repository, "v1")

@@ -160,6 +160,15 @@ def test_a_lost_segment_is_forgotten(tmp_path):
         SegmentReader(tmp_path, LAYOUT).single(0, 0, 1)
 
 
+def test_after_the_only_segment_is_lost_a_store_goes_on(tmp_path):
+    add(tmp_path, embedding("a"))
+    for kind in ("single", "rows"):
+        segment_path(tmp_path, 0, kind).unlink()
+    add(tmp_path, embedding("b", seed=1))
+    check(tmp_path, embedding("b", seed=1))
+    assert {path.name for path in tmp_path.glob("*.rows")} == {"0001.rows"}
+
+
 def test_rows_beyond_a_segment_are_an_error_and_not_an_empty_answer(tmp_path):
     add(tmp_path, embedding("a"))
     with pytest.raises(IndexCorruptError, match="shorter than the index records"):
