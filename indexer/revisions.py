@@ -29,6 +29,7 @@ from indexer.disk.write_lock import write_lock
 from indexer.embeddings.segment_files import open_database, segment_files
 from indexer.errors import (
     CodesearchError,
+    IndexBusyError,
     IndexCorruptError,
     IndexMismatchError,
     IndexMissingError,
@@ -46,6 +47,8 @@ from indexer.tree.git_objects import Blob, Commit, find_commit, list_commit
 from indexer.tree.revision_tree import laid_out, remove_left
 
 DATABASE_FILE = "embeddings.db"
+_BEGUN_FILE = "begun"
+"""Beside the state of a revision for as long as it is what it began from, and answers nothing."""
 _SHA1_CHARS = 40
 """Of a blob's name in a repository that hashes with SHA-1; others have SHA-256."""
 _MAX_NAME_BYTES = 200
@@ -125,6 +128,7 @@ def index_revision(
     commit = find_commit(root, name)
     place = place_of_revision(root, name, outside)
     chosen = settings or _settings(root, (place, outside)) or BuildSettings()
+    is_kept = False
     try:
         prepare_state(root, outside)
         for folder in (place.parent, place):
@@ -137,16 +141,22 @@ def index_revision(
         with laid_out(root, commit, place, max_bytes) as tree:
             more = (root, *others)
             try:
-                return build(tree, chosen, progress, outside=place, others=more)
+                report = build(tree, chosen, progress, outside=place, others=more)
             except IndexMismatchError:  # another model or other settings: it is made anew, the tree's stays
-                return build(tree, chosen, progress, outside=place, others=more, rebuild=True)
+                report = build(tree, chosen, progress, outside=place, others=more, rebuild=True)
+        (place / _BEGUN_FILE).unlink(missing_ok=True)
+        is_kept = True
+        return report
     except OSError as error:
         raise StorageError(
             f"The index of {name} cannot be written to {place} ({error.strerror or error}); check the"
             " permissions and the space left."
         ) from error
+    except IndexBusyError:  # what lies there is another process's
+        is_kept = True
+        raise
     finally:
-        if not (state_folder(root, place) / MANIFEST_NAME).exists():
+        if not is_kept and (_is_begun(place) or not (state_folder(root, place) / MANIFEST_NAME).exists()):
             shutil.rmtree(place, ignore_errors=True)
 
 
@@ -227,7 +237,10 @@ def indexed_revisions(root: Path, outside: Path | None = None) -> tuple[IndexedR
     found = []
     for name in _names(root, outside):
         with suppress(CodesearchError, OSError):
-            with Searcher.open(root, place_of_revision(root, name, outside)) as searcher:
+            place = place_of_revision(root, name, outside)
+            if _is_begun(place):
+                continue
+            with Searcher.open(root, place) as searcher:
                 facts = searcher.facts
             built_at = facts.built_at_ns / 1e9
             found.append(IndexedRevision(name, facts.commit, facts.n_files, facts.n_chunks, built_at))
@@ -308,6 +321,10 @@ def _listed(revisions: Sequence[IndexedRevision]) -> str:
 # --- how they begin --------------------------------------------------------------------------
 
 
+def _is_begun(place: Path) -> bool:
+    return os.path.lexists(place / _BEGUN_FILE)
+
+
 def _begin(root: Path, state: Path, place: Path, outside: Path | None) -> None:
     """Give a revision that has no index yet what the nearest one holds."""
     if (state / MANIFEST_NAME).exists():
@@ -319,6 +336,7 @@ def _begin(root: Path, state: Path, place: Path, outside: Path | None) -> None:
             continue
         try:
             with write_lock(state):
+                write_file(place / _BEGUN_FILE, b"")
                 _take_over(state_folder(root, other), state)
             return
         except IndexMissingError:
@@ -334,8 +352,8 @@ def _take_over(source: Path, state: Path) -> None:
         for name in manifest.files:
             _same_file(generation / name, generation_folder(state, manifest.generation) / name)
         # All of them: a search has stored vectors since that this generation does not name.
-        for old in segment_files(source / EMBEDDINGS):
-            _same_file(old, state / EMBEDDINGS / old.name)
+        for file in segment_files(source / EMBEDDINGS):
+            _same_file(file, state / EMBEDDINGS / file.name)
         open_database(source / EMBEDDINGS).close()  # takes in what a killed build wrote ahead
         copy = state / EMBEDDINGS / DATABASE_FILE
         with (

@@ -7,8 +7,10 @@ import shutil
 import pytest
 
 from indexer.build import build
+from indexer.disk.state_place import state_folder
+from indexer.disk.write_lock import write_lock
 from indexer.doctor import examine, repair
-from indexer.errors import IndexMissingError, InputError
+from indexer.errors import IndexBusyError, IndexMissingError, InputError
 from indexer.records import SearchRequest
 from indexer.revisions import (
     RevisionSearcher,
@@ -18,6 +20,7 @@ from indexer.revisions import (
     index_revision,
     indexed_revisions,
     moved_on,
+    place_of_revision,
 )
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings, WalkSettings
@@ -94,6 +97,31 @@ def test_a_revision_takes_over_what_searches_have_encoded(repository):
     assert index_revision(repository, "v1").n_encoded_chunks == 2
     with RevisionSearcher.open_revision(repository, "v1") as first:
         assert hits(first, "ignite the lamp")[0] == "lamp.py@v1"
+
+
+def test_a_revision_that_was_only_begun_does_not_answer_as_what_it_began_from(repository, monkeypatch):
+    build(repository, SETTINGS)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.revisions.shutil.rmtree", lambda *_, **__: None)  # as after a kill
+        patch.setattr("indexer.revisions.build", stop)
+        for name in ("v1", "trunk"):
+            with pytest.raises(KeyboardInterrupt):
+                index_revision(repository, name)
+    assert indexed_revisions(repository) == ()
+    with pytest.raises(IndexMissingError, match="'v1' is not indexed"):
+        RevisionSearcher.open_revision(repository, "v1")
+    place = place_of_revision(repository, "v1")
+    with write_lock(state_folder(repository, place)), pytest.raises(IndexBusyError):
+        index_revision(repository, "v1")
+    assert place.is_dir()  # it may be another process that is at it
+    assert index_revision(repository, "v1").n_encoded_chunks == 1
+    with RevisionSearcher.open_revision(repository, "v1") as first:
+        assert "horn.py@v1" not in first.paths()
+    assert [revision.name for revision in indexed_revisions(repository)] == ["v1"]
 
 
 def test_what_one_index_does_to_its_files_no_other_sees(repository):
