@@ -104,10 +104,10 @@ def build_index(
 
 def recorded_settings(root: Path, state: Path | None = None) -> BuildSettings | None:
     """The settings that a folder's index was built with; None where there is no readable index."""
-    from indexer import search
-
     if not has_index(root, state):
         return None
+    from indexer import search
+
     try:
         return search.recorded_settings(root, state)
     except CodesearchError:

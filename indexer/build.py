@@ -58,7 +58,7 @@ from indexer.records import (
 from indexer.settings import BuildSettings
 from indexer.storage.compaction import move_live, segments_read
 from indexer.storage.database import StoreReader, StoreWriter
-from indexer.storage.facts import TOTALS, number, settings_facts
+from indexer.storage.facts import TOTALS, count_redacted, count_totals, number, settings_facts
 from indexer.storage.full_text import create_tables
 from indexer.storage.generations import (
     DATABASE,
@@ -92,6 +92,8 @@ from indexer.tree.worktrees import other_worktrees
 _UNTOUCHED = "the previous index is untouched"
 _AT_ONCE_TOKENS = 65_536
 """So much is encoded before anything is published: it takes a second or two."""
+_LOAD_AHEAD_BYTES = 1_000_000
+"""So much can be read while the model is loaded beside it; a larger tree is read before, in less memory."""
 _PUBLISH_SECONDS = 20.0
 """What was encoded can be searched after this time at the latest, while publishing is quick."""
 _ENCODING_SHARE = 9.0
@@ -231,6 +233,8 @@ class _Build:
         layout = row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
             made = self._making(wanted, layout, embeddings)
+            if self.encode and 0 < changes.n_new_bytes(before.files) <= _LOAD_AHEAD_BYTES:
+                made.embedder.load_ahead()
             if live is None or not is_current:
                 base = live if before.files else None
                 with new_generation(self.state, base) as folder:
@@ -282,12 +286,11 @@ class _Build:
             skips = ingest.add(files, before.files, partial(self.report, "read"))
             skips += [before.skipped[path] for path in changes.still_skipped]
             skips += [SkippedRow(skip) for skip in walk_skips]
-            totals = _totals(store)
+            totals = count_totals(store.connection)
             if not totals["n_chunks"]:
                 raise self._nothing_to_index([skip.file for skip in skips])
             store.replace_skipped(skips)
-            n_redacted = _count(store, "coalesce(sum(n_redacted), 0) FROM files")
-            numbers = totals | {"n_redacted": n_redacted}
+            numbers = totals | {"n_redacted": count_redacted(store.connection)}
             store.set_facts(facts | {name: str(value) for name, value in numbers.items()})
             store.close()
         finally:
@@ -479,16 +482,3 @@ class _Before:
             return False
         known = {row.file for row in self.skipped.values() if row.n_bytes == -1}
         return known == set(walk_skips)
-
-
-def _totals(store: StoreWriter) -> dict[str, int]:
-    return {
-        "n_files": _count(store, "count(*) FROM files"),
-        "n_chunks": _count(store, "count(*) FROM chunks"),
-        "n_spans": _count(store, "count(*) FROM spans"),
-        "n_tokens": _count(store, "coalesce(sum(n_tokens), 0) FROM chunks"),
-    }
-
-
-def _count(store: StoreWriter, what: str) -> int:
-    return int(store.connection.execute(f"SELECT {what}").fetchone()[0])

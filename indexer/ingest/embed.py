@@ -6,7 +6,7 @@ process. Importing this loads no model library; the first chunk does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -40,9 +40,14 @@ _loading: dict[str, Future[Encoder]] = {}
 
 def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int) -> None:
     """Begin to load a model in a thread, for the next Embedder of this process that needs it."""
+    _loading[checkpoint.fingerprint] = _in_thread(lambda: load_encoder(checkpoint, max_memory_bytes))
+
+
+def _in_thread(load: Callable[[], Encoder]) -> Future[Encoder]:
     pool = ThreadPoolExecutor(1, "encoder")
-    _loading[checkpoint.fingerprint] = pool.submit(load_encoder, checkpoint, max_memory_bytes)
+    begun = pool.submit(load)
     pool.shutdown(wait=False)
+    return begun
 
 
 class Reader(Protocol):
@@ -69,6 +74,7 @@ class Embedder:
         self._codec = codec
         self._max_memory_bytes = max_memory_bytes
         self._n_tokens = self._n_slots = 0
+        self._begun: Future[Encoder] | None = None
 
     @property
     def utilisation(self) -> float:
@@ -77,13 +83,22 @@ class Embedder:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        begun = _loading.pop(self._checkpoint.fingerprint, None)
+        begun, self._begun = self._begun or _loading.pop(self._checkpoint.fingerprint, None), None
         return begun.result() if begun else load_encoder(self._checkpoint, self._max_memory_bytes)
 
     @cached_property
     def _recipe(self) -> PoolRecipe:
         tokenizer = self._reader.tokenizer
         return pool_recipe(self._checkpoint, tokenizer.skip_ids(), tokenizer.n_document_prompt)
+
+    def load_ahead(self) -> None:
+        """Begin to load tokenizer and model in a thread; `release` lets go what nothing needed."""
+
+        def load() -> Encoder:
+            _ = self._reader.tokenizer  # the first that is waited for
+            return load_encoder(self._checkpoint, self._max_memory_bytes)
+
+        self._begun = _in_thread(load)
 
     def load(self) -> None:
         """Load the model, if it is not there yet."""
@@ -121,7 +136,8 @@ class Embedder:
 
     def release(self) -> None:
         """Let the model go, and the memory that its library keeps."""
-        if vars(self).pop("_encoder", None) is not None:
+        begun, self._begun = self._begun, None
+        if vars(self).pop("_encoder", begun) is not None:
             from indexer.encoders.cpu_memory import release_memory
 
             release_memory()

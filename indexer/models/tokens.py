@@ -8,6 +8,7 @@ characters throughout. Not a chunker: `chunks.py` cuts, by the offsets that `fil
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -25,6 +26,8 @@ _SEGMENT_CHARS = 200_000
 """A longer text is tokenised in pieces cut at line ends: the tokenizer takes a hundred bytes a token."""
 _BATCH_CHARS = 1_000_000
 """Characters tokenised in one call."""
+_loading = threading.Lock()
+"""Held while a file is read, which takes longer than most of what waits for it: nobody reads it twice."""
 
 
 def load_tokenizer(file: Path) -> Tokenizer:
@@ -32,7 +35,8 @@ def load_tokenizer(file: Path) -> Tokenizer:
 
     Raises what the tokenizers package raises: a bare Exception for a missing or damaged file.
     """
-    return _load_tokenizer(str(file), file.stat().st_mtime_ns)
+    with _loading:
+        return _load_tokenizer(str(file), file.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
@@ -41,6 +45,11 @@ def _load_tokenizer(file: str, mtime_ns: int) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+@lru_cache(maxsize=4)
+def _vocabulary_size(tokenizer: Tokenizer) -> int:
+    return int(tokenizer.get_vocab_size(with_added_tokens=True))  # it counts them anew, all of them
 
 
 @lru_cache(maxsize=4)
@@ -81,7 +90,7 @@ class ChunkTokenizer:
             ) from error
         self._read = token_reader(self._tokenizer)
         self._keeps_to_lines = _by_pieces(self._tokenizer) is not None
-        n_vocabulary = self._tokenizer.get_vocab_size(with_added_tokens=True)
+        n_vocabulary = _vocabulary_size(self._tokenizer)
         if n_vocabulary > checkpoint.architecture.vocab_size:
             raise CheckpointError(
                 f"{checkpoint.name}: its tokenizer knows {n_vocabulary} tokens, its weights"

@@ -6,6 +6,7 @@ The one place that writes and the one that reads them.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -16,6 +17,10 @@ from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.manifest import Manifest
 
 TOTALS = ("n_files", "n_chunks", "n_spans", "n_tokens")
+_COUNT_TOTALS = (
+    "SELECT (SELECT count(*) FROM files), count(*), (SELECT count(*) FROM spans), coalesce(sum(n_tokens), 0)"
+    " FROM chunks"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,17 @@ class BuildFacts:
     branch: str = ""
     n_redacted: int = 0
     """Credentials that are covered in the indexed text."""
+
+
+def count_totals(connection: sqlite3.Connection) -> dict[str, int]:
+    """TOTALS of a database, by name."""
+    counted = connection.execute(_COUNT_TOTALS).fetchone()
+    return dict(zip(TOTALS, counted, strict=True))
+
+
+def count_redacted(connection: sqlite3.Connection) -> int:
+    """Credentials that are covered in a database's text."""
+    return int(connection.execute("SELECT coalesce(sum(n_redacted), 0) FROM files").fetchone()[0])
 
 
 def settings_facts(settings: BuildSettings, text_rules: str) -> dict[str, str]:

@@ -40,6 +40,11 @@ class Changes:
     still_skipped: tuple[str, ...]
     """Skipped for their content at indexing, and untouched since."""
 
+    def n_new_bytes(self, known: Mapping[str, FileRow]) -> int:
+        """Bytes of the files that are surely other than what is `known`: added, or of another size."""
+        resized = (f.n_bytes for f in self.suspect if f.n_bytes != known[f.path].n_bytes)
+        return sum(f.n_bytes for f in self.added) + sum(resized)
+
 
 def compare(
     found: Sequence[FoundFile],

@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import threading
 from contextlib import closing
 
 import numpy as np
@@ -22,6 +23,7 @@ from indexer.errors import (
     NothingToIndexError,
     StorageError,
 )
+from indexer.ingest import embed
 from indexer.reading import redact as redact_module
 from indexer.reading import secret_rules
 from indexer.records import Mode, SearchRequest
@@ -193,6 +195,23 @@ def test_progress_goes_forward_through_the_stages(tree):
     tokens = [event.n_tokens for event in events]
     assert tokens == sorted(tokens)
     assert (events[-1].done, events[-1].total, tokens[-1] > 60) == (1, 1, True)
+
+
+def test_the_model_of_a_small_tree_is_loaded_while_its_files_are_read(tree, monkeypatch):
+    loads = threading.Event()
+    load, write = embed.load_encoder, build_module._Build._write_words
+
+    def loading(*given):
+        loads.set()
+        return load(*given)
+
+    def writing(run, *given):
+        assert loads.wait(60)
+        return write(run, *given)
+
+    monkeypatch.setattr(embed, "load_encoder", loading)
+    monkeypatch.setattr(build_module._Build, "_write_words", writing)
+    assert build(tree, SETTINGS).n_encoded_chunks
 
 
 def test_the_commit_is_recorded(tree):
