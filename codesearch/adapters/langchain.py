@@ -8,6 +8,8 @@ documents = retriever.invoke("how are routes registered")
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from codesearch.adapters.metadata import flat_metadata
 from codesearch.api import CodeIndex
 from indexer.errors import MissingExtraError
@@ -17,8 +19,12 @@ from indexer.search_defaults import DEFAULT_K, DEFAULT_MODE
 try:
     from langchain_core.callbacks import CallbackManagerForRetrieverRun
     from langchain_core.documents import Document
-    from langchain_core.retrievers import BaseRetriever
     from pydantic import ConfigDict
+
+    if TYPE_CHECKING:  # LangChain, whose class is one of pydantic's, need not be installed to check types
+        from pydantic import BaseModel as BaseRetriever
+    else:
+        from langchain_core.retrievers import BaseRetriever
 except ImportError as error:
     raise MissingExtraError(
         "The LangChain retriever needs a package: pip install 'codesearch-local[langchain]'."

@@ -9,7 +9,7 @@ nodes = retriever.retrieve("how are routes registered")
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from codesearch.adapters.metadata import flat_metadata
 from codesearch.api import CodeIndex
@@ -18,8 +18,12 @@ from indexer.errors import MissingExtraError
 from indexer.records import Passage
 
 try:
-    from llama_index.core.retrievers import BaseRetriever
     from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+    if TYPE_CHECKING:  # LlamaIndex, whose class is abstract, need not be installed to check types
+        from abc import ABC as BaseRetriever  # noqa: N811
+    else:
+        from llama_index.core.retrievers import BaseRetriever
 except ImportError as error:
     raise MissingExtraError(
         "The LlamaIndex retriever needs a package: pip install 'codesearch-local[llama-index]'."

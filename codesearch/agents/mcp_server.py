@@ -8,10 +8,10 @@ to the disk, so nothing outside the indexed folders, and nothing behind a link, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
-from functools import partial, wraps
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from codesearch import __version__
 from codesearch.answers.counting import Tokenizer, counter_for
@@ -24,18 +24,18 @@ from codesearch.render.status import status_text
 from codesearch.render.symbol_names import is_named
 from codesearch.revision_index import asked
 from codesearch.workspace import Workspace
-from indexer.errors import CodesearchError, InputError, MissingExtraError
+from indexer.errors import InputError, MissingExtraError
 from indexer.search_defaults import DEFAULT_BUDGET_TOKENS, DEFAULT_K
 from indexer.wording import counted
 
 try:
     from mcp.server.mcpserver import Context
-    from mcp.server.mcpserver.exceptions import ToolError
     from mcp.server.transport_security import TransportSecuritySettings
     from mcp_types import ToolAnnotations
     from pydantic import Field
 
     from codesearch.agents.build_call import run_reporting
+    from codesearch.agents.shared_parameters import Filters, Page, Repo, Scope, flat
     from codesearch.agents.short_schemas import Server
 except ImportError as error:
     raise MissingExtraError("The MCP server needs a package: pip install 'mcp>=2.3'.") from error
@@ -55,20 +55,10 @@ _COMPACT_CHARS = 100
 _MAX_SYMBOLS = 400
 """Symbols that one call of `outline` returns."""
 
-Mode = Annotated[Literal["hybrid", "single", "colbert", "lexical"], Field(description="Ranking.")]
-Languages = Annotated[list[str], Field(description="Only these languages.")]
-Paths = Annotated[list[str], Field(description="Only these .gitignore-style globs; ! excludes.")]
-Regex = Annotated[str, Field(description="Only places that match.")]
-Kinds = Annotated[list[str], Field(description="Only function, method, class, ..., code or docs.")]
-Threshold = Annotated[float, Field(description="Only passages of at least this confidence, 0 to 1.")]
 Wanted = Annotated[int, Field(description="Passages wanted.", ge=1, le=100)]
-Offset = Annotated[int, Field(description="Passages to pass over, for the next page.", ge=0, le=1000)]
-Budget = Annotated[int, Field(description="At most this many tokens of text; 0: no limit.", ge=0)]
 BlockBudget = Annotated[int, Field(description="Tokens of the whole block.", ge=1, le=200_000)]
+BlockForm = Annotated[Literal["text", "markdown", "xml", "json"], Field(description="Form of the block.")]
 Session = Annotated[str, Field(description="Leave out what this session was shown.", max_length=200)]
-Repo = Annotated[str, Field(description="Repository; the first by default.")]
-Repositories = Annotated[list[str], Field(description="Answer from these as one; * for all.")]
-Revision = Annotated[str, Field(description="An indexed branch, tag or commit of it.", max_length=200)]
 File = Annotated[str, Field(description="Path of an indexed file.")]
 Line = Annotated[int, Field(description="A line of the symbol; 0: the whole file.", ge=0)]
 FirstLine = Annotated[int, Field(ge=1)]
@@ -77,12 +67,6 @@ FirstChar = Annotated[int, Field(description="Characters of the first line to pa
 Symbol = Annotated[str, Field(description="Read this symbol, as outline names it.")]
 Place = Annotated[str, Field(description="File or folder; empty for everything.")]
 SymbolOffset = Annotated[int, Field(description="Symbols to pass over.", ge=0)]
-Form = Annotated[
-    Literal["compact", "text", "markdown", "xml", "json"], Field(description="Form of the answer.")
-]
-BlockForm = Annotated[Literal["text", "markdown", "xml", "json"], Field(description="Form of the block.")]
-
-_Parameters = ParamSpec("_Parameters")
 
 
 def make_server(
@@ -127,14 +111,14 @@ def _server_over(workspace: Workspace, tokenizer: Tokenizer, *, read_only: bool 
         ("Read indexed lines", tools.read),
         ("State of the index", tools.status),
     ):
-        server.add_tool(_one_sentence(tool), title=title, annotations=reading, structured_output=False)
+        server.add_tool(flat(tool), title=title, annotations=reading, structured_output=False)
     if read_only:
         return server
     writing = ToolAnnotations(
         read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
     server.add_tool(
-        _one_sentence_later(tools.refresh),
+        tools.refresh,
         title="Bring the index up to date",
         annotations=writing,
         structured_output=False,
@@ -166,34 +150,6 @@ def run(
     serve_app(app, "127.0.0.1", port, lambda url: started(f"{url}mcp"))
 
 
-def _one_sentence(tool: Callable[_Parameters, str]) -> Callable[_Parameters, str]:
-    """The tool with the engine's errors as the protocol's, so that an agent reads what to do next."""
-
-    @wraps(tool)
-    def guarded(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> str:
-        try:
-            return tool(*args, **kwargs)
-        except CodesearchError as error:
-            raise ToolError(str(error)) from None
-
-    return guarded
-
-
-def _one_sentence_later(
-    tool: Callable[_Parameters, Coroutine[Any, Any, str]],
-) -> Callable[_Parameters, Coroutine[Any, Any, str]]:
-    """As `_one_sentence`, of a tool that waits."""
-
-    @wraps(tool)
-    async def guarded(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> str:
-        try:
-            return await tool(*args, **kwargs)
-        except CodesearchError as error:
-            raise ToolError(str(error)) from None
-
-    return guarded
-
-
 class _Tools:
     """The tools; each docstring is what the agent reads."""
 
@@ -205,70 +161,46 @@ class _Tools:
         self,
         query: str,
         k: Wanted = DEFAULT_K,
-        mode: Mode = "hybrid",
-        languages: Languages = [],  # noqa: B006 - the schema shows the default; nothing changes it
-        paths: Paths = [],  # noqa: B006
-        regex: Regex = "",
-        kinds: Kinds = [],  # noqa: B006
-        threshold: Threshold = 0.0,
-        budget_tokens: Budget = 0,
-        format: Form = "compact",
-        offset: Offset = 0,
+        *,
+        filters: Filters,
+        page: Page,
         session: Session = "",
-        repo: Repo = "",
-        repositories: Repositories = [],  # noqa: B006
-        revision: Revision = "",
+        scope: Scope,
     ) -> str:
         """Find code or documentation by meaning: a question, a concept, an identifier or an error message."""
-        names = self._workspace.chosen(repo, repositories)
-        with asked(self._workspace, names, revision) as index:
+        names = self._workspace.chosen(scope.repo, scope.repositories)
+        with asked(self._workspace, names, scope.revision) as index:
             findings = index.find(
                 query,
                 k,
-                mode=mode,
-                languages=languages,
-                paths=paths,
-                regex=regex or None,
-                kinds=kinds,
-                threshold=threshold,
-                budget_tokens=budget_tokens or None,
+                budget_tokens=page.budget_tokens or None,
                 tokenizer=self._tokenizer,
                 seen=self._workspace.seen(names, session),
-                offset=offset,
+                offset=page.offset,
+                **filters.filtering(),
             )
-        return _answer(findings, format, k, offset)
+        return _answer(findings, k, page)
 
     def context(
         self,
         query: str,
         budget_tokens: BlockBudget = DEFAULT_BUDGET_TOKENS,
         format: BlockForm = "text",
-        mode: Mode = "hybrid",
-        languages: Languages = [],  # noqa: B006
-        paths: Paths = [],  # noqa: B006
-        regex: Regex = "",
-        kinds: Kinds = [],  # noqa: B006
-        threshold: Threshold = 0.0,
+        *,
+        filters: Filters,
         session: Session = "",
-        repo: Repo = "",
-        repositories: Repositories = [],  # noqa: B006
-        revision: Revision = "",
+        scope: Scope,
     ) -> str:
         """One block of the best passages, cited as [n], that fits a token budget exactly."""
-        names = self._workspace.chosen(repo, repositories)
-        with asked(self._workspace, names, revision) as index:
+        names = self._workspace.chosen(scope.repo, scope.repositories)
+        with asked(self._workspace, names, scope.revision) as index:
             block = index.context(
                 query,
                 budget_tokens,
                 tokenizer=self._tokenizer,
                 format=format,
-                mode=mode,
-                languages=languages,
-                paths=paths,
-                regex=regex or None,
-                kinds=kinds,
-                threshold=threshold,
                 seen=self._workspace.seen(names, session),
+                **filters.filtering(),
             )
         if block.passages:
             return block.text
@@ -282,9 +214,8 @@ class _Tools:
         path: File,
         line: Line = 0,
         k: Wanted = DEFAULT_K,
-        budget_tokens: Budget = 0,
-        format: Form = "compact",
-        offset: Offset = 0,
+        *,
+        page: Page,
         session: Session = "",
         repo: Repo = "",
     ) -> str:
@@ -295,12 +226,12 @@ class _Tools:
                 path,
                 line or None,
                 k,
-                budget_tokens or None,
+                page.budget_tokens or None,
                 tokenizer=self._tokenizer,
                 seen=self._workspace.seen([repo], session),
-                offset=offset,
+                offset=page.offset,
             )
-        return _answer(findings, format, k, offset)
+        return _answer(findings, k, page)
 
     def outline(self, path: Place = "", offset: SymbolOffset = 0, repo: Repo = "") -> str:
         """List the symbols of a file or folder with their lines."""
@@ -377,14 +308,15 @@ class _Tools:
         return await run_reporting(partial(self._workspace.build, repo), context) + "\n"
 
 
-def _answer(findings: Findings, form: str, k: int, offset: int) -> str:
+def _answer(findings: Findings, k: int, page: Page) -> str:
     """Findings in a form, with the notes and the next page where text allows it."""
+    form = page.format
     if form == "json":
         return render(findings, "json")
     parts = [compact(findings) if form == "compact" else render(findings, form)]
     if form != "xml":
         if len(findings.passages) == k:
-            parts.append(f"more: offset={offset + k}\n")
+            parts.append(f"more: offset={page.offset + k}\n")
         parts.extend(f"note: {label(note)}\n" for note in findings.notes)
     return "".join(parts)
 

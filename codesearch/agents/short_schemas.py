@@ -10,6 +10,7 @@ from mcp_types import Tool
 from pydantic import ValidationError
 
 from codesearch.render.sanitize import label
+from indexer.errors import CodesearchError
 
 _MAX_LISTED_NAMES = 24
 """More repositories are not listed in each schema; `status` and the instructions name them."""
@@ -32,7 +33,8 @@ class Server(MCPServer[Any]):
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool with arguments as agents write them: null is the default, one string a list of one.
 
-        A parameter that the tool lacks is refused, where the SDK would pass over it.
+        A parameter that the tool lacks is refused, where the SDK would pass over it. The engine's errors are
+        told, so that an agent reads what to do next.
         """
         for tool in await super().list_tools():
             if tool.name == name:
@@ -42,6 +44,8 @@ class Server(MCPServer[Any]):
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(_argument_problem(name, error.__cause__)) from None
+            if isinstance(error.__cause__, CodesearchError):
+                raise ToolError(f"{error}: {error.__cause__}") from None
             raise
 
 
