@@ -13,13 +13,14 @@ import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer  # type: ignore[import-untyped]
 
 from indexer.light_dataclasses import dataclass
+from indexer.models.piece_table import Cuts, PieceTable, UInt8Array, cut
 from indexer.records import Int32Array, Int64Array
 
 _NORMALIZER = {
@@ -52,11 +53,21 @@ _PIECE = re.compile(r"[\s_]*(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]{1,3}|[^\s\w]{1
 """A piece and the gap before it; every character of ASCII text but a last gap is in one."""
 _MAX_PIECES, _MAX_CHARS = 65_536, 2_000_000
 """Remembered, with the characters of all together: some 15 MB."""
-_NUMBER_BITS = 24
 _FEW_PIECES = 32
 """So many are counted one by one: less work than to learn where the tokens of each are."""
+_BLOCK_CHARS = 262_144
+"""Characters of texts that are cut at once: arrays of so many numbers stay near the processor."""
 _MAX_ODD_SHARE = 0.5
 """A text of which more lies in odd lines is read as a whole."""
+
+
+class _Stretch(NamedTuple):
+    """Lines of a text that are read in one way."""
+
+    text: str
+    start: int
+    """In the text that it is a part of."""
+    is_odd: bool = False
 
 
 class Tokens(NamedTuple):
@@ -104,8 +115,8 @@ def _state(part: Any) -> object:
 class _Memory:
     """The tokens of pieces that were seen, in arrays with room to grow."""
 
-    placed: dict[str, int]
-    """By piece with the gap before it: length of the gap, in the bits above _NUMBER_BITS, and its number."""
+    table: PieceTable
+    """The numbers of those that stood in texts."""
     numbers: dict[str, int]
     """By piece."""
     first: Int64Array
@@ -115,21 +126,30 @@ class _Memory:
     """(room, 2): from the start of the piece."""
     n_chars: int = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to begin anew."""
+        return len(self.numbers) > _MAX_PIECES or self.n_chars > _MAX_CHARS
+
     @classmethod
     def empty(cls) -> _Memory:
         """Of nothing."""
         room = 1024
-        return cls({}, {}, np.zeros(room, np.int64), np.empty(room, np.int32), np.empty((room, 2), np.int32))
+        return cls(
+            PieceTable(),
+            {},
+            np.zeros(room, np.int64),
+            np.empty(room, np.int32),
+            np.empty((room, 2), np.int32),
+        )
 
-    def learn(self, placed: Sequence[str], tokenizer: Tokenizer) -> None:
-        """Remember pieces, with the gaps before them, that are new."""
-        bare = [each.lstrip(_GAP) for each in placed]
-        new = [piece for piece in dict.fromkeys(bare) if piece not in self.numbers]
+    def learn(self, pieces: Sequence[str], tokenizer: Tokenizer) -> Int64Array:
+        """The numbers of pieces; those that are new are read, all in one call."""
+        new = [piece for piece in dict.fromkeys(pieces) if piece not in self.numbers]
         if new:
             self._add(new, tokenizer)
-        for each, piece in zip(placed, bare, strict=True):
-            self.placed[each] = (len(each) - len(piece)) << _NUMBER_BITS | self.numbers[piece]
-        self.n_chars += sum(map(len, placed))
+            self.n_chars += sum(map(len, new))
+        return np.array([self.numbers[piece] for piece in pieces], np.int64)
 
     def _add(self, pieces: Sequence[str], tokenizer: Tokenizer) -> None:
         """Read pieces, a line each, in one call."""
@@ -169,22 +189,28 @@ class PieceTokenizer:
         self._n_counted_chars = 0
         self._lock = threading.Lock()
 
-    def tokens(self, text: str) -> Tokens:
-        """The tokens of a text, without specials."""
+    def tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens of texts, without specials; of many small ones at once, which is what arrays are for."""
+        stretches = [list(self._stretches(text)) for text in texts]
+        every = [each for of_text in stretches for each in of_text]
+        plain = iter(self._of_ascii([each.text for each in every if not each.is_odd]))
+        odd = iter(tokens_of(self._tokenizer, [each.text for each in every if each.is_odd]))
+        return [
+            _joined([_moved(next(odd if each.is_odd else plain), each.start) for each in of_text])
+            for of_text in stretches
+        ]
+
+    def _stretches(self, text: str) -> Iterator[_Stretch]:
         odd = list(self._odd_lines(text))
         if sum(end - start for start, end in odd) > _MAX_ODD_SHARE * len(text):
-            return tokens_of(self._tokenizer, [text])[0]
-        if not odd:
-            return self._of_ascii(text)
-        found = iter(tokens_of(self._tokenizer, [text[start:end] for start, end in odd]))
-        parts, at = [], 0
+            yield _Stretch(text, 0, is_odd=True)
+            return
+        at = 0
         for start, end in odd:
-            parts += [_moved(self._of_ascii(text[at:start]), at), _moved(next(found), start)]
+            yield _Stretch(text[at:start], at)
+            yield _Stretch(text[start:end], start, is_odd=True)
             at = end
-        parts.append(_moved(self._of_ascii(text[at:]), at))
-        return Tokens(
-            np.concatenate([part.ids for part in parts]), np.concatenate([part.chars for part in parts])
-        )
+        yield _Stretch(text[at:], at)
 
     def count(self, text: str) -> int:
         """How many tokens a text has, without specials."""
@@ -214,21 +240,49 @@ class PieceTokenizer:
         if start >= 0:
             yield start, end
 
-    def _of_ascii(self, text: str) -> Tokens:
-        # A last gap is no part of a piece, and would be looked through from each of its characters.
-        pieces = _PIECE.findall(text.rstrip(_GAP))
-        n = len(pieces)
+    def _of_ascii(self, texts: Sequence[str]) -> Iterator[Tokens]:
+        first, n_chars = 0, 0
+        for stop, text in enumerate(texts, 1):
+            n_chars += len(text) + 1
+            if n_chars >= _BLOCK_CHARS or stop == len(texts):
+                yield from self._of_block(texts[first:stop])
+                first, n_chars = stop, 0
+
+    def _of_block(self, texts: Sequence[str]) -> Iterator[Tokens]:
+        block = "\n".join(texts)  # which no piece crosses
+        raw = np.frombuffer(block.encode("ascii"), np.uint8)
+        cuts = cut(raw)
         with self._lock:
-            memory, placed = self._placed(pieces)
-            gaps, numbers = np.divmod(placed, 1 << _NUMBER_BITS)
+            memory, numbers = self._numbers(block, raw, cuts)
             first = memory.first[numbers]
             counts = memory.first[numbers + 1] - first
             ends = np.cumsum(counts)
-            at = np.arange(ends[-1] if n else 0) + np.repeat(first - ends + counts, counts)
+            at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + counts, counts)
             ids, chars = memory.ids[at], memory.chars[at]
-        starts = np.fromiter(accumulate(map(len, pieces), initial=0), np.int32, n + 1)[:-1]
-        chars += np.repeat(starts + gaps.astype(np.int32), counts)[:, None]
-        return Tokens(ids, chars)
+        chars += np.repeat(cuts.starts.astype(np.int32), counts)[:, None]
+        starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+        places = np.searchsorted(chars[:, 0], starts).tolist()
+        for start, (low, high) in zip(starts, pairwise(places), strict=False):
+            yield Tokens(ids[low:high], chars[low:high] - np.int32(start))
+
+    def _numbers(self, text: str, raw: UInt8Array, cuts: Cuts) -> tuple[_Memory, Int64Array]:
+        """A memory that knows all pieces of a text, and the number of each; the lock is held."""
+        memory = self._memory
+        keys = memory.table.keys(raw, cuts)
+        numbers = memory.table.find(keys)
+        if (numbers < 0).any():
+            if memory.is_full:
+                memory = self._memory = _Memory.empty()
+                keys = memory.table.keys(raw, cuts)
+                numbers = memory.table.find(keys)
+            missing = np.flatnonzero(numbers < 0)
+            new, where = np.unique(keys[missing], return_index=True)
+            places = zip(
+                cuts.starts[missing[where]].tolist(), cuts.ends[missing[where]].tolist(), strict=True
+            )
+            memory.table.add(new, memory.learn([text[a:b] for a, b in places], self._tokenizer))
+            numbers[missing] = memory.table.find(keys[missing])
+        return memory, numbers
 
     def _count_of_ascii(self, text: str) -> int:
         pieces = _PIECE.findall(text.rstrip(_GAP))
@@ -243,29 +297,18 @@ class PieceTokenizer:
     def _learn_counts(self, pieces: Sequence[str]) -> None:
         """How many tokens pieces are that were not counted before; the lock is held."""
         self._n_counted_chars += sum(map(len, pieces))
+        bare = [piece.lstrip(_GAP) for piece in pieces]  # with no gap before it, as at the start of a text
         if len(pieces) > _FEW_PIECES:
-            memory, placed = self._placed(pieces)
-            numbers = placed & ((1 << _NUMBER_BITS) - 1)
-            counts = (memory.first[numbers + 1] - memory.first[numbers]).tolist()
+            if self._memory.is_full and not self._memory.numbers.keys() >= set(bare):
+                self._memory = _Memory.empty()
+            numbers = self._memory.learn(bare, self._tokenizer)
+            counts = (self._memory.first[numbers + 1] - self._memory.first[numbers]).tolist()
             self._counts.update(zip(pieces, counts, strict=True))
             return
-        for piece in pieces:
-            bare = piece.lstrip(_GAP)  # with no gap before it, as at the start of a text
-            if bare not in self._counts:
-                self._counts[bare] = _n_tokens(self._tokenizer, bare)
-            self._counts[piece] = self._counts[bare]
-
-    def _placed(self, pieces: Sequence[str]) -> tuple[_Memory, Int64Array]:
-        """A memory that knows the pieces, and what it has of each in `placed`; the lock is held."""
-        memory = self._memory
-        found = list(map(memory.placed.get, pieces))
-        if None in found:
-            if len(memory.placed) > _MAX_PIECES or memory.n_chars > _MAX_CHARS:
-                memory = self._memory = _Memory.empty()
-            new = [each for each in dict.fromkeys(pieces) if each not in memory.placed]
-            memory.learn(new, self._tokenizer)
-            found = list(map(memory.placed.get, pieces))
-        return memory, np.array(found, np.int64)
+        for piece, alone in zip(pieces, bare, strict=True):
+            if alone not in self._counts:
+                self._counts[alone] = _n_tokens(self._tokenizer, alone)
+            self._counts[piece] = self._counts[alone]
 
 
 def _added_pattern(tokenizer: Tokenizer) -> str:
@@ -287,5 +330,13 @@ def _in_any_case(char: str) -> str:
     return f"[{char.lower()}{char.upper()}]" if char.isalpha() else re.escape(char)
 
 
+def _joined(parts: Sequence[Tokens]) -> Tokens:
+    if len(parts) == 1:
+        return parts[0]
+    return Tokens(
+        np.concatenate([part.ids for part in parts]), np.concatenate([part.chars for part in parts])
+    )
+
+
 def _moved(tokens: Tokens, by: int) -> Tokens:
-    return Tokens(tokens.ids, tokens.chars + np.int32(by))
+    return Tokens(tokens.ids, tokens.chars + np.int32(by)) if by else tokens

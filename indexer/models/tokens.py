@@ -58,7 +58,7 @@ def token_reader(tokenizer: Tokenizer) -> Callable[[Sequence[str]], list[Tokens]
     by_pieces = _by_pieces(tokenizer)
     if by_pieces is None:
         return partial(tokens_of, tokenizer)
-    return lambda texts: list(map(by_pieces.tokens, texts))
+    return by_pieces.tokens
 
 
 def token_counter(tokenizer: Tokenizer) -> Callable[[str], int]:

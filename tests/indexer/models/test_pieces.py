@@ -47,7 +47,7 @@ def by_pieces(tokenizer: Tokenizer) -> PieceTokenizer:
 
 
 def assert_same(by_pieces: PieceTokenizer, tokenizer: Tokenizer, text: str) -> None:
-    found, (expected,) = by_pieces.tokens(text), tokens_of(tokenizer, [text])
+    found, (expected,) = by_pieces.tokens([text])[0], tokens_of(tokenizer, [text])
     assert (found.ids.dtype, found.chars.dtype) == (np.int32, np.int32)
     assert found.ids.tolist() == expected.ids.tolist(), text
     assert found.chars.tolist() == expected.chars.tolist(), text
@@ -74,7 +74,7 @@ def test_text_that_the_tokenizer_takes_for_a_token_of_its_own(
     by_pieces: PieceTokenizer, tokenizer: Tokenizer
 ) -> None:
     text = "rows[d]\nrows[Q] = 1\nrows[x]\n[CLS]\n[cls]\n"
-    assert {5, 6, 2} <= set(by_pieces.tokens(text).ids.tolist())
+    assert {5, 6, 2} <= set(by_pieces.tokens([text])[0].ids.tolist())
     assert_same(by_pieces, tokenizer, text)
 
 
