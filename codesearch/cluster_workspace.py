@@ -28,7 +28,7 @@ from indexer.records import ProgressCallback, SearchRequest
 from indexer.search_defaults import DEFAULT_K
 
 if TYPE_CHECKING:
-    from indexer.cluster.replica import ShardFacts
+    from indexer.cluster.shard_answers import ShardFacts
     from indexer.search import Searcher
 
 

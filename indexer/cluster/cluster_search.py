@@ -15,7 +15,7 @@ from indexer.cluster.connection import ClusterError
 from indexer.cluster.layout import Carrier, Cluster, Piece
 from indexer.cluster.remote_repository import file_text, outline, paths
 from indexer.cluster.remote_shards import GroupGoneError, RemoteFanOut, RemoteShard, Wait, wait_all
-from indexer.cluster.replica import AloneResult, Detail, Details, ShardFacts
+from indexer.cluster.shard_answers import Detail, FoundWithin, Narrowed, ShardFacts
 from indexer.errors import InputError
 from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Hit, Mode, OutlineEntry, QueryVectors, SearchRequest
@@ -64,7 +64,6 @@ class RemoteTogether:
         self._pieces = self._pieces_by_shard()
         """The repositories that are asked in each shard."""
         self.sources = {name: RepositorySource(self, name) for name in names}
-        self._explained: dict[tuple[str, int, int], Hit] = {}
         self.details: dict[tuple[str, int], Detail] = {}
         self.missing_shards: tuple[str, ...] = ()
         self.n_left_out = 0
@@ -116,18 +115,16 @@ class RemoteTogether:
         else:
             raise InputError(f"{path} is not in the index; `codesearch outline` lists what is.")
 
-        def first(n: int) -> tuple[Hit, ...]:
-            found: AloneResult = self._cluster.call(piece.shard, "similar", piece.prefix + path, line, n)
-            return self._mapped(_named(found.hits, piece.shard), found.values)
+        def first(n: int) -> FoundWithin:
+            found: FoundWithin = self._cluster.call(piece.shard, "similar", piece.prefix + path, line, n)
+            return found
 
-        found: AloneResult = self._cluster.call(piece.shard, "similar", piece.prefix + path, line, k)
-        hits = self._mapped(_named(found.hits, piece.shard), found.values)
-        return SearchResult(hits, first, **found.values)
+        found = first(k)
+        return SearchResult(self._within(found), lambda n: self._within(first(n)), **found.values)
 
     def explain(self, result: SearchResult, hit: Hit) -> Hit:
-        """A hit with its matches, which came with it."""
-        key = hit.repository, hit.chunk_id, hit.start_char
-        return replace(self._explained.get(key, hit), score=hit.score, confidence=hit.confidence)
+        """The hit: its matches came with it."""
+        return hit
 
     def paths(self) -> tuple[str, ...]:
         """Every file of the repositories that are asked, relative to its own."""
@@ -174,43 +171,44 @@ class RemoteTogether:
         )
 
     def _searched(self, names: Sequence[str], request: SearchRequest, calls: _TimedCalls) -> SearchResult:
+        request = replace(request, encode_seconds=0.0)
+        groups = {self._layout.group_of[name] for name in names}
+        if len(groups) == 1:  # whoever has them all ranks them
+            (group,) = groups
+            return self._searched_within(group, names, request, calls)
+        fan_out = RemoteFanOut(calls, self._layout.counts, request.query)
         shards = {
-            name: RemoteShard(self._layout.facts[name], self._layout.group_of[name], calls) for name in names
+            name: RemoteShard(self._layout.facts[name], self._layout.group_of[name], fan_out)
+            for name in names
         }
-
-        def narrow(name: str, asked: SearchRequest) -> SearchRequest:
-            pieces = tuple(piece for _, piece in self._pieces[name])
-            return self._narrow(self._layout.facts[name], pieces, asked)
-
-        if len(names) == 1:  # one index by itself answers as where there is no other
-            (name,) = names
-            group, own = shards[name].group, narrow(name, request)
-
-            def alone(n: int, begin: Callable[..., Wait]) -> AloneResult:
-                wait = begin(group, "search_alone", (name, replace(own, k=n, encode_seconds=0.0)))
-                answer: AloneResult = wait_all({group: wait})[group]
-                return answer
-
-            def first(n: int) -> tuple[Hit, ...]:
-                found = alone(n, self._later().begin)
-                return self._mapped(_named(found.hits, name), found.values)
-
-            found = alone(request.k, calls.begin)
-            return SearchResult(
-                self._mapped(_named(found.hits, name), found.values, calls), first, **found.values
-            )
-        steps = SearchSteps(shards, narrow, RemoteFanOut(calls))  # type: ignore[arg-type]
-        result = steps.search(replace(request, encode_seconds=0.0))
-        values = {"query": result.query, "vectors": result.vectors}
+        steps = SearchSteps(shards, self._narrowed, fan_out)  # type: ignore[arg-type]
+        result = steps.search(request)
 
         def more(n: int) -> tuple[Hit, ...]:
-            later = self._later()
-            for shard in shards.values():
-                shard._calls = later
-            steps._fan_out.calls = later  # type: ignore[attr-defined]
-            return self._mapped(result.first(n), values)
+            fan_out.calls = self._later()
+            hits = result.first(n)
+            return self._mapped(hits, fan_out.shown)
 
-        return replace(result, hits=self._mapped(result.hits, values, calls), first=more)
+        return replace(result, hits=self._mapped(result.hits, fan_out.shown), first=more)
+
+    def _searched_within(
+        self, group: str, names: Sequence[str], request: SearchRequest, calls: _TimedCalls
+    ) -> SearchResult:
+        shards = [Narrowed(name, self._narrowed(name, request)) for name in names]
+
+        def first(n: int, calls: _TimedCalls) -> FoundWithin:
+            wait = calls.begin(group, "search_within", (shards, replace(request, k=n)))
+            found: FoundWithin = wait_all({group: wait})[group]
+            return found
+
+        found = first(request.k, calls)
+        return SearchResult(
+            self._within(found), lambda n: self._within(first(n, self._later())), **found.values
+        )
+
+    def _narrowed(self, name: str, request: SearchRequest) -> SearchRequest:
+        pieces = tuple(piece for _, piece in self._pieces[name])
+        return self._narrow(self._layout.facts[name], pieces, request)
 
     def _later(self) -> _TimedCalls:
         """Calls for what is asked for behind a first answer."""
@@ -218,33 +216,18 @@ class RemoteTogether:
 
     # --- hits of shards as hits of repositories ---------------------------------------------------
 
-    def _mapped(
-        self, hits: Sequence[Hit], values: Mapping[str, Any], calls: _TimedCalls | None = None
-    ) -> tuple[Hit, ...]:
-        """Hits as the repositories' own, with what passages are cut from at hand."""
-        calls = calls or self._later()
-        wanted: dict[str, dict[str, list[Hit]]] = {}
-        for hit in hits:
-            group = self._layout.group_of[hit.repository]
-            wanted.setdefault(group, {}).setdefault(hit.repository, []).append(hit)
-        asked = values["query"], values["vectors"]
-        found = wait_all(
-            {group: calls.begin(group, "details", (own, *asked)) for group, own in wanted.items()}
-        )
-        details: dict[str, Details] = {shard: each for own in found.values() for shard, each in own.items()}
-        explained = {shard: iter(each.hits) for shard, each in details.items()}
+    def _within(self, found: FoundWithin) -> tuple[Hit, ...]:
+        details = {(shard, at): each for shard, own in found.details.items() for at, each in own.items()}
+        return self._mapped(found.hits, details)
+
+    def _mapped(self, hits: Sequence[Hit], details: Mapping[tuple[str, int], Detail]) -> tuple[Hit, ...]:
+        """Hits of shards as the repositories' own, with what passages are cut from at hand."""
         mapped = []
         for hit in hits:
-            shard = hit.repository
-            detail = details[shard].details[hit.chunk_id]
-            name, piece = self._owner(shard, detail.chunk.path)
+            detail = details[hit.repository, hit.chunk_id]
+            name, piece = self._owner(hit.repository, detail.chunk.path)
             chunk_id = piece.number << _PIECE_BITS | hit.chunk_id
-            own = "" if self.is_one else name
-            mapped.append(replace(hit, repository=own, chunk_id=chunk_id))
-            with_matches = next(explained[shard])
-            self._explained[own, chunk_id, hit.start_char] = replace(
-                with_matches, repository=own, chunk_id=chunk_id
-            )
+            mapped.append(replace(hit, repository="" if self.is_one else name, chunk_id=chunk_id))
             self.details[name, chunk_id] = _without_prefix(detail, piece.prefix)
         return tuple(mapped)
 
@@ -294,10 +277,6 @@ class RepositorySource:
     def paths(self) -> tuple[str, ...]:
         """Every indexed file of the repository."""
         return paths(self._together.call, self._together.pieces_of(self._name))
-
-
-def _named(hits: Sequence[Hit], shard: str) -> list[Hit]:
-    return [replace(hit, repository=shard) for hit in hits]
 
 
 def _without_prefix(detail: Detail, prefix: str) -> Detail:

@@ -9,11 +9,10 @@ from typing import Any
 from indexer.cluster.connection import ClusterError, import_ray
 from indexer.cluster.layout import Cluster, Layout, Limits
 from indexer.cluster.remote_shards import GroupGoneError
-from indexer.cluster.replica import ShardFacts
+from indexer.cluster.shard_answers import Refused, ShardFacts
+from indexer.cluster.workers import Workers
 from indexer.records import QueryVectors
 
-GROUP = "Group"
-"""Name of the deployment of each group of shards; each is in an application of its own."""
 LOOK_SECONDS = 60.0
 
 AppBuilder = Callable[[Cluster], Any]
@@ -21,35 +20,25 @@ AppBuilder = Callable[[Cluster], Any]
 
 
 class RayCarrier:
-    """Calls to groups of shards by the handles of their deployments."""
+    """Calls to groups of shards, and to whoever encodes queries."""
 
-    def __init__(self, ray: Any, encoder: Any) -> None:
-        self._ray = ray
+    def __init__(self, ray: Any, encoder: str) -> None:
+        """`encoder` is the name of that group of workers."""
+        self._workers = Workers(ray)
         self._encoder = encoder
-        self._handles: dict[str, Any] = {}
 
     def begin(self, group: str, method: str, arguments: Sequence[Any]) -> Callable[[float], Any]:
         """As of `Carrier`."""
-        if group not in self._handles:
-            self._handles[group] = self._ray.serve.get_deployment_handle(GROUP, app_name=group)
-        response = self._handles[group].ask.remote(method, arguments)
-
-        def wait(seconds: float) -> Any:
-            try:
-                return response.result(timeout_s=seconds)
-            except Exception as error:
-                response.cancel()
-                raise GroupGoneError([group]) from error
-
-        return wait
+        return self._workers.begin(group, method, arguments)
 
     def encode(self, text: str, seconds: float) -> QueryVectors:
         """As of `Carrier`."""
-        response = self._encoder.encode.remote(text)
         try:
-            vectors: QueryVectors = response.result(timeout_s=seconds)
-        except Exception as error:
+            vectors: QueryVectors | Refused = self._workers.begin(self._encoder, "encode", (text,))(seconds)
+        except GroupGoneError as error:
             raise ClusterError("The encoder of queries does not answer", "ask again later.") from error
+        if isinstance(vectors, Refused):
+            raise vectors.error
         return vectors
 
 
@@ -67,17 +56,17 @@ def layout_of(carrier: RayCarrier, groups: Sequence[str], shards: Sequence[str])
 class Entrance:
     """Takes HTTP, ranks, and asks the groups that its configuration names."""
 
-    def __init__(self, encoder: Any, app: AppBuilder, limits: Limits) -> None:
-        self._carrier = RayCarrier(import_ray(), encoder)
+    def __init__(self, app: AppBuilder, limits: Limits) -> None:
         self._limits = limits
         self._app = app
         self._living: _Living | None = None
         self._config: dict[str, Any] = {}
 
     async def reconfigure(self, config: dict[str, Any]) -> None:
-        """Take up a catalogue: its groups, and its shards in order."""
-        layout = await asyncio.to_thread(layout_of, self._carrier, config["groups"], config["shards"])
-        living = _Living(self._app(Cluster(self._carrier, layout, self._limits)))
+        """Take up a catalogue: its groups, its shards in order, and who encodes for them."""
+        carrier = RayCarrier(import_ray(), config["encoder"])
+        layout = await asyncio.to_thread(layout_of, carrier, config["groups"], config["shards"])
+        living = _Living(self._app(Cluster(carrier, layout, self._limits)))
         await living.start()
         self._living, self._config = living, config
 

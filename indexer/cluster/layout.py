@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from indexer.cluster.connection import ClusterError
 from indexer.cluster.prefilter import Prefilter
 from indexer.cluster.remote_shards import GroupGoneError, wait_all
-from indexer.cluster.replica import ShardFacts
+from indexer.cluster.shard_answers import ShardFacts
+from indexer.cluster.word_counts import WordCounts
 from indexer.light_dataclasses import dataclass
 from indexer.records import QueryVectors
 
@@ -57,6 +58,7 @@ class Layout:
     group_of: Mapping[str, str]
     repositories: Mapping[str, tuple[Piece, ...]]
     prefilter: Prefilter
+    counts: WordCounts
 
     @staticmethod
     def of(facts: Sequence[ShardFacts], group_of: Mapping[str, str]) -> Layout:
@@ -76,6 +78,7 @@ class Layout:
                 [each.sketch for each in facts],
                 [each.centroid for each in facts],
             ),
+            WordCounts([each.name for each in facts]),
         )
 
 
@@ -127,7 +130,7 @@ class Cluster:
     def _watch(self, group: str) -> None:
         while group in self.layout.group_of.values():
             try:
-                self.carrier.begin(group, "counts", ((), ()))(5.0)
+                self.carrier.begin(group, "ping", ())(5.0)
                 break
             except GroupGoneError:
                 time.sleep(0.5)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.cluster.layout import Cluster, Piece
-from indexer.cluster.replica import ShardFacts
+from indexer.cluster.shard_answers import ShardFacts
 from indexer.errors import InputError
 from indexer.records import OutlineEntry, StaleFiles
 from indexer.settings import BuildSettings

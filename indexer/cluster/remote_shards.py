@@ -1,23 +1,39 @@
 """Shards that are open elsewhere, asked as indexes that are open here: `search_steps.py` does not know.
 
-`Calls` carries a call to a group of shards; one call a group and step, to all groups at once.
+`Calls` carries a call to a group of shards; one call a group and step, to all groups at once. Words are
+weighed by counts that are kept, and looked up in the call that needs them: a question takes two rounds, or three.
+
+    [count]     words that were never asked for, beside the encoding of the query
+    [nominate]  chunks, where all together are too many to be scored whole
+    gather      what words, names and vectors say of each region
+    show        where the best stand, which words match, and what passages are cut from
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
-from functools import reduce
-from operator import add
+from dataclasses import field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from indexer.cluster.replica import Narrowed, Refused, RemoteAsked, ShardFacts
+from indexer.cluster.shard_answers import (
+    AskedText,
+    Detail,
+    Found,
+    FoundNames,
+    FoundPart,
+    Narrowed,
+    Refused,
+    RemoteAsked,
+    ShardFacts,
+    Shown,
+)
+from indexer.cluster.word_counts import WordCounts
 from indexer.errors import CodesearchError, InputError
-from indexer.fan_out import Counted, FanOut, FoundRows, Index, LookingUp, Pick, words_for
+from indexer.fan_out import FanOut, Index, LookingUp, Pick, words_for
 from indexer.light_dataclasses import dataclass
 from indexer.models.tokens import ChunkTokenizer
 from indexer.open_generation import OpenGeneration, hits_at
@@ -28,11 +44,16 @@ from indexer.retrieve.candidates import (
     SINGLE_ROWS,
     SYMBOL_SPANS,
     Asked,
+    Gathered,
     LookedUp,
+    Nominated,
     Nominations,
+    Places,
+    word_columns,
 )
 from indexer.retrieve.query_shape import QueryShape
 from indexer.retrieve.several_indexes import Part
+from indexer.storage.full_text import LexicalMatches, TextStatistics, matches_of
 from indexer.storage.manifest import Manifest
 from indexer.storage.postings import BestRows
 from indexer.vectors.base import BestScores, top_k
@@ -95,15 +116,14 @@ class RemoteMasks:
 class RemoteShard:
     """What a search asks of an open index, of one that is elsewhere. Knows what `ShardFacts` says."""
 
-    def __init__(self, facts: ShardFacts, group: str, calls: Calls) -> None:
+    def __init__(self, facts: ShardFacts, group: str, fan_out: RemoteFanOut) -> None:
         self.facts = facts
         self.group = group
-        self._calls = calls
         self.tables = SimpleNamespace(n_rows=facts.n_rows, lacks_vectors=np.zeros(0, bool))
         self.gatherer = SimpleNamespace(
             has_row_index=facts.has_row_index, n_rows=int(facts.n_rows.sum()), words_of=self._words_of
         )
-        self.query_encoder = SimpleNamespace(encode=calls.encode)
+        self.query_encoder = SimpleNamespace(encode=fan_out.encode)
 
     @property
     def manifest(self) -> Manifest:
@@ -154,72 +174,133 @@ class RemoteShard:
         return shape.words if by_words or not self.facts.has_single or not self.facts.is_whole else ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RemoteLookedUp:
-    """What full text found in a shard, of which this end needs to know whether it is anything."""
+    """What full text says in a shard: how its words weigh, and, once that was asked for, where they stand."""
 
-    found: FoundRows
+    statistics: TextStatistics
+    n_with: dict[str, int]
+    found: LookedUp | None = None
 
     @property
     def finds_words(self) -> bool:
-        """As of `LookedUp`."""
-        return len(self.found.regions.row_ids) > 0
+        """As of `LookedUp`, once it was asked for."""
+        return self.found is not None and self.found.finds_words
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Of what one shard found, what is among the best of all."""
+
+    found: Found
+    looked_up: LookedUp
+    regions: Int64Array
+    """Positions among the rows that it found."""
+    symbols: Int64Array
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing was left out."""
+        rows = self.found.rows
+        return len(self.regions) == len(rows.regions.row_ids) and len(self.symbols) == len(
+            rows.symbols.row_ids
+        )
+
+    def names(self, named: Nominations) -> Nominations:
+        """What the rankers of the shard name, its words those that were kept."""
+        by_region = self.found.chunk_of_region[self.regions], self.looked_up.regions.scores
+        by_symbol = self.found.chunk_of_symbol[self.symbols], self.looked_up.symbols.score
+        words = [Nominated(chunk[chunk >= 0], score[chunk >= 0]) for chunk, score in (by_region, by_symbol)]
+        return replace(named, words=[*words, *named.words])
+
+    def scores(self, gathered: Gathered) -> Gathered:
+        """Candidates whose scores by words are those of the rows that were kept."""
+        at = self.found.region_at[self.regions]
+        columns: dict[str, Any] = dict(
+            word_columns(gathered.region, at, self.looked_up.regions, self.looked_up.symbols)
+        )
+        return replace(gathered, **columns)
 
 
 @dataclass(slots=True)
 class RemoteFanOut(FanOut):
-    """Questions to shards in several groups: a call a group, all groups at once."""
+    """Questions to shards in several groups: a call a group, all groups at once. For one question."""
 
     calls: Calls
+    known: WordCounts
+    query: str
+    """What is compared with the words of what is shown, until it is encoded: then what was."""
+    vectors: QueryVectors | None = field(default=None, init=False)
+    """Of the query; None in lexical mode."""
+    shown: dict[tuple[str, int], Detail] = field(default_factory=dict, init=False)
+    """What passages are cut from, by shard and chunk_id."""
     n_rounds: int = field(default=0, init=False)
     """Times that all groups were waited for."""
 
+    def encode(self, text: str) -> QueryVectors:
+        """The vectors of the query, then those of its title."""
+        vectors = self.calls.encode(text)
+        if self.vectors is None:
+            self.query, self.vectors = text, vectors
+        return vectors
+
     def counts(self, generations: Iterable[OpenGeneration], stems: Iterable[str]) -> dict[str, int]:
         """As of `FanOut`."""
-        wanted = sorted(stems)
-        groups: dict[str, list[str]] = {}
-        for each in cast("Iterable[RemoteShard]", generations):
-            groups.setdefault(each.group, []).append(each.facts.name)
-        answers = self._round({group: ("counts", (names, wanted)) for group, names in groups.items()})
-        return {word: sum(each[word] for each in answers.values()) for word in wanted}
+        return self._counting(cast("Sequence[RemoteShard]", tuple(generations)), (), sorted(stems))()[1]
 
     def looking_up(self, shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> LookingUp:
-        """As of `FanOut`."""
-        words = words_for(shape, mode, indexes)
-        every = max(words, key=len)
-        groups = _groups(indexes)
+        """As of `FanOut`; where the words stand is found with what asks for it."""
+        every = max(words_for(shape, mode, indexes), key=len)
+        shards = [cast("RemoteShard", index.open) for index in indexes]
+        counting = self._counting(shards, every, sorted(shape.stems))
+
+        def looked_up() -> tuple[list[LookedUp], dict[str, int]]:
+            statistics, n_with = counting()
+            return [cast(LookedUp, RemoteLookedUp(statistics, n_with)) for _ in indexes], n_with
+
+        return looked_up
+
+    def _counting(
+        self, shards: Sequence[RemoteShard], words: Sequence[str], stems: Sequence[str]
+    ) -> Callable[[], tuple[TextStatistics, dict[str, int]]]:
+        """Begin to count words, in the shards where it is not known how often they occur."""
+        names = [shard.facts.name for shard in shards]
+        tally = self.known.tally(names, words, stems)
+        groups: dict[str, list[int]] = {}
+        for at in tally.lacking:
+            groups.setdefault(shards[at].group, []).append(at)
         waits = {
-            group: self.calls.begin(group, "count", (_narrowed(indexes, at), shape, every))
+            group: self.calls.begin(group, "count", ([names[n] for n in at], tally.words, tally.stems))
             for group, at in groups.items()
         }
 
-        def looked_up() -> tuple[list[LookedUp], dict[str, int]]:
-            self.n_rounds += 1
-            known: Counted = reduce(add, wait_all(waits).values())
-            rows = self._spread(
-                groups,
-                "find_rows",
-                lambda at: (_narrowed(indexes, at), shape, mode, known.statistics),
-            )
-            best = _best_together(rows, [index.masks.regions is None for index in indexes])
-            return [cast(LookedUp, RemoteLookedUp(each)) for each in best], known.n_with
+        def counted() -> tuple[TextStatistics, dict[str, int]]:
+            if waits:
+                self.n_rounds += 1
+                for group, found in wait_all(waits).items():
+                    tally.fill(groups[group], found)
+                self.known.keep(tally)
+            together = tally.together()
+            return together.statistics, together.n_with
 
-        return looked_up
+        return counted
 
     def nominate(
         self, indexes: Sequence[Index], asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode
     ) -> list[Nominations]:
         """As of `FanOut`."""
-        found: list[Nominations] = self._spread(
-            _groups(indexes),
-            "nominate",
-            lambda at: (_narrowed(indexes, at), _travelling(asked, at), vectors, mode),
+        text = _text(asked, vectors, mode)
+        found: list[FoundNames] = self._spread(
+            _groups(indexes), "nominate", lambda at: (_narrowed(indexes, at), text)
         )
+        kept = _best_together([each.found for each in found], indexes)
+        _note(asked, kept)
+        names = [own.names(each.named) for own, each in zip(kept, found, strict=True)]
         best = BestScores(SINGLE_ROWS)
-        for each in found:
+        for each in names:
             if each.single is not None:
                 best.add(each.single.score)
-        return [each.of_at_least(best.least) for each in found]
+        return [each.of_at_least(best.least) for each in names]
 
     def gather(
         self,
@@ -230,44 +311,65 @@ class RemoteFanOut(FanOut):
         chunks: Sequence[Int64Array] | None,
     ) -> list[Part]:
         """As of `FanOut`."""
+        if chunks is None:
+            return self._gather_whole(indexes, asked, vectors, mode)
         found = self._spread(
             _groups(indexes),
             "gather",
             lambda at: (
-                _narrowed(indexes, at),
-                _travelling(asked, at),
-                vectors,
-                mode,
-                None if chunks is None else [chunks[n] for n in at],
+                _narrowed(indexes, at), _travelling(asked, at), vectors, mode, [chunks[n] for n in at]
             ),
-        )
+        )  # fmt: skip
         for index, (_, timed_out) in zip(indexes, found, strict=True):
             cast("RemoteMasks", index.masks).timed_out = timed_out
         return [part for part, _ in found]
 
+    def _gather_whole(
+        self, indexes: Sequence[Index], asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode
+    ) -> list[Part]:
+        text = _text(asked, vectors, mode)
+        found: list[FoundPart] = self._spread(
+            _groups(indexes), "gather_whole", lambda at: (_narrowed(indexes, at), text)
+        )
+        kept = _best_together([each.found for each in found], indexes)
+        _note(asked, kept)
+        parts = []
+        for index, each, own in zip(indexes, found, kept, strict=True):
+            cast("RemoteMasks", index.masks).timed_out = each.timed_out
+            is_scored = mode in (Mode.HYBRID, Mode.LEXICAL) and not own.is_all
+            gathered = own.scores(each.part.gathered) if is_scored else each.part.gathered
+            parts.append(replace(each.part, gathered=gathered))
+        return parts
+
     def hits(self, picks: Sequence[Pick], k: int) -> list[tuple[Hit, ...]]:
-        """As of `FanOut`."""
+        """As of `FanOut`; each with its matches, and what passages are cut from is kept."""
         tops = [pick.ranked.order[:k] for pick in picks]
         indexes = [pick.index for pick in picks]
-        places = self._spread(
+        found: list[Shown] = self._spread(
             _groups(indexes),
-            "places",
+            "show",
             lambda at: (
                 [indexes[n].name for n in at],
                 [(picks[n].gathered.chunk[tops[n]], picks[n].gathered.region[tops[n]]) for n in at],
+                self.query,
+                self.vectors,
             ),
         )
-        return [hits_at(own, pick.gathered, pick.ranked) for own, pick in zip(places, picks, strict=True)]
-
-    def _round(self, asked: Mapping[str, tuple[str, Sequence[Any]]]) -> dict[str, Any]:
-        self.n_rounds += 1
-        return wait_all({group: self.calls.begin(group, *call) for group, call in asked.items()})
+        hits = []
+        for own, pick in zip(found, picks, strict=True):
+            self.shown |= {(pick.index.name, chunk_id): each for chunk_id, each in own.details.items()}
+            placed = hits_at(own.places, pick.gathered, pick.ranked)
+            hits.append(tuple(replace(hit, matches=m) for hit, m in zip(placed, own.matches, strict=True)))
+        return hits
 
     def _spread(
         self, groups: Mapping[str, list[int]], method: str, arguments: Callable[[list[int]], Sequence[Any]]
     ) -> list[Any]:
         """One answer an index, in their order, of calls that give one for each index of a group."""
-        answers = self._round({group: (method, arguments(at)) for group, at in groups.items()})
+        self.n_rounds += 1
+        answers = wait_all(
+            {group: self.calls.begin(group, method, arguments(at)) for group, at in groups.items()}
+        )
         found: dict[int, Any] = {}
         for group, at in groups.items():
             found |= zip(at, answers[group], strict=True)
@@ -286,21 +388,44 @@ def _narrowed(indexes: Sequence[Index], at: Sequence[int]) -> list[Narrowed]:
     return [Narrowed(indexes[n].name, cast("RemoteMasks", indexes[n].masks).request) for n in at]
 
 
+def _text(asked: Sequence[Asked], vectors: QueryVectors | None, mode: Mode) -> AskedText:
+    """What is asked of every shard: one text, weighed by what all of them hold."""
+    first = asked[0]
+    statistics = cast("RemoteLookedUp", first.looked_up).statistics
+    return AskedText(first.shape, first.rarities, statistics, vectors, mode)
+
+
+def _note(asked: Sequence[Asked], kept: Sequence[_Kept]) -> None:
+    for each, own in zip(asked, kept, strict=True):
+        cast("RemoteLookedUp", each.looked_up).found = own.looked_up
+
+
 def _travelling(asked: Sequence[Asked], at: Sequence[int]) -> list[RemoteAsked]:
+    found = [cast("RemoteLookedUp", asked[n].looked_up).found for n in at]
+    assert all(each is not None for each in found), "what is gathered in part was nominated before"
     return [
-        RemoteAsked(asked[n].shape, cast("RemoteLookedUp", asked[n].looked_up).found, asked[n].rarities)
-        for n in at
+        RemoteAsked(asked[n].shape, cast(LookedUp, each), asked[n].rarities)
+        for n, each in zip(at, found, strict=True)
     ]
 
 
-def _best_together(rows: Sequence[FoundRows], is_limited: Sequence[bool]) -> list[FoundRows]:
+def _best_together(found: Sequence[Found], indexes: Sequence[Index]) -> list[_Kept]:
     """What `best_of_tables` keeps of all tables, of the best that each group found of its own."""
-    regions = _best([each.regions for each in rows], LEXICAL_REGIONS, is_limited)
-    symbols = _best([each.symbols for each in rows], SYMBOL_SPANS, [True] * len(rows))
-    return [FoundRows(*pair) for pair in zip(regions, symbols, strict=True)]
+    is_limited = [index.masks.regions is None for index in indexes]
+    regions = _best([each.rows.regions for each in found], LEXICAL_REGIONS, is_limited)
+    symbols = _best([each.rows.symbols for each in found], SYMBOL_SPANS, [True] * len(found))
+    return [_kept(*own) for own in zip(found, regions, symbols, strict=True)]
 
 
-def _best(found: Sequence[BestRows], limit: int, is_limited: Sequence[bool]) -> list[BestRows]:
+def _kept(found: Found, regions: Int64Array, symbols: Int64Array) -> _Kept:
+    every = matches_of(found.rows.regions)
+    matches = LexicalMatches(every.row_ids[regions], every.scores[regions], every.body_scores[regions])
+    places = Places(found.symbols.region[symbols], found.symbols.score[symbols])
+    return _Kept(found, LookedUp(matches, places, found.definitions), regions, symbols)
+
+
+def _best(found: Sequence[BestRows], limit: int, is_limited: Sequence[bool]) -> list[Int64Array]:
+    """The positions of those rows of each that are among the best of all limited ones."""
     # Rows of a table come best first, equal ones in order of their ids: so the first of equal ones are kept.
     limited = [each.scores[0] for each, is_so in zip(found, is_limited, strict=True) if is_so]
     best = top_k(np.concatenate([*limited, np.empty(0)]), limit)
@@ -308,9 +433,10 @@ def _best(found: Sequence[BestRows], limit: int, is_limited: Sequence[bool]) -> 
     owner = np.searchsorted(ends, best, "right")
     kept, number = [], 0
     for each, is_so in zip(found, is_limited, strict=True):
+        n_rows = each.scores.shape[1]
         if is_so:
-            own = best[owner == number] - (ends[number] - each.scores.shape[1])
+            kept.append(best[owner == number] - (ends[number] - n_rows))
             number += 1
-            each = BestRows(each.row_ids[own], each.scores[:, own])
-        kept.append(each)
+        else:
+            kept.append(np.arange(n_rows))
     return kept

@@ -7,9 +7,9 @@ ordinary indexes, where they are memory-mapped. Knows no Ray: `serving.py` makes
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,109 +19,45 @@ from filelock import FileLock
 
 from indexer.closing import Closing
 from indexer.cluster.catalogue import Shard
+from indexer.cluster.shard_answers import (
+    AskedText,
+    Detail,
+    Found,
+    FoundNames,
+    FoundPart,
+    FoundWithin,
+    Narrowed,
+    Refused,
+    RemoteAsked,
+    ShardCounts,
+    ShardFacts,
+    Shown,
+)
 from indexer.cluster.shard_build import take_in
 from indexer.cluster.store import SHARDS, Store
 from indexer.disk.state_files import FOLDER_MODE
 from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError
-from indexer.fan_out import (
-    Counted,
-    FanOut,
-    FoundRows,
-    Index,
-    count,
-    find_rows,
-    look_up_rows,
-    nominate_together,
-    words_for,
-)
-from indexer.light_dataclasses import dataclass
+from indexer.fan_out import FanOut, Index, find_rows, look_up_rows, nominate_together, words_for
 from indexer.open_generation import Place
 from indexer.records import (
     Chunk,
-    Float32Array,
+    ComponentScores,
     Hit,
     Int64Array,
     Mode,
     OutlineEntry,
     QueryVectors,
     SearchRequest,
+    WordMatch,
 )
-from indexer.retrieve.candidates import Asked, LookedUp, Nominations
-from indexer.retrieve.query_shape import QueryShape
+from indexer.retrieve.candidates import Asked
 from indexer.retrieve.several_indexes import Part
-from indexer.search import Searcher
+from indexer.search import Searcher, Together
 from indexer.search_steps import SearchResult
-from indexer.settings import BuildSettings
-from indexer.storage.facts import BuildFacts
-from indexer.storage.full_text import TextStatistics
-from indexer.storage.manifest import Manifest
 from indexer.storage.status import IndexStatus
+from indexer.vectors.cores import one_blas_thread
 
 _KEPT_MASKS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class ShardFacts:
-    """What a search must know of a shard that is elsewhere."""
-
-    name: str
-    digest: str
-    repositories: tuple[str, ...]
-    manifest: Manifest
-    root: Path
-    build: BuildFacts
-    settings: BuildSettings
-    n_regions: int
-    n_skipped: int
-    n_rows: Int64Array
-    """(C,) token rows of each chunk."""
-    has_row_index: bool
-    has_single: bool
-    """Whether the model makes single vectors."""
-    is_whole: bool
-    """Whether every chunk has its vectors."""
-    makes: frozenset[Mode]
-    """Modes that the model serves."""
-    centroid: Float32Array
-    """(H,) mean of the single vectors of its chunks; empty without."""
-    sketch: Int64Array
-    """(S,) ascending hashes of its rare words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """What a passage is cut from."""
-
-    chunk: Chunk
-    text: str | None
-    """Of the whole file; None where that is the chunk's."""
-    outline: tuple[OutlineEntry, ...]
-    """Of the file, where the chunk is a part of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """Hits with their matches, and what they are cut from."""
-
-    hits: tuple[Hit, ...]
-    details: dict[int, Detail]
-    """By chunk_id."""
-
-
-@dataclass(frozen=True, slots=True)
-class AloneResult:
-    """A search of one shard by itself: the values of `SearchResult`, which travel."""
-
-    values: dict[str, Any]
-    hits: tuple[Hit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowed:
-    """A shard, and the request for it."""
-
-    name: str
-    request: SearchRequest
 
 
 class OpenShards(Closing):
@@ -175,33 +111,44 @@ class OpenShards(Closing):
             )
         return found
 
-    # --- a question to several groups, step by step: see `indexer.fan_out` -------------------------
+    # --- a question to several groups, step by step: see `indexer.cluster.remote_shards` ------------
 
-    def counts(self, names: Sequence[str], stems: Sequence[str]) -> dict[str, int]:
-        """How many regions of these shards hold each stem."""
-        return self._fan_out.counts([self._searchers[name].generation for name in names], stems)
+    def ping(self) -> None:
+        """Answer."""
 
-    def count(self, shards: Sequence[Narrowed], shape: QueryShape, words: Sequence[str]) -> Counted:
-        """How often the words of a query occur in these shards."""
-        return count(shape, words, self._indexes(shards))
+    def count(self, names: Sequence[str], words: Sequence[str], stems: Sequence[str]) -> ShardCounts:
+        """How often words occur in each of these shards."""
+        sizes, of_words, of_stems = [], [], []
+        for name in names:
+            generation = self._searchers[name].generation
+            found = generation.postings.statistics(words)
+            tables = found.regions, found.symbols
+            sizes.append([number for table in tables for number in (table.n_rows, table.n_tokens)])
+            of_words.append([[table.n_with[word] for table in tables] for word in words])
+            of_stems.append(list(map(generation.counts_of(stems).__getitem__, stems)))
+        n = len(names)
+        return ShardCounts(
+            np.array(sizes, np.int64).reshape(n, 4),
+            np.array(of_words, np.int64).reshape(n, len(words), 2),
+            np.array(of_stems, np.int64).reshape(n, len(stems)),
+        )
 
-    def find_rows(
-        self, shards: Sequence[Narrowed], shape: QueryShape, mode: Mode, whole: TextStatistics
-    ) -> list[FoundRows]:
-        """The best rows of each, of these shards together."""
+    def nominate(self, shards: Sequence[Narrowed], text: AskedText) -> list[FoundNames]:
+        """What the rankers of each name for a text, its words by the best of these shards together."""
         indexes = self._indexes(shards)
-        return find_rows(words_for(shape, mode, indexes), whole, indexes)
+        found, asked = self._looked_up(indexes, text)
+        named = nominate_together(indexes, asked, text.vectors, text.mode)
+        return [
+            FoundNames(own, replace(each, words=each.words[-1:]))
+            for own, each in zip(found, named, strict=True)
+        ]
 
-    def nominate(
-        self,
-        shards: Sequence[Narrowed],
-        asked: Sequence[RemoteAsked],
-        vectors: QueryVectors | None,
-        mode: Mode,
-    ) -> list[Nominations]:
-        """What the rankers of each name for a text."""
+    def gather_whole(self, shards: Sequence[Narrowed], text: AskedText) -> list[FoundPart]:
+        """Every region of each shard that its request lets through."""
         indexes = self._indexes(shards)
-        return nominate_together(indexes, self._asked(indexes, asked, mode), vectors, mode)
+        found, asked = self._looked_up(indexes, text)
+        parts = self._gathered(indexes, asked, text.vectors, text.mode, None)
+        return [FoundPart(own, *each) for own, each in zip(found, parts, strict=True)]
 
     def gather(
         self,
@@ -209,38 +156,42 @@ class OpenShards(Closing):
         asked: Sequence[RemoteAsked],
         vectors: QueryVectors | None,
         mode: Mode,
-        chunks: Sequence[Int64Array] | None,
+        chunks: Sequence[Int64Array],
     ) -> list[tuple[Part, bool]]:
-        """Candidates of each, and whether its expression ran out of time."""
+        """The regions of some chunks of each, and whether its expression ran out of time."""
         indexes = self._indexes(shards)
-        parts = self._fan_out.gather(indexes, self._asked(indexes, asked, mode), vectors, mode, chunks)
-        return [(part, index.masks.timed_out) for part, index in zip(parts, indexes, strict=True)]
+        own = [Asked(each.shape, each.looked_up, each.rarities) for each in asked]
+        return self._gathered(indexes, own, vectors, mode, chunks)
 
-    def places(self, names: Sequence[str], at: Sequence[tuple[Int64Array, Int64Array]]) -> list[list[Place]]:
-        """Where regions stand: of each shard positions of their chunks, and their own."""
-        return [self._searchers[name].generation.places(*own) for name, own in zip(names, at, strict=True)]
+    def show(
+        self,
+        names: Sequence[str],
+        at: Sequence[tuple[Int64Array, Int64Array]],
+        query: str,
+        vectors: QueryVectors | None,
+    ) -> list[Shown]:
+        """Where regions stand, given for each shard by positions of their chunks and their own."""
+        shown = []
+        for name, own in zip(names, at, strict=True):
+            places = self._searchers[name].generation.places(*own)
+            matches = [self._matches(name, place, query, vectors) for place in places]
+            shown.append(Shown(places, matches, self._details(name, [each.chunk_id for each in places])))
+        return shown
 
-    def details(
-        self, hits: Mapping[str, Sequence[Hit]], query: str, vectors: QueryVectors | None
-    ) -> dict[str, Details]:
-        """Hits of each shard with their matches, and what they are cut from."""
-        found = {}
-        for name, own in hits.items():
-            generation = self._searchers[name].generation
-            explained = tuple(generation.explain(query, vectors, hit) for hit in own)
-            details = {hit.chunk_id: self._detail(name, hit.chunk_id) for hit in own}
-            found[name] = Details(explained, details)
-        return found
+    # --- shards of this group by themselves ---------------------------------------------------------
 
-    # --- one shard by itself ------------------------------------------------------------------------
+    def search_within(self, shards: Sequence[Narrowed], request: SearchRequest) -> FoundWithin:
+        """A whole search of these shards, as where there are no others."""
+        own = {each.name: replace(each.request, k=request.k) for each in shards}
+        if len(own) == 1:
+            ((name, narrowed),) = own.items()
+            return self._within(self._searchers[name].search(narrowed), name)
+        searchers = {name: self._searchers[name] for name in own}
+        return self._within(Together(searchers, lambda name, asked: own[name]).search(request), "")
 
-    def search_alone(self, name: str, request: SearchRequest) -> AloneResult:
-        """A whole search of one shard, as where it is the only index."""
-        return _plain(self._searchers[name].search(request))
-
-    def similar(self, name: str, path: str, line: int | None, k: int) -> AloneResult:
+    def similar(self, name: str, path: str, line: int | None, k: int) -> FoundWithin:
         """Code of one shard like a place of it."""
-        return _plain(self._searchers[name].similar(path, line, k))
+        return self._within(self._searchers[name].similar(path, line, k), name)
 
     def chunk(self, name: str, chunk_id: int) -> Chunk:
         """One chunk."""
@@ -264,6 +215,32 @@ class OpenShards(Closing):
 
     # --- parts --------------------------------------------------------------------------------------
 
+    def _within(self, result: SearchResult, name: str) -> FoundWithin:
+        """A result as it travels; its hits are those of one shard, where that has a name."""
+        values = {
+            each.name: getattr(result, each.name)
+            for each in fields(SearchResult)
+            if each.name not in ("hits", "first")
+        }
+        hits, chunk_ids = [], dict[str, list[int]]()
+        for hit in result.hits:
+            shard = name or hit.repository
+            place = Place(hit.chunk_id, hit.start_char, hit.end_char)
+            matches = self._matches(shard, place, result.query, result.vectors)
+            hits.append(replace(hit, repository=shard, matches=matches))
+            chunk_ids.setdefault(shard, []).append(hit.chunk_id)
+        details = {shard: self._details(shard, own) for shard, own in chunk_ids.items()}
+        return FoundWithin(values, tuple(hits), details)
+
+    def _matches(
+        self, name: str, place: Place, query: str, vectors: QueryVectors | None
+    ) -> tuple[WordMatch, ...]:
+        hit = Hit(place.chunk_id, 0.0, place.start_char, place.end_char, ComponentScores())
+        return self._searchers[name].generation.explain(query, vectors, hit).matches
+
+    def _details(self, name: str, chunk_ids: Sequence[int]) -> dict[int, Detail]:
+        return {chunk_id: self._detail(name, chunk_id) for chunk_id in set(chunk_ids)}
+
     def _detail(self, name: str, chunk_id: int) -> Detail:
         searcher = self._searchers[name]
         chunk = searcher.chunk(chunk_id)
@@ -281,23 +258,31 @@ class OpenShards(Closing):
     def _made_masks(self, name: str, request: SearchRequest) -> Any:
         return self._searchers[name].generation.masks(request)
 
-    def _asked(self, indexes: Sequence[Index], asked: Sequence[RemoteAsked], mode: Mode) -> list[Asked]:
+    def _looked_up(self, indexes: Sequence[Index], text: AskedText) -> tuple[list[Found], list[Asked]]:
+        """What full text says, the best of these indexes together: as it travels, and as it is used here."""
+        rows = find_rows(words_for(text.shape, text.mode, indexes), text.statistics, indexes)
+        looked_up = look_up_rows(rows, text.shape, text.mode, indexes)
         found = []
-        for index, own in zip(indexes, asked, strict=True):
-            looked_up = own.found
-            if isinstance(looked_up, FoundRows):
-                (looked_up,) = look_up_rows([looked_up], own.shape, mode, [index])
-            found.append(Asked(own.shape, looked_up, own.rarities))
-        return found
+        for index, own, each in zip(indexes, rows, looked_up, strict=True):
+            gatherer, allowed = index.open.gatherer, index.masks.chunks
+            region_at = gatherer.region_positions(own.regions.row_ids)
+            chunks = [gatherer.chunks_of(at) for at in (region_at, each.symbols.region)]
+            if allowed is not None:
+                chunks = [np.where(allowed[own_chunks], own_chunks, -1) for own_chunks in chunks]
+            found.append(Found(own, region_at, each.symbols, each.definitions, *chunks))
+        return found, [Asked(text.shape, each, text.rarities) for each in looked_up]
 
-
-@dataclass(frozen=True, slots=True)
-class RemoteAsked:
-    """A text and what full text says of it in one shard, as it travels."""
-
-    shape: QueryShape
-    found: FoundRows | LookedUp
-    rarities: dict[str, float]
+    def _gathered(
+        self,
+        indexes: Sequence[Index],
+        asked: Sequence[Asked],
+        vectors: QueryVectors | None,
+        mode: Mode,
+        chunks: Sequence[Int64Array] | None,
+    ) -> list[tuple[Part, bool]]:
+        with one_blas_thread():
+            parts = self._fan_out.gather(indexes, asked, vectors, mode, chunks)
+        return [(part, index.masks.timed_out) for part, index in zip(parts, indexes, strict=True)]
 
 
 def open_cached(store: Store, shard: Shard, cache: Path) -> Searcher:
@@ -321,23 +306,11 @@ def open_cached(store: Store, shard: Shard, cache: Path) -> Searcher:
         return Searcher.open(root, home)
 
 
-def _plain(result: SearchResult) -> AloneResult:
-    names = [item.name for item in fields(SearchResult) if item.name not in ("hits", "first")]
-    return AloneResult({name: getattr(result, name) for name in names}, result.hits)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An error that is an answer: what a person asked cannot be served."""
-
-    error: CodesearchError
-
-
-def answer(shards: OpenShards, method: str, arguments: Sequence[Any]) -> Any:
+def answer(served: Any, method: str, arguments: Sequence[Any]) -> Any:
     """What a method says, or `Refused`. For whatever carries calls from elsewhere."""
     if method.startswith("_") or method == "close":
         raise ValueError(method)
     try:
-        return getattr(shards, method)(*arguments)
+        return getattr(served, method)(*arguments)
     except CodesearchError as error:
         return Refused(error)

@@ -1,4 +1,4 @@
-"""A catalogue behind Ray Serve: an application a group of shards, and one with the entrance and the encoder.
+"""A catalogue behind Ray Serve: an application a group of shards, one that encodes, one with the entrance.
 
     HTTP → entrance (ranks, once a question) → groups (shards memory-mapped on their machines)
                                              → encoder (queries to vectors)
@@ -14,15 +14,17 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from indexer.cluster.catalogue import Shard
 from indexer.cluster.connection import ClusterError
-from indexer.cluster.entrance import GROUP, LOOK_SECONDS, AppBuilder, Entrance, RayCarrier, layout_of
+from indexer.cluster.entrance import LOOK_SECONDS, AppBuilder, Entrance, RayCarrier, layout_of
 from indexer.cluster.layout import Cluster, Layout, Limits
-from indexer.cluster.replica import OpenShards, answer
+from indexer.cluster.replica import OpenShards
 from indexer.cluster.store import SHARDS, Store
+from indexer.cluster.workers import Host, Make
 from indexer.errors import IndexMismatchError, IndexMissingError, InputError
 from indexer.light_dataclasses import dataclass
 from indexer.open_model import open_model
@@ -30,7 +32,8 @@ from indexer.records import QueryVectors
 
 APPLICATION = "codesearch"
 _GROUP_PREFIX = "codesearch-shards-"
-_ENCODER, _ENTRANCE = "Encoder", "Entrance"
+_ENCODER_PREFIX = "codesearch-encoder-"
+_ENTRANCE = "Entrance"
 _QUIET = {"enable_access_log": False, "log_level": "ERROR"}
 _NAMED = 5
 
@@ -81,41 +84,46 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
             logging_config=_QUIET,
         )
         there = set(serve.status().applications)
-        for name, own in groups.items():
-            if name not in there:
-                bound = _deployment(serve, Group, GROUP, how, num_replicas=how.n_replicas).bind(
-                    how.store, own, how.cache
-                )
-                serve.run(bound, name=name, route_prefix=None, logging_config=_QUIET)
-        # What is there goes on until what replaces it has started, and answers what it was asked.
-        replacing = {
-            "max_surge_percent": 100,
-            "graceful_shutdown_timeout_s": 2 * how.limits.answer_seconds,
+        wanted: dict[str, tuple[int, Make]] = {
+            name: (how.n_replicas, partial(OpenShards, how.store, own, how.cache))
+            for name, own in groups.items()
         }
-        encoder = _deployment(serve, Encoder, _ENCODER, how, **replacing)
-        encoder = encoder.bind(served.model, served.fingerprint)
-        config = {"groups": list(groups), "shards": [each.name for each in served.shards]}
+        encoder = f"{_ENCODER_PREFIX}{served.fingerprint[:16]}"
+        wanted[encoder] = 1, partial(Encoder, served.model, served.fingerprint)
+        # What is there goes on until what replaces it has started, and answers what it was asked.
+        patient = {"graceful_shutdown_timeout_s": 2 * how.limits.answer_seconds}
+        for name, (n_replicas, make) in wanted.items():
+            if name not in there:
+                deployment = _deployment(serve, Host, "Workers", how, num_replicas=n_replicas, **patient)
+                serve.run(deployment.bind(name, make), name=name, route_prefix=None, logging_config=_QUIET)
+        config = {
+            "groups": list(groups),
+            "shards": [each.name for each in served.shards],
+            "encoder": encoder,
+        }
         door = serve.ingress()(Entrance)
-        entrance = _deployment(serve, door, _ENTRANCE, how, user_config=config, **replacing)
-        bound = entrance.bind(encoder, app, how.limits)
+        entrance = _deployment(
+            serve, door, _ENTRANCE, how, user_config=config, max_surge_percent=100, **patient
+        )
+        bound = entrance.bind(app, how.limits)
         serve.run(bound, name=APPLICATION, route_prefix="/", logging_config=_QUIET)
-        for name in there:
-            if name.startswith(_GROUP_PREFIX) and name not in groups:
+        for name in there - wanted.keys():
+            if name.startswith((_GROUP_PREFIX, _ENCODER_PREFIX)):
                 serve.delete(name)
 
 
 def join(ray: Any, limits: Limits | None = None) -> Cluster:
     """The catalogue that the cluster serves, which this process is connected to. Raises ClusterError."""
-    handle = ray.serve.get_deployment_handle
     try:
-        entrance = handle(_ENTRANCE, app_name=APPLICATION)
-        carrier = RayCarrier(ray, handle(_ENCODER, app_name=APPLICATION))
+        entrance = ray.serve.get_deployment_handle(_ENTRANCE, app_name=APPLICATION)
+        config = entrance.config.remote().result(timeout_s=LOOK_SECONDS)
+        carrier = RayCarrier(ray, config["encoder"])
 
         def newest() -> Layout:
             config = entrance.config.remote().result(timeout_s=LOOK_SECONDS)
             return layout_of(carrier, config["groups"], config["shards"])
 
-        layout = newest()
+        layout = layout_of(carrier, config["groups"], config["shards"])
     except Exception as error:
         raise ClusterError(
             f"The cluster serves no catalogue ({type(error).__name__})",
@@ -136,19 +144,8 @@ def groups_of(shards: Sequence[Shard], n_groups: int) -> dict[str, list[Shard]]:
     return named
 
 
-class Group:
-    """The deployment of a group of shards."""
-
-    def __init__(self, store: Store, shards: Sequence[Shard], cache: Path) -> None:
-        self._shards = OpenShards(store, shards, cache)
-
-    def ask(self, method: str, arguments: Sequence[Any]) -> Any:
-        """What the shards say."""
-        return answer(self._shards, method, arguments)
-
-
 class Encoder:
-    """The deployment that encodes queries."""
+    """What encodes queries."""
 
     def __init__(self, name: str, fingerprint: str) -> None:
         model = open_model(name, fingerprint)

@@ -80,8 +80,8 @@ class Gathered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
-    """Spans that a query names, as places in the region table."""
+class Places:
+    """M spans that a query names, as places in the region table."""
 
     region: Int64Array
     """(M,)"""
@@ -123,8 +123,8 @@ class LookedUp:
     """What full text and names found."""
 
     regions: LexicalMatches
-    symbols: _Places
-    definitions: _Places
+    symbols: Places
+    definitions: Places
 
     @property
     def finds_words(self) -> bool:
@@ -186,7 +186,7 @@ class CandidateGatherer:
         """What full text found, with the places of the symbols and of what the query names."""
         by_words = mode in (Mode.HYBRID, Mode.LEXICAL)
         return LookedUp(
-            regions, self._symbols(symbols), self._definitions(shape) if by_words else _no_places()
+            regions, self._symbols(symbols), self._definitions(shape) if by_words else no_places()
         )
 
     @property
@@ -248,13 +248,10 @@ class CandidateGatherer:
         n = len(region)
         columns = {
             name: np.zeros(n, np.float32)
-            for name in ("lexical", "body", "symbol", "definition", "single", "whole")
+            for name in ("lexical", "lexical_body", "symbol", "definition", "single", "whole")
         }
         if by_words:
-            lexical_at = self._region_positions(found.row_ids)
-            _scatter(columns["lexical"], region, lexical_at, found.scores)
-            _scatter(columns["body"], region, lexical_at, found.body_scores)
-            _scatter(columns["symbol"], region, symbols.region, symbols.score)
+            columns |= word_columns(region, self.region_positions(found.row_ids), found, symbols)
             _scatter(columns["definition"], region, definitions.region, definitions.score)
         has_single = tables.n_single[chunks] > 0
         if single is not None and mode in (Mode.HYBRID, Mode.SINGLE) and has_single.any():
@@ -272,7 +269,7 @@ class CandidateGatherer:
             region=region[keep],
             chunk=np.repeat(chunks, counts)[keep],
             lexical=columns["lexical"][keep],
-            lexical_body=columns["body"][keep],
+            lexical_body=columns["lexical_body"][keep],
             symbol=columns["symbol"][keep],
             definition=columns["definition"][keep],
             single=columns["single"][keep],
@@ -290,22 +287,24 @@ class CandidateGatherer:
         chosen = np.flatnonzero(votes)
         return chosen[np.argsort(-votes[chosen], kind="stable")]
 
-    def _symbols(self, found: LexicalMatches) -> _Places:
+    def _symbols(self, found: LexicalMatches) -> Places:
+        """Where symbols begin, in their order."""
         if not len(found.row_ids):
-            return _no_places()
+            return no_places()
         marks = ",".join("?" * len(found.row_ids))
         rows = self._store.query(
             "SELECT span_id, spans.chunk_id, spans.start_char - chunks.start_char"
             f" FROM spans JOIN chunks USING (chunk_id) WHERE span_id IN ({marks})",
             found.row_ids.tolist(),
         )
-        scores = dict(zip(found.row_ids.tolist(), found.scores.tolist(), strict=True))
-        return self._places([(chunk_id, start, scores[span_id]) for span_id, chunk_id, start in rows])
+        where = {span_id: (chunk_id, start) for span_id, chunk_id, start in rows}
+        found_at = zip(found.row_ids.tolist(), found.scores.tolist(), strict=True)
+        return self._places([(*where[span_id], score) for span_id, score in found_at])
 
-    def _definitions(self, shape: QueryShape) -> _Places:
+    def _definitions(self, shape: QueryShape) -> Places:
         names = sorted(shape.identifiers)[:32]
         if not names:
-            return _no_places()
+            return no_places()
         marks = ",".join("?" * len(names))
         rows = self._store.query(
             "SELECT kind, spans.chunk_id, spans.start_char - chunks.start_char"
@@ -316,11 +315,11 @@ class CandidateGatherer:
             [(chunk_id, start, _DEFINITION_WEIGHT.get(kind, 1.0)) for kind, chunk_id, start in rows]
         )
 
-    def _places(self, rows: list[tuple[int, int, float]]) -> _Places:
+    def _places(self, rows: list[tuple[int, int, float]]) -> Places:
         """Regions in which spans begin, from (chunk_id, start_char in the chunk, score)."""
         tables = self._tables
         if not rows:
-            return _no_places()
+            return no_places()
         columns = np.array(rows, np.float64)
         chunks, at = np.unique(tables.position(columns[:, 0].astype(np.int64)), return_inverse=True)
         counts = tables.n_regions[chunks]
@@ -329,9 +328,9 @@ class CandidateGatherer:
         begins = (np.repeat(np.arange(len(chunks)), counts) << _CHAR_BITS) + tables.regions[regions, 0]
         starts = (at << _CHAR_BITS) + columns[:, 1].astype(np.int64)
         inside = np.maximum(np.searchsorted(begins, starts, "right") - 1, first[at])
-        return _Places(regions[inside], columns[:, 2].astype(np.float32))
+        return Places(regions[inside], columns[:, 2].astype(np.float32))
 
-    def _region_positions(self, row_ids: Int64Array) -> Int64Array:
+    def region_positions(self, row_ids: Int64Array) -> Int64Array:
         """Positions in the region table of full-text row ids."""
         tables = self._tables
         chunks = tables.position(row_ids >> REGION_BITS)
@@ -344,9 +343,12 @@ class CandidateGatherer:
         lists = [Nominated(tables.position(regions.row_ids >> REGION_BITS), regions.scores)]
         for places in (looked_up.symbols, looked_up.definitions):
             order = np.argsort(-places.score, kind="stable")
-            chunk = np.searchsorted(tables.region_start, places.region[order], "right") - 1
-            lists.append(Nominated(chunk, places.score[order]))
+            lists.append(Nominated(self.chunks_of(places.region[order]), places.score[order]))
         return lists
+
+    def chunks_of(self, regions: Int64Array) -> Int64Array:
+        """Positions of the chunks of regions, both in their tables."""
+        return np.searchsorted(self._tables.region_start, regions, "right") - 1
 
     def _score_single(
         self,
@@ -455,6 +457,17 @@ def rows_compared(vectors: QueryVectors | None, mode: Mode) -> Float32Array | No
     return vectors.rows if vectors is not None and mode in (Mode.HYBRID, Mode.COLBERT) else None
 
 
+def word_columns(
+    region: Int64Array, at: Int64Array, found: LexicalMatches, symbols: Places
+) -> dict[str, Float32Array]:
+    """(N,) columns of `Gathered` for regions (N,) in order, by full text, whose M rows stand `at` (M,)."""
+    columns = {name: np.zeros(len(region), np.float32) for name in ("lexical", "lexical_body", "symbol")}
+    _scatter(columns["lexical"], region, at, found.scores)
+    _scatter(columns["lexical_body"], region, at, found.body_scores)
+    _scatter(columns["symbol"], region, symbols.region, symbols.score)
+    return columns
+
+
 def _scatter(column: Float32Array, region: Int64Array, at: Int64Array, scores: Float32Array) -> None:
     """Put the larger of each region's scores into its place in the column; `region` is ascending."""
     if not len(at) or not len(region):
@@ -464,5 +477,6 @@ def _scatter(column: Float32Array, region: Int64Array, at: Int64Array, scores: F
     np.maximum.at(column, places[hit], scores[hit])
 
 
-def _no_places() -> _Places:
-    return _Places(np.empty(0, np.int64), np.empty(0, np.float32))
+def no_places() -> Places:
+    """None."""
+    return Places(np.empty(0, np.int64), np.empty(0, np.float32))

@@ -153,9 +153,7 @@ def found_words(*regions: tuple[int, int, float]) -> LookedUp:
     """Full text that found regions: (chunk_id, ordinal, BM25), half as much of it in the body."""
     rows = np.array([chunk_id << REGION_BITS | ordinal for chunk_id, ordinal, _ in regions], np.int64)
     scores = np.array([score for _, _, score in regions], np.float32)
-    return LookedUp(
-        LexicalMatches(rows, scores, scores / 2), candidates._no_places(), candidates._no_places()
-    )
+    return LookedUp(LexicalMatches(rows, scores, scores / 2), candidates.no_places(), candidates.no_places())
 
 
 def chosen(index: Index, *lists: Int64Array) -> list[int]:
