@@ -1,7 +1,7 @@
 """Shards that are open elsewhere, asked as indexes that are open here: `search_steps.py` does not know.
 
 `Calls` carries a call to a group of shards; one call a group and step, to all groups at once. Words are
-weighed by counts that are kept, and looked up in the call that needs them: a question takes two rounds, or three.
+weighed by counts that are kept, and looked up in the call that needs them: it takes two rounds, or three.
 
     [count]     words that were never asked for, beside the encoding of the query
     [nominate]  chunks, where all together are too many to be scored whole
