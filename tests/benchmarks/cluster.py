@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import http.client
 import json
 import os
 import shutil
@@ -22,25 +23,28 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from codesearch import Workspace
 from codesearch.cluster_workspace import ClusterWorkspace
 from indexer.build import build
-from indexer.cluster.catalogue import read_catalogue, shards_to_serve
+from indexer.cluster.catalogue import Entry, read_catalogue, shards_to_serve, write_catalogue
 from indexer.cluster.indexing import Job, JobProgress, JobReport, Pool, index_catalogue
 from indexer.cluster.layout import Cluster, Layout
 from indexer.cluster.layout import Limits as QuestionLimits
-from indexer.cluster.planning import Limits
+from indexer.cluster.planning import Limits, plan_shards, recipe_of, survey
 from indexer.cluster.serving import Served, Serving, join, serve_catalogue
-from indexer.cluster.shard_build import Workplace
+from indexer.cluster.shard_build import ShardEncoder, Workplace, read_shard
 from indexer.cluster.store import open_store
+from indexer.cluster.trees import Source
+from indexer.models.checkpoint import open_checkpoint
 from indexer.search import Searcher
 from indexer.settings import BuildSettings
 
@@ -280,9 +284,10 @@ def measure_kill(work: Path, n_times: int = 10) -> dict[str, Any]:
 def kill_searches(work: Path, n_times: int) -> list[dict[str, Any]]:
     """A node with a group of shards killed between questions that are asked without a pause."""
     rows = []
+    entries = read_catalogue(four_shards(work))
     for _ in range(n_times):
         with nodes(4, 1, 1) as (ray, cluster, others):
-            begin(ray, work, n_groups=2, port=18_766)
+            begin(ray, work, entries, n_groups=2, port=18_766)
             joined = join(ray, QuestionLimits(5.0))
             workspace = ClusterWorkspace(joined)
             whole = told(workspace, QUESTIONS[0])
@@ -320,14 +325,14 @@ def told(workspace: Workspace, query: str) -> list[tuple[str, float]]:
     return [(p.full_path, p.score) for p in workspace.among().find(query, 10).passages]
 
 
-def begin(ray: Any, work: Path, *, n_groups: int, port: int, n_replicas: int = 1, n_shards: int = 0) -> None:
-    """Serve what `build` made."""
+def begin(
+    ray: Any, work: Path, entries: Sequence[Entry], *, n_groups: int, port: int, n_replicas: int = 1
+) -> None:
+    """Serve entries of `four_shards`."""
     from codesearch.cli.cluster import application
 
-    entries = read_catalogue(work / "catalogue-2.jsonl")
-    entries = entries[:n_shards] if n_shards else entries
     how = Serving(
-        open_store(str(work / "store")), work / "cache", n_groups, n_replicas, port=port,
+        open_store(str(work / "store-four")), work / "cache", n_groups, n_replicas, port=port,
         limits=QuestionLimits(60.0, 10_000),
     )  # fmt: skip
     app = partial(application, hosts=frozenset({"127.0.0.1"}), token=None, tokenizer=None)
@@ -338,39 +343,105 @@ def begin(ray: Any, work: Path, *, n_groups: int, port: int, n_replicas: int = 1
 
 
 def measure_detour(work: Path, n_rounds: int = 8) -> dict[str, Any]:
-    """Milliseconds of the same questions, in turns: one process, and four shards in groups behind Serve."""
+    """The same questions in turns: one process, and four shards behind Serve by `ray://` and by HTTP.
+
+    Milliseconds, and seconds of CPU a question of this process and all that it started.
+    """
     from indexer.cluster.connection import connected
 
-    entries = read_catalogue(work / "catalogue-2.jsonl")[:4]
+    entries = read_catalogue(four_shards(work))
     folders = [Path(entry.folder) for entry in entries]
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"n_tokens": sum(entry.n_tokens for entry in entries)}
     with (
         Workspace(folders, state=work / "single", follow=False) as single,
-        connected("local", n_cpus=16) as ray,
+        connected("local", n_cpus=20) as ray,
     ):
-        for n_replicas in (1, 2):
-            begin(ray, work, n_groups=4, port=18_767, n_replicas=n_replicas, n_shards=4)
+        for n_groups, n_replicas in ((4, 1), (1, 1), (4, 2)):
+            begin(ray, work, entries, n_groups=n_groups, port=18_767, n_replicas=n_replicas)
             workspace = ClusterWorkspace(join(ray, QuestionLimits(60.0)))
             ask = {
                 "one_process": lambda query: single.among().find(query, 10, encode_seconds=0.0),
                 "behind_serve": lambda query, w=workspace: w.among().find(query, 10),
+                "behind_serve_http": Http(18_767),
             }
             for each in ask.values():
                 for query in QUESTIONS:
                     each(query)
             seconds: dict[str, list[float]] = {name: [] for name in ask}
+            cpu = dict.fromkeys(ask, 0.0)
             for number in range(n_rounds):
-                for query in QUESTIONS:
-                    for name, each in ask.items():
+                for name, each in ask.items():
+                    before = cpu_seconds()
+                    for query in QUESTIONS:
                         started = time.perf_counter()
                         each(f"{query} {number}")
                         seconds[name].append(time.perf_counter() - started)
-            own = {name: percentiles(values) for name, values in seconds.items()}
-            own["p50_more_ms"] = round(own["behind_serve"]["p50_ms"] - own["one_process"]["p50_ms"], 1)
-            own["questions_per_second_of_8_clients"] = throughput(ask["behind_serve"])
-            found[f"replicas_{n_replicas}"] = own
+                    cpu[name] += cpu_seconds() - before
+            own: dict[str, Any] = {name: percentiles(values) for name, values in seconds.items()}
+            for name, spent in cpu.items():
+                own[name]["cpu_ms"] = round(1000 * spent / len(seconds[name]), 1)
+            least = own["one_process"]["p50_ms"]
+            own["p50_more_ms"] = {
+                name: round(own[name]["p50_ms"] - least, 1) for name in ask if name != "one_process"
+            }
+            if n_groups > 1:
+                own["questions_per_second_of_8_clients"] = throughput(ask["behind_serve_http"])
+            found[f"groups_{n_groups}_replicas_{n_replicas}"] = own
+            print(json.dumps({f"{n_groups} groups, {n_replicas} replicas": own}), file=sys.stderr, flush=True)
             ray.serve.shutdown()
     return found
+
+
+def four_shards(work: Path) -> Path:
+    """A catalogue of four packages, built here where it is not, and the same as one machine has them."""
+    path = work / "catalogue-four.jsonl"
+    if not path.is_file():
+        folders = trees(work)[:4]
+        at = workplace(work, "store-four")
+        at.store.check_writable()
+        recipe, fingerprint = recipe_of(SETTINGS), open_checkpoint(SETTINGS.model).fingerprint
+        encoder, entries = ShardEncoder(at), []
+        for folder in folders:
+            seen = survey(Source(folder.name, str(folder)), work, SETTINGS, ONE_EACH)
+            (plan,) = plan_shards([seen], recipe, [], ONE_EACH)
+            made = encoder.finish(plan, read_shard(plan, at))
+            counts = made.n_files, made.n_chunks, made.n_tokens, made.n_bytes
+            done = plan.name, made.digest, made.sha256
+            entries.append(Entry(folder.name, str(folder), "", *done, *counts, SETTINGS.model, fingerprint))
+            build(folder, SETTINGS, outside=work / "single")
+        write_catalogue(path, entries)
+    return path
+
+
+class Http:
+    """Questions over a connection that each thread keeps."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._own = threading.local()
+
+    def __call__(self, query: str) -> None:
+        """Ask one, and read the answer."""
+        connection = vars(self._own).setdefault(
+            "connection", http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        )
+        body = json.dumps({"query": query, "repositories": ["*"], "k": 10})
+        connection.request("POST", "/v1/search", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(content)
+
+
+def cpu_seconds() -> float:
+    """Of this process and all that it started, to a hundredth; what ended since is not counted."""
+    own = psutil.Process()
+    total = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
