@@ -157,7 +157,8 @@ class CodeIndex(Asking, Closing):
     ) -> BuildReport | None:
         """Read what few files are stale, without encoding; None where none or too many are."""
         state = self.state(look_seconds)
-        if not 0 < state.n_stale <= REFRESH_FILES:
+        # Without texts all is read anew, and what this tree lacks would be gone: only for whom asks for it.
+        if not state.has_text or not 0 < state.n_stale <= REFRESH_FILES:
             return None
         return self.update(progress, encode=False)
 
@@ -324,6 +325,11 @@ class CodeIndex(Asking, Closing):
             start_line, end_line = place.start_line, place.end_line
         with self._lock:
             text = self._engine.file_text(place.path)
+            is_here = text is None or self._engine.has_text(place.path)
+        if not is_here:
+            from indexer.search import text_not_here
+
+            raise InputError(text_not_here(place.path))
         if text is None:
             raise InputError(f"{path!r} is not an indexed file; `codesearch outline` lists what is.")
         lines = split_lines(text)

@@ -375,6 +375,7 @@ def _state_of(states: Mapping[str, IndexState]) -> IndexState:
         deleted=paths("deleted"),
         n_skipped=sum(each.n_skipped for each in every),
         complete=all(each.complete for each in every),
+        has_text=all(each.has_text for each in every),
         is_encoding=any(each.is_encoding for each in every),
     )
 

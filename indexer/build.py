@@ -58,7 +58,7 @@ from indexer.records import (
 from indexer.settings import BuildSettings
 from indexer.storage.compaction import move_live, segments_read
 from indexer.storage.database import StoreReader, StoreWriter
-from indexer.storage.facts import TOTALS, count_redacted, count_totals, number, settings_facts
+from indexer.storage.facts import TOTALS, count_redacted, count_totals, has_text, number, settings_facts
 from indexer.storage.full_text import create_tables
 from indexer.storage.generations import (
     DATABASE,
@@ -459,7 +459,7 @@ class _Before:
                 return cls.nothing()
             try:
                 noted = reader.facts()
-                if noted.get("text_rules") != facts["text_rules"]:
+                if noted.get("text_rules") != facts["text_rules"] or not has_text(noted):
                     return cls.nothing()
                 has_all = not load_tables(pin.folder).lacks_vectors.any()
                 return cls(reader.files(), reader.skipped(), noted, has_all)

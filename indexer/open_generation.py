@@ -42,6 +42,7 @@ from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.several_indexes import Part
 from indexer.retrieve.word_matches import EvidenceFinder
 from indexer.storage.database import StoreReader
+from indexer.storage.facts import has_text
 from indexer.storage.full_text import TextPostings, counts
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
 from indexer.storage.manifest import Manifest
@@ -62,6 +63,17 @@ _KNOWN_FILES = 20_000
 """Files of which path and language are remembered: some 200 bytes each."""
 
 
+def _opened_store(root: Path, path: Path, manifest: Manifest) -> StoreReader:
+    """The database, whose texts are the tree's where it was imported without."""
+    store = StoreReader(path)
+    if has_text(store.facts()):
+        return store
+    from indexer.ingest.tree_texts import TreeTextReader
+
+    store.close()
+    return TreeTextReader(path, root, manifest)
+
+
 class OpenGeneration:
     """The parts of an index that searches use. Threads may share it; it never sees a later build."""
 
@@ -74,7 +86,7 @@ class OpenGeneration:
         self._pin = Pin(root, state, manifest)
         try:
             self.folder = self._pin.folder
-            self.store = StoreReader(self.folder / DATABASE)
+            self.store = _opened_store(root, self.folder / DATABASE, manifest)
             self.tables = load_tables(self.folder)
         except BaseException:
             self._pin.close()
@@ -285,6 +297,8 @@ class OpenGeneration:
     def explain(self, query: str, vectors: QueryVectors | None, hit: Hit) -> Hit:
         """A hit with its matches: which words of the code answer which of the query."""
         chunk = self.chunk(hit.chunk_id)
+        if not chunk.has_text:
+            return hit
         position = int(self.tables.position(np.array([hit.chunk_id]))[0])
         first, last = self.tables.region_start[position : position + 2].tolist()
         starts = self.tables.regions[first:last, 0]
@@ -294,7 +308,9 @@ class OpenGeneration:
 
     def chunk(self, chunk_id: int) -> Chunk:
         """A chunk with its text and spans; the last few are remembered, for a generation never changes."""
-        return self._chunk(chunk_id)
+        chunk = self._chunk(chunk_id)
+        # A file that was not there may have come.
+        return chunk if chunk.has_text else self.store.chunks([chunk_id])[chunk_id]
 
     @cached_property
     def _chunk(self) -> Callable[[int], Chunk]:

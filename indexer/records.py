@@ -115,6 +115,9 @@ class Chunk:
     """The spans that begin in this chunk, clipped to it."""
     header: str
     """What the model reads before the text: the path, and for a later chunk the enclosing symbols."""
+    has_text: bool = True
+    """False: the index was imported without texts and its tree has another file; `text` has the length and
+    the lines of the text, and none of its letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +375,8 @@ class Passage:
     """What leads to its section in a browser, behind a `#`; empty: nothing does."""
     is_extracted: bool = False
     """True: the lines are of text taken out of the file, which has no such lines."""
+    has_text: bool = True
+    """False: the index was imported without texts and its folder has another file; `text` says so."""
 
     @property
     def full_path(self) -> str:

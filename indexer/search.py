@@ -35,6 +35,14 @@ _SIMILAR_CHARS = 400_000
 """So much of a file is compared; what counts of it is chosen as of any long query."""
 
 
+def text_not_here(path: str) -> str:
+    """Why lines of a file cannot be shown."""
+    return (
+        f"The text of {path} is not here: the index was imported without texts, and this folder does not have"
+        " the file as it was indexed."
+    )
+
+
 class Searcher(Closing):
     """One open generation of one index. Threads may share it; it never sees a later build."""
 
@@ -84,6 +92,8 @@ class Searcher(Closing):
             raise InputError(
                 f"{path} is not in the index; `codesearch status --skipped` may give the reason."
             )
+        if not chunks[0].has_text:
+            raise InputError(text_not_here(path))
         text = "".join(chunk.text for chunk in chunks)
         start, end = (0, len(text)) if line is None else around_line(path, chunks, text, line)
         own_text = without_boilerplate(text[start:end], is_code=is_code(chunks[0].language))
@@ -119,8 +129,13 @@ class Searcher(Closing):
         return self.generation.chunk(chunk_id)
 
     def file_text(self, path: str) -> str | None:
-        """The indexed text of a file, or None."""
+        """The indexed text of a file, or None; where it is not at hand, its lines without their letters."""
         return self.generation.store.file_text(path)
+
+    def has_text(self, path: str) -> bool:
+        """Whether the text of an indexed file is at hand: not in an index that was imported without texts,
+        where the tree has another file."""
+        return self.generation.store.has_text(path)
 
     def paths(self) -> tuple[str, ...]:
         """Every indexed file."""

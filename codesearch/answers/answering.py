@@ -216,4 +216,5 @@ def index_state(searcher: Searcher, look_seconds: float) -> IndexState:
         deleted=tuple(stale.deleted),
         n_skipped=searcher.n_skipped,
         complete=stale.complete,
+        has_text=facts.has_text,
     )

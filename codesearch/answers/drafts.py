@@ -2,7 +2,8 @@
 
 Each run of lines left out inside a passage is one line there, `… 69 lines omitted (14-82) …`, and one pair
 in `omitted_lines`. A line of more than `max_line_chars` characters is left out in the same way, with an
-excerpt of it in the mark. Lines outside omitted ranges are the file's, to the byte.
+excerpt of it in the mark. Of a file whose text is not at hand all lines are left out, and one mark says so.
+Lines outside omitted ranges are the file's, to the byte.
 
 Which lines a hit is shown as is decided in `passages.py`; `budget.py` shortens drafts.
 """
@@ -22,6 +23,10 @@ from indexer.records import Evidence, Hit, Passage
 
 LITERAL_WEIGHT = 100.0
 """Of a line that matches to the letter, where a word weighs at most 1."""
+
+
+TEXT_NOT_HERE = "… the index has no texts, and this folder does not have the file as it was indexed …\n"
+"""All that can be shown of a passage then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Draft:
             page=page_of(self.file, best_line or self.first),
             anchor=anchor_of(self.file, best_line or self.first),
             is_extracted=is_extracted(self.file),
+            has_text=self.file.has_text,
         )
 
     def omitted(self, reason: str) -> Omitted:
@@ -276,6 +282,8 @@ def same_content(left: frozenset[str], right: frozenset[str], share: float) -> b
 
 def content(draft: Draft) -> frozenset[str]:
     """The distinct lines that a draft shows, white space aside."""
+    if not draft.file.has_text:
+        return frozenset({f"{draft.file.full_path}:{draft.first}-{draft.last}"})
     numbers = (n for first, last in draft.shown for n in range(first, last + 1))
     return frozenset(" ".join(line.split()) for n in numbers if (line := draft.file.line(n)).strip())
 
@@ -285,6 +293,8 @@ def content(draft: Draft) -> frozenset[str]:
 
 def _lines_and_marks(draft: Draft) -> tuple[str, tuple[LineRange, ...]]:
     """The passage's text and the ranges that marks stand for."""
+    if not draft.file.has_text:
+        return TEXT_NOT_HERE, ((draft.first, draft.last),)
     parts: list[str] = []
     omitted: list[LineRange] = []
     expected = draft.first

@@ -98,6 +98,11 @@ def stale_note(state: IndexState) -> list[str]:
     if not parts:
         return []
     at_least = "" if state.complete else " at least"
+    if not state.has_text:
+        return [
+            f"This folder differs by{at_least} {counted(state.n_stale, 'file')} ({', '.join(parts)}) from the"
+            " index, which was imported without texts; `codesearch index` makes one of what is here."
+        ]
     return [
         f"The index is out of date by{at_least} {counted(state.n_stale, 'file')} ({', '.join(parts)});"
         " `codesearch index` brings it up to date."

@@ -52,11 +52,20 @@ class SpanLines:
 class FileView:
     """Text, line starts and symbols of one file."""
 
-    __slots__ = ("_starts", "language", "path", "repository", "spans", "text")
+    __slots__ = ("_starts", "has_text", "language", "path", "repository", "spans", "text")
 
     def __init__(
-        self, path: str, language: str, text: str, spans: Iterable[Span], repository: str = ""
+        self,
+        path: str,
+        language: str,
+        text: str,
+        spans: Iterable[Span],
+        repository: str = "",
+        *,
+        has_text: bool = True,
     ) -> None:
+        """Without `has_text` the text tells where lines are, and nothing of what is on them."""
+        self.has_text = has_text
         self.path = path
         self.repository = repository
         self.language = language

@@ -43,6 +43,8 @@ class IndexState:
     n_skipped: int = 0
     complete: bool = True
     """False: the time for looking at the disk ran out, and more files may have changed."""
+    has_text: bool = True
+    """False: the index was imported without texts."""
     is_encoding: bool = False
     """Who was asked is encoding what has no vectors yet, or has it encoded in the background."""
 

@@ -121,7 +121,7 @@ def draft_passages(
             continue
         is_brief = 0 < limits.n_full <= len(kept)
         hit = hit if explain is None else explain(hit)
-        if literals:
+        if literals and chunk.has_text:
             if key not in asked_for:
                 asked_for[key] = literal_matches(literals, chunk.text, chunk.start_char)
             if asked_for[key]:
@@ -236,9 +236,10 @@ def _read_view(chunk: Chunk, repository: str, source: PassageSource) -> FileView
     if text is None:
         return None
     if chunk.start_char == 0 and chunk.end_char == len(text):
-        return FileView(chunk.path, chunk.language, text, chunk.spans, repository)
-    spans = [entry.span for entry in source.outline(chunk.path) if entry.path == chunk.path]
-    return FileView(chunk.path, chunk.language, text, spans, repository)
+        spans: Sequence[Span] = chunk.spans
+    else:
+        spans = [entry.span for entry in source.outline(chunk.path) if entry.path == chunk.path]
+    return FileView(chunk.path, chunk.language, text, spans, repository, has_text=chunk.has_text)
 
 
 def _weight(weights: dict[int, float], lines: Iterable[int]) -> float:

@@ -19,13 +19,22 @@ if TYPE_CHECKING:
 @click.command("export", short_help="Write an index to one file.")
 @click.argument("target", metavar="OUT")
 @click.argument("path", required=False)
-@click.option("--no-text", is_flag=True, help="Vectors alone: no line, name or path of the tree.")
+@click.option("--no-text", is_flag=True, help="Leave the texts out: paths, names, words and vectors travel.")
+@click.option("--vectors-only", is_flag=True, help="Leave paths, names and words out too.")
 @state_option
-def export_command(target: str, path: str | None, no_text: bool) -> None:
+def export_command(target: str, path: str | None, no_text: bool, vectors_only: bool) -> None:
     """Write the index of PATH, or of the nearest folder above, to OUT: .tar.gz, .tar.zst or .tar.
 
-    OUT is signed with your key and readable by you alone. `codesearch import` takes it in where the same
-    tree is checked out, and encodes nothing that is the same there.
+    OUT is signed with your key and readable by you alone. `codesearch import` takes it in anywhere, and where
+    the same tree is checked out nothing that is the same there is encoded.
+
+    With --no-text the import is an index that can be searched and names path, lines and symbol; passages are
+    read from the folder that it is imported to, where a file is the same. Whoever has OUT knows paths, names
+    of symbols, checksums of files, and of every few lines which words they hold and how often, not in which
+    order.
+
+    With --vectors-only an import needs the files to make an index of. Even so, much of a text can be guessed
+    from its vectors by whoever has the model: give OUT to nobody who may not read the files.
     """
     from codesearch import __version__
     from codesearch.cli.options import state_in_force
@@ -33,18 +42,25 @@ def export_command(target: str, path: str | None, no_text: bool) -> None:
     from indexer.disk.user_folders import expand_user
     from indexer.errors import InputError
     from indexer.travel.exporting import export_index
+    from indexer.travel.header import TEXTS, VECTORS, WORDS
 
+    carries = VECTORS if vectors_only else WORDS if no_text else TEXTS
     state = state_in_force()
     root = find_root(path or ".", state)
     out = Path(expand_user(target)).absolute()
     if not out.parent.is_dir():
         raise InputError(f"There is no such folder: {out.parent}.")
-    exported = export_index(root, out, __version__, with_text=not no_text, outside=state)
+    exported = export_index(root, out, __version__, carries=carries, outside=state)
     header = exported.header
-    text = "the texts" if header.has_text else "no text"
+    files = counted(header.n_files, "file")
+    rest = {
+        TEXTS: f"the texts of {files}",
+        WORDS: f"names and words of {files}, no text",
+        VECTORS: f"nothing else of {files}",
+    }
     say(
         f"Wrote {target} ({size_words(exported.n_bytes)}): the vectors of {header.n_encoded:,} of"
-        f" {counted(header.n_chunks, 'chunk')}, {text} of {counted(header.n_files, 'file')}."
+        f" {counted(header.n_chunks, 'chunk')}, {rest[carries]}."
     )
 
 
@@ -88,8 +104,15 @@ def import_command(source: str, path: str, trust: bool, max_size: str | None) ->
     commit = f" at {label(header.commit[:12])}" if header.commit else ""
     source_name = f"{label(header.repository)}{commit}"
     put(f"Imported the vectors of {counted(imported.n_vectors, 'chunk')} of {source_name}.\n")
-    if imported.has_placed_text:
-        put(f"Its {counted(header.n_files, 'file')} can be searched; `codesearch index` adds what is new.\n")
+    if imported.has_placed_index:
+        files = counted(header.n_files, "file")
+        if header.has_text:
+            put(f"Its {files} can be searched; `codesearch index` adds what is new.\n")
+        else:
+            put(
+                f"Its {files} can be searched; passages are shown where this folder has the file as it was"
+                " indexed. `codesearch index` makes an index of the files that are here.\n"
+            )
     else:
         put(_words_read(root, state, header.settings))
 

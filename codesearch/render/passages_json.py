@@ -20,7 +20,8 @@ have beside `root`:
     passages        path, start_line, end_line, best_line, symbol, kind, page (a number or null), anchor (a
                     section's, in a browser, or null), extracted (the lines are of text taken out of the file,
                     as of a PDF), language, score, confidence, n_tokens, stale, text,
-                    omitted_lines [[first, last], ..], evidence {scores {lexical, single, colbert},
+                    omitted_lines [[first, last], ..] (all lines where the text is not at hand, which `text`
+                    says then), evidence {scores {lexical, single, colbert},
                     symbols [..], matches [{query_word, code_word, line, similarity, literal, telling}, ..]};
                     what is not telling ("the", "self") is hardly more than noise, and drawn nowhere
     omitted         path, start_line, end_line, symbol, score, reason (budget, duplicate, seen)

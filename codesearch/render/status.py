@@ -4,7 +4,8 @@ JSON, schema 1, all keys always present: schema, root, model, commit, branch, bu
 encoded (chunks that need no more vectors), words_only (those of data files that are to have none), spans,
 tokens, rows, bytes_on_disk, languages {name: files}, settings {..},
 stale {changed [..], added [..], deleted [..], complete}, skipped [{path, reason, detail}],
-problems [{path, reason, detail}], redacted (credentials that are covered in the indexed text).
+problems [{path, reason, detail}], redacted (credentials that are covered in the indexed text), texts (false:
+the index was imported without them).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from indexer.storage.status import IndexStatus
 
 _SHOWN_PATHS = 10
+_NO_TEXTS = "imported without; passages are shown of files that this folder has as they were indexed"
 
 
 def status_dict(status: IndexStatus) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def status_dict(status: IndexStatus) -> dict[str, Any]:
         "skipped": [_skipped_dict(file) for file in status.skipped],
         "problems": [_skipped_dict(file) for file in status.problems],
         "redacted": status.n_redacted,
+        "texts": status.has_text,
     }
 
 
@@ -76,6 +79,7 @@ def status_text(status: IndexStatus) -> str:
             f"{status.n_files:,} in {counted(status.n_chunks, 'chunk')}, {counted(status.n_spans, 'symbol')}",
         ),
         ("vectors", _vectors(status)),
+        *([] if status.has_text else [("texts", _NO_TEXTS)]),
         ("tokens", f"{status.n_tokens:,}, {counted(status.n_rows, 'row')}, {on_disk} on disk"),
         ("languages", ", ".join(f"{name} {count:,}" for name, count in status.languages.items()) or "none"),
         ("skipped", _counts(status.skipped) + (" (--skipped lists them)" if status.skipped else "")),
@@ -153,4 +157,5 @@ def _stale_words(status: IndexStatus) -> str:
             shown = ", ".join(label(path) for path in paths[:_SHOWN_PATHS])
             more = f" and {len(paths) - _SHOWN_PATHS:,} more" if len(paths) > _SHOWN_PATHS else ""
             lines.append(f"{len(paths):,} {word} ({shown}{more})")
-    return "; ".join(lines) + "; `codesearch index` brings it up to date"
+    up_to_date = "brings it up to date" if status.has_text else "makes an index of what is here"
+    return "; ".join(lines) + f"; `codesearch index` {up_to_date}"

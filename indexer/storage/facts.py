@@ -16,6 +16,7 @@ from indexer.light_dataclasses import dataclass
 from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.manifest import Manifest
 
+HAS_TEXT = "has_text"
 TOTALS = ("n_files", "n_chunks", "n_spans", "n_tokens")
 _COUNT_TOTALS = (
     "SELECT (SELECT count(*) FROM files), count(*), (SELECT count(*) FROM spans), coalesce(sum(n_tokens), 0)"
@@ -38,6 +39,8 @@ class BuildFacts:
     branch: str = ""
     n_redacted: int = 0
     """Credentials that are covered in the indexed text."""
+    has_text: bool = True
+    """False: it was imported without the texts of its files."""
 
 
 def count_totals(connection: sqlite3.Connection) -> dict[str, int]:
@@ -84,7 +87,13 @@ def build_facts(facts: Mapping[str, str]) -> BuildFacts:
         commit=facts.get("commit", ""),
         branch=facts.get("branch", ""),
         n_redacted=number(facts, "n_redacted") if "n_redacted" in facts else 0,
+        has_text=has_text(facts),
     )
+
+
+def has_text(facts: Mapping[str, str]) -> bool:
+    """Whether the texts of the files are in the database."""
+    return facts.get(HAS_TEXT) != "false"
 
 
 def number(facts: Mapping[str, str], name: str) -> int:

@@ -94,6 +94,22 @@ def add_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalR
     )
 
 
+def add_bags(connection: sqlite3.Connection, rows: Sequence[LexicalRow]) -> None:
+    """Index regions with the words of their bodies in alphabetical order: they score the same, and where a
+    word stood in its region is not told."""
+    columns = _COLUMNS[REGIONS]
+    connection.executemany(
+        f"INSERT INTO {REGIONS}(rowid, {', '.join(columns)}) VALUES (?, {', '.join('?' * len(columns))})",
+        [(*values, " ".join(sorted(str(body).split()))) for *values, body in _values(rows)],
+    )
+
+
+def remove_all_rows(connection: sqlite3.Connection) -> None:
+    """Empty the tables."""
+    for table in _COLUMNS:
+        connection.execute(f"INSERT INTO {table}({table}) VALUES ('delete-all')")
+
+
 def remove_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalRow]) -> None:
     """Take rows out again; they must be what was added, to the letter."""
     columns = _COLUMNS[table]

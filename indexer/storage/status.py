@@ -47,6 +47,8 @@ class IndexStatus:
     """Files by language, most first."""
     n_redacted: int = 0
     """Credentials that are covered in the indexed text."""
+    has_text: bool = True
+    """False: it was imported without the texts of its files."""
     covers_secrets: bool = True
     """False: credentials are indexed as they are."""
 
@@ -104,6 +106,7 @@ def read_status(
         settings={name: str(value) for name, value in shown.items()},
         languages=dict(languages),
         n_redacted=facts.n_redacted,
+        has_text=facts.has_text,
         covers_secrets=not settings.walk.include_secrets,
     )
 

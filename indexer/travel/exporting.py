@@ -21,21 +21,31 @@ from indexer.disk.state_place import state_folder
 from indexer.disk.write_lock import write_lock
 from indexer.embeddings.embedding_store import EmbeddingStore, row_layout
 from indexer.embeddings.other_store import OtherStore
-from indexer.errors import IndexCorruptError, StorageError
+from indexer.errors import IndexCorruptError, InputError, StorageError
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import open_checkpoint
 from indexer.storage.database import StoreReader
-from indexer.storage.facts import TOTALS, build_facts
+from indexer.storage.facts import HAS_TEXT, TOTALS, build_facts, has_text
 from indexer.storage.generations import DATABASE, EMBEDDINGS, generation_folder
 from indexer.storage.manifest import Manifest, read_manifest
 from indexer.storage.mapped_tables import load_tables
 from indexer.storage.other_indexes import copy_vectors
 from indexer.storage.seals import check_seals
 from indexer.travel.archives import add_file, compressing, end_archive
-from indexer.travel.header import DATABASE_NAME, HEADER_NAME, Header, Member, header_bytes
+from indexer.travel.header import (
+    DATABASE_NAME,
+    HEADER_NAME,
+    TEXTS,
+    VECTORS,
+    WORDS,
+    Header,
+    Member,
+    header_bytes,
+)
+from indexer.travel.textless import write_textless
 from indexer.wording import counted
 
-_NOT_SETTINGS = frozenset({*TOTALS, "commit", "branch", "built_at_ns", "n_redacted"})
+_NOT_SETTINGS = frozenset({*TOTALS, HAS_TEXT, "commit", "branch", "built_at_ns", "n_redacted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +58,14 @@ class Exported:
 
 
 def export_index(
-    root: Path, target: Path, version: str, *, with_text: bool = True, outside: Path | None = None
+    root: Path, target: Path, version: str, *, carries: str = TEXTS, outside: Path | None = None
 ) -> Exported:
     """Write the index of a tree to `target`, whose suffix says how; whole, or not at all.
 
-    `version` is codesearch's own, for the message of one that cannot read the file. Without text the file
-    holds vectors under the hashes of their content: no line, no name and no path of the tree. Raises
-    InputError for an unknown suffix, StorageError where `target` cannot be written, and what opening the
+    `version` is codesearch's own, for the message of one that cannot read the file. `carries` is one of
+    CARRIES: without texts the file holds what `textless.py` says, with VECTORS alone no line, name or path
+    of the tree, but vectors under the hashes of their content. Raises InputError for an unknown suffix or for
+    texts that the index does not have, StorageError where `target` cannot be written, and what opening the
     index raises; IndexBusyError while a build writes it.
     """
     root = root.resolve()
@@ -70,9 +81,21 @@ def export_index(
             check_seals(root, generation, manifest.files, state / EMBEDDINGS, manifest.segments)
             with closing(StoreReader(generation / DATABASE)) as store:
                 header, files = _gather(root, state, manifest, store, Path(folder))
-            if with_text:
-                files = {DATABASE_NAME: generation / DATABASE, **files}
-            return _write(target, header, files, version)
+                has_texts = has_text(store.facts())
+            if carries == TEXTS and not has_texts:
+                raise InputError(
+                    f"The index in {root} was imported without texts; export it with --no-text, or make one"
+                    " of the files with `codesearch index`."
+                )
+            if carries != VECTORS:
+                database = generation / DATABASE
+                if carries == WORDS and has_texts:
+                    tables = load_tables(generation)
+                    database = Path(folder, DATABASE_NAME)
+                    lacking = tables.chunk_id[tables.lacks_vectors].tolist()
+                    write_textless(generation / DATABASE, database, lacking)
+                files = {DATABASE_NAME: database, **files}
+            return _write(target, replace(header, carries=carries), files, version)
     except OSError as error:
         raise StorageError(
             f"{target} cannot be written ({error.strerror or error}); check the folder and the space left."
@@ -115,6 +138,7 @@ def _gather(
         n_encoded=int((~tables.lacks_vectors).sum()),
         manifest=manifest,
         facts={name: value for name, value in noted.items() if name not in _NOT_SETTINGS},
+        carries="",
         files={},
     )
     names = sorted(path.name for path in own.iterdir() if path.suffix in (".db", ".single", ".rows"))

@@ -19,6 +19,9 @@ from indexer.storage.signing import is_signed, sign
 HEADER_NAME = "codesearch-export.json"
 MAX_HEADER_BYTES = 4_000_000
 DATABASE_NAME = "index.db"
+TEXTS, WORDS, VECTORS = "texts", "words", "vectors"
+CARRIES = (TEXTS, WORDS, VECTORS)
+"""What is beside the vectors: the whole database, one without the texts of its files, nothing."""
 _SCHEMA = 1
 _NAME = re.compile(r"index\.db|embeddings/(?:embeddings\.db|[0-9]{4,9}\.(?:single|rows))")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -51,13 +54,20 @@ class Header:
     """Of the index that was exported: its model and how vectors were made; no generation and no seals."""
     facts: dict[str, str]
     """The settings that it was built with, as its database notes them."""
+    carries: str
+    """One of CARRIES."""
     files: dict[str, Member]
     """By name, in the order of the archive."""
 
     @property
     def has_text(self) -> bool:
         """Whether the indexed texts are in it."""
-        return DATABASE_NAME in self.files
+        return self.carries == TEXTS
+
+    @property
+    def has_database(self) -> bool:
+        """Whether it is an index, not vectors alone."""
+        return self.carries != VECTORS
 
     @property
     def settings(self) -> BuildSettings:
@@ -134,6 +144,8 @@ def _header(value: dict[str, object]) -> Header:
         members[name] = member
     if "embeddings/embeddings.db" not in members:
         raise ValueError("no embeddings")
+    if value["carries"] not in CARRIES or (value["carries"] == VECTORS) == (DATABASE_NAME in members):
+        raise ValueError("it does not carry what it says")
     made = {**value, "manifest": manifest_from_json(manifest), "files": members}
     return Header(**made)  # type: ignore[arg-type]
 

@@ -2,8 +2,8 @@
 
 What arrives is written to a folder of a generation that nothing names, as far as it is what the signed
 header says: these names, sizes and checksums, and nothing else. Only then is it opened. Vectors are copied
-into the tree's own store under the keys of their content, so that whatever was there stays. Texts become a
-generation where the tree had no index; its tables are made here, from our own store.
+into the tree's own store under the keys of their content, so that whatever was there stays. A database
+becomes a generation where the tree had no index of its own files; its tables are made here, from our store.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from indexer.errors import IndexMismatchError, IndexMissingError, InputError, St
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.storage.database import StoreReader, StoreWriter
-from indexer.storage.facts import recorded_settings
+from indexer.storage.facts import has_text, recorded_settings
 from indexer.storage.full_text import create_tables
 from indexer.storage.generations import (
     DATABASE,
     EMBEDDINGS,
+    generation_folder,
     new_generation,
     prepare_state,
     publish,
@@ -47,6 +48,7 @@ from indexer.storage.signing import require_key
 from indexer.storage.single_candidates import build_single_index
 from indexer.travel.archives import Incoming, members_of
 from indexer.travel.header import DATABASE_NAME, HEADER_NAME, MAX_HEADER_BYTES, Header, Read, read_header
+from indexer.travel.textless import is_shape
 from indexer.wording import counted
 
 DEFAULT_MAX_BYTES = 50_000_000_000
@@ -71,8 +73,8 @@ class Imported:
     header: Header
     n_vectors: int
     """Chunks whose vectors are in the store of the tree, of those that came."""
-    has_placed_text: bool
-    """The tree had no index, and has that of the export."""
+    has_placed_index: bool
+    """The tree had no index of its own files, and has that of the export."""
 
 
 def import_archive(
@@ -109,7 +111,7 @@ def _import(members: Iterator[Incoming], root: Path, rules: ImportRules, outside
             with new_generation(state, None) as folder:  # removed by a build, should this process be killed
                 _unpack(members, header, folder)
                 imported = _take_in(state, folder, header, checkpoint, live)
-            if not imported.has_placed_text:
+            if not imported.has_placed_index:
                 shutil.rmtree(folder)
             return imported
     except BaseException as error:
@@ -237,19 +239,25 @@ def _take_in(
 ) -> Imported:
     layout = row_layout(checkpoint.single_dim, checkpoint.row_dim, header.manifest.codec)
     try:
-        if header.has_text:
-            _check_database(folder)
+        if header.has_database:
+            _check_database(folder, header)
         with EmbeddingStore(state / EMBEDDINGS, layout) as store:
             with OtherStore(folder / EMBEDDINGS, layout) as other:
                 keys = set(other.keys())
                 n_vectors = len(copy_vectors(store, other, keys - store.known(keys)) | store.known(keys))
             shutil.rmtree(folder / EMBEDDINGS)
-            if header.has_text and live is None:
+            if header.has_database and (live is None or not _has_own_texts(state, live)):
                 _place(state, folder, header, store, layout)
-                return Imported(header, n_vectors, has_placed_text=True)
+                return Imported(header, n_vectors, has_placed_index=True)
     except sqlite3.Error as error:
         raise InputError(_REFUSED.format(f"its database cannot be read ({error})")) from error
-    return Imported(header, n_vectors, has_placed_text=False)
+    return Imported(header, n_vectors, has_placed_index=False)
+
+
+def _has_own_texts(state: Path, live: Manifest) -> bool:
+    """Whether a live index is of the tree's own files; one that came without texts makes room for another."""
+    with closing(StoreReader(generation_folder(state, live.generation) / DATABASE)) as reader:
+        return has_text(reader.facts())
 
 
 def _place(state: Path, folder: Path, header: Header, store: EmbeddingStore, layout: RowLayout) -> None:
@@ -265,8 +273,9 @@ def _place(state: Path, folder: Path, header: Header, store: EmbeddingStore, lay
     remove_others(state, live.generation)
 
 
-def _check_database(folder: Path) -> None:
-    """Refuse a database with other tables than ours, or with paths that lead out of a tree.
+def _check_database(folder: Path, header: Header) -> None:
+    """Refuse a database with other tables than ours, with paths that lead out of a tree, or with texts where
+    the header says that there are none.
 
     Raises InputError or sqlite3.Error.
     """
@@ -284,6 +293,10 @@ def _check_database(folder: Path) -> None:
             for (path,) in theirs.execute("SELECT path FROM files"):
                 if not _is_inside(path):
                     raise InputError(_REFUSED.format(f"it names a file outside its tree, {str(path)[:60]!r}"))
+            if has_text(dict(theirs.execute("SELECT key, value FROM facts"))) != header.has_text or not (
+                header.has_text or all(is_shape(text) for (text,) in theirs.execute("SELECT text FROM files"))
+            ):
+                raise InputError(_REFUSED.format("its database is not with or without texts as it says"))
     finally:
         ours.unlink(missing_ok=True)
 

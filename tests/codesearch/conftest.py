@@ -122,6 +122,9 @@ class FakeSearcher:
     def file_text(self, path: str) -> str | None:
         return self.files.get(path)
 
+    def has_text(self, path: str) -> bool:
+        return True
+
     def outline(self, path_prefix: str = "") -> tuple[OutlineEntry, ...]:
         return tuple(
             OutlineEntry(path, span)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from indexer.errors import CodesearchError
 from indexer.travel.exporting import export_index
+from indexer.travel.header import TEXTS, VECTORS, WORDS
 from indexer.travel.importing import ImportRules, import_archive
 from tests.reliability.trees import Builder
 
@@ -38,8 +39,9 @@ def import_damaged(folder: Path, tree: Path, n_tries: int, seed: int) -> int:
     """Try changed exports, one after the other; how many were refused."""
     folder.mkdir(parents=True, exist_ok=True)
     archives = []
-    for name in ("whole.tar", "whole.tar.gz", "whole.tar.zst", "vectors.tar"):
-        whole = export_index(tree, folder / name, "1.0", with_text=name != "vectors.tar")
+    for name in ("whole.tar", "whole.tar.gz", "whole.tar.zst", "words.tar", "vectors.tar"):
+        carries = {"words.tar": WORDS, "vectors.tar": VECTORS}.get(name, TEXTS)
+        whole = export_index(tree, folder / name, "1.0", carries=carries)
         archives.append((folder / name).read_bytes())
         (folder / name).unlink()
     draw = random.Random(seed)

@@ -57,6 +57,10 @@ def read_file(root: Path, passage: Passage) -> ShownFile:
     try:
         file = read_tree_text(root, path, MAX_SHOWN_BYTES)
     except FileNotFoundError:
+        if not passage.has_text:
+            raise InputError(
+                f"{path} is not in this folder, and the index was imported without texts."
+            ) from None
         raise InputError(
             f"{path} was deleted after it was indexed; what you see is the indexed text."
             " F9 refreshes the index."

@@ -10,7 +10,7 @@ def test_status(run, repository):
     value = json.loads(run("status", repository, "--json").stdout)
     assert " ".join(value) == (
         "schema root model commit branch built_at files chunks encoded words_only spans tokens rows"
-        " bytes_on_disk languages settings stale skipped problems redacted"
+        " bytes_on_disk languages settings stale skipped problems redacted texts"
     )
     assert (value["files"], value["model"], value["commit"]) == (3, "codesearch-edge", None)
 

@@ -49,5 +49,5 @@ def test_lists_have_these_keys_and_no_others(index):
     assert " ".join(outline["symbols"][0]) == "path kind name start_line end_line"
     assert " ".join(json.loads(status_json(index.status()))) == (
         "schema root model commit branch built_at files chunks encoded words_only spans tokens rows"
-        " bytes_on_disk languages settings stale skipped problems redacted"
+        " bytes_on_disk languages settings stale skipped problems redacted texts"
     )

@@ -11,20 +11,27 @@ import sqlite3
 import tarfile
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from indexer.build import build
 from indexer.disk.state_place import state_folder
 from indexer.doctor import examine
-from indexer.errors import CodesearchError, IndexMismatchError, InputError, StorageError
-from indexer.records import SearchRequest
+from indexer.errors import (
+    CodesearchError,
+    IndexMismatchError,
+    InputError,
+    NothingToIndexError,
+    StorageError,
+)
+from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings
 from indexer.storage.signing import require_key
 from indexer.travel.archives import add_file, end_archive, members_of
 from indexer.travel.exporting import export_index
-from indexer.travel.header import HEADER_NAME, Member, header_bytes, read_header
+from indexer.travel.header import HEADER_NAME, TEXTS, VECTORS, WORDS, Member, header_bytes, read_header
 from indexer.travel.importing import ImportRules, import_archive, import_folder
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
@@ -38,15 +45,21 @@ def exports(task_queue, tmp_path_factory):
     """The index of a sample, with its texts and without."""
     folder = tmp_path_factory.mktemp("exports")
     export_index(task_queue, folder / "whole.tar.gz", "1.0")
-    export_index(task_queue, folder / "vectors.tar", "1.0", with_text=False)
+    export_index(task_queue, folder / "words.tar", "1.0", carries=WORDS)
+    export_index(task_queue, folder / "vectors.tar", "1.0", carries=VECTORS)
     return folder
+
+
+def parts_of(file):
+    """An export taken apart: names and contents, the header first."""
+    with file.open("rb") as raw:
+        return {member.name: b"".join(member.parts()) for member in members_of(raw)}
 
 
 @pytest.fixture
 def members(exports):
-    """The whole export, taken apart: names and contents, the header first."""
-    with (exports / "whole.tar.gz").open("rb") as raw:
-        return {member.name: b"".join(member.parts()) for member in members_of(raw)}
+    """The whole export."""
+    return parts_of(exports / "whole.tar.gz")
 
 
 @pytest.fixture
@@ -107,7 +120,7 @@ def refused(content, root, sentence, error=InputError, rules=RULES):
 
 def test_an_export_answers_at_once_and_the_next_build_encodes_what_is_new_alone(exports, root, task_queue):
     imported = take((exports / "whole.tar.gz").read_bytes(), root)
-    assert imported.has_placed_text
+    assert imported.has_placed_index
     assert imported.n_vectors == imported.header.n_encoded == imported.header.n_chunks > 10
     assert first_hits(root) == first_hits(task_queue)
     assert examine(root).findings == ()
@@ -116,14 +129,113 @@ def test_an_export_answers_at_once_and_the_next_build_encodes_what_is_new_alone(
     assert build(root, SETTINGS, rebuild=True).n_encoded_chunks == 0
 
 
-def test_without_text_nothing_of_the_tree_is_in_it_and_nothing_is_encoded(exports, root, task_queue):
+@pytest.fixture
+def nowhere(exports, task_queue, tmp_path):
+    """A folder without files that has the index without texts."""
+    folder = tmp_path / "nowhere" / task_queue.name
+    folder.mkdir(parents=True)
+    assert take((exports / "words.tar").read_bytes(), folder).has_placed_index
+    return folder
+
+
+def test_without_texts_every_mode_answers_as_with_them_where_no_file_is(nowhere, task_queue):
+    modes = (Mode.HYBRID, Mode.LEXICAL, Mode.COLBERT, Mode.SINGLE)
+    queries = ("retry with a delay", "Worker stop", "stop", "how are jobs stored")
+    with Searcher.open(nowhere) as without, Searcher.open(task_queue) as whole:
+        for query, mode in zip(queries, modes, strict=True):
+            request = SearchRequest(query, 20, mode)
+            hits = without.search(request).hits
+            assert hits == whole.search(request).hits
+            assert len(hits) > 5
+        assert without.outline() == whole.outline()
+        filtered = SearchRequest("stop", 20, kinds=("class",), paths=("!tests/",))
+        assert without.search(filtered).hits == whole.search(filtered).hits
+        assert not without.search(SearchRequest("stop", 5, regex=r".|\n")).hits
+        with pytest.raises(InputError, match=r"text of .* is not here"):
+            without.similar(without.paths()[0], 1)
+    assert examine(nowhere).findings == ()
+    with pytest.raises(NothingToIndexError):
+        build(nowhere, SETTINGS)
+    with Searcher.open(nowhere) as without:
+        assert without.n_encoded == without.facts.n_chunks > 10
+
+
+def test_no_text_travels_but_its_names_and_the_bag_of_words_of_each_region(exports, task_queue, tmp_path):
+    content = b"".join(parts_of(exports / "words.tar").values())
+    lines = {
+        line.strip()
+        for path in task_queue.rglob("*.py")
+        for line in path.read_bytes().splitlines()
+        if line.strip().count(b" ") > 5
+    }
+    assert len(lines) > 50
+    whole = b"".join(parts_of(exports / "whole.tar.gz").values())
+    assert sum(line in whole for line in lines) > 50
+    assert not [line for line in lines if line in content]
+    assert b"millrace/" in content
+    database = tmp_path / "index.db"
+    database.write_bytes(parts_of(exports / "words.tar")["index.db"])
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("CREATE VIRTUAL TABLE temp.places USING fts5vocab(main, lexical_regions, instance)")
+        rows = db.execute("SELECT doc, term FROM places WHERE col = 'body' ORDER BY doc, offset").fetchall()
+        assert db.execute("SELECT count(*), max(mtime_ns) FROM files").fetchone() == (17, 0)
+        assert db.execute("SELECT count(*) FROM skipped").fetchone() == (0,)
+    inverted = sum(a > b for (doc, a), (other, b) in pairwise(rows) if doc == other)
+    assert inverted < len(rows) / 100  # words are sorted, and stems but for a few
+
+
+def test_a_passage_is_read_from_the_tree_where_the_file_is_what_was_indexed(exports, root, task_queue):
+    changed = root / "millrace" / "backoff.py"
+    changed.write_text(changed.read_text() + "# more\n")
+    take((exports / "words.tar").read_bytes(), root)
+    with Searcher.open(root) as without, Searcher.open(task_queue) as whole:
+        request = SearchRequest("retry with a delay", 40)
+        for hit in whole.search(request).hits:
+            chunk, own = whole.chunk(hit.chunk_id), without.chunk(hit.chunk_id)
+            is_here = chunk.path != "millrace/backoff.py"
+            assert (own.has_text, own.text == chunk.text) == (is_here, is_here)
+            assert len(own.text) == len(chunk.text)
+            assert own.text.count("\n") == chunk.text.count("\n")
+            assert without.has_text(chunk.path) == is_here
+        changed.write_bytes((task_queue / "millrace" / "backoff.py").read_bytes())
+        assert without.has_text("millrace/backoff.py")  # it has come back
+    changed.write_text("def wait():\n    return 'another file by now'\n")
+    report = build(root, SETTINGS)
+    assert report.n_encoded_chunks == 1
+    with Searcher.open(root) as own:
+        assert own.facts.has_text
+        assert "another file" in own.file_text("millrace/backoff.py")
+
+
+def test_an_import_without_texts_makes_room_for_the_next_and_is_exported_without_them(nowhere, exports):
+    with pytest.raises(InputError, match="was imported without texts; export it with --no-text"):
+        export_index(nowhere, nowhere / "again.tar", "1.0")
+    export_index(nowhere, nowhere / "again.tar", "1.0", carries=WORDS)
+    again = parts_of(nowhere / "again.tar")
+    assert again["index.db"] == parts_of(exports / "words.tar")["index.db"]
+    assert take((exports / "whole.tar.gz").read_bytes(), nowhere).has_placed_index
+    with Searcher.open(nowhere) as whole:
+        assert whole.facts.has_text
+    assert not take((exports / "words.tar").read_bytes(), nowhere).has_placed_index
+
+
+def test_an_index_that_does_not_carry_what_it_says_is_refused(exports, members, root):
+    without = parts_of(exports / "words.tar")
+    sentence = "its database is not with or without texts as it says"
+    refused(packed(signed(members, carries=WORDS)), root, sentence)
+    refused(packed(signed(without, carries=TEXTS)), root, sentence)
+    for carries in (VECTORS, "everything"):
+        refused(packed(signed(members, carries=carries)), root, "no index that `codesearch export` wrote")
+
+
+def test_of_vectors_alone_nothing_of_the_tree_is_in_it_and_nothing_is_encoded(exports, root, task_queue):
     content = (exports / "vectors.tar").read_bytes()
     words = {path.stem for path in task_queue.rglob("*.py")} - {"__init__"}
     assert len(words) > 5
     assert not [word for word in words if word.encode() in content]
     assert b"millrace" not in content
     imported = take(content, root)
-    assert not imported.has_placed_text
+    assert not imported.has_placed_index
     report = build(root, imported.header.settings)
     assert (report.n_encoded_chunks, report.n_chunks) == (0, imported.header.n_chunks)
     assert first_hits(root) == first_hits(task_queue)
@@ -137,7 +249,7 @@ def test_an_index_that_is_there_stays_and_gets_the_vectors(exports, root, tmp_pa
     state = state_folder(root, outside)
     before = (state / "manifest.json").read_bytes()
     imported = take((exports / "whole.tar.gz").read_bytes(), root, outside=outside)
-    assert not imported.has_placed_text
+    assert not imported.has_placed_index
     assert imported.n_vectors == imported.header.n_chunks > own.n_chunks
     assert (state / "manifest.json").read_bytes() == before
     assert len(list((state / "generations").iterdir())) == 1
@@ -149,7 +261,7 @@ def test_a_folder_that_an_export_was_unpacked_to(exports, members, root, tmp_pat
     for name, content in members.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    assert import_folder(folder, root, RULES).has_placed_text
+    assert import_folder(folder, root, RULES).has_placed_index
     shutil.rmtree(root / STATE_FOLDER)
     (tmp_path / "elsewhere").write_bytes(members["index.db"])
     (folder / "index.db").unlink()
@@ -166,7 +278,7 @@ def test_another_user_s_export_is_taken_in_by_the_person_s_word_alone(exports, r
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
     require_key()
     refused(content, root, "is not signed with your key .* import it with --trust", IndexMismatchError)
-    assert take(content, root, ImportRules(trust=True)).has_placed_text
+    assert take(content, root, ImportRules(trust=True)).has_placed_index
     assert examine(root).findings == ()  # signed with the key of who took it in
 
 
