@@ -145,7 +145,7 @@ class FakeRepository:
             passages = [passage for passage in passages if passage.language in request.languages]
         if request.mode is Mode.LEXICAL:
             passages = [replace(p, evidence=Evidence(ComponentScores(3.1), (), ())) for p in passages[:2]]
-        return Found((passages * engine.n_copies)[: request.k])
+        return Found((passages * engine.n_copies)[: request.k][:: engine.order])
 
     def similar(self, passage: Passage, k: int) -> Found:
         others = [p for p in lighthouse_passages(self.root) if p.symbol != passage.symbol]
@@ -187,6 +187,8 @@ class FakeEngine:
     indexed: bool = True
     n_copies: int = 1
     """How often each answer is repeated."""
+    order: int = 1
+    """-1: each answer comes with its last passage first."""
     fails_with: Exception | None = None
     open_fails_with: Exception | None = None
     build_fails_with: Exception | None = None

@@ -42,7 +42,7 @@ from tui.screens.result_actions import ResultScreen
 from tui.session import Result
 from tui.state import Filters, RememberedState
 from tui.text.document import EMPTY, Document, passage_document, safe_line
-from tui.text.shown import Shown, encoding_of, place, summary
+from tui.text.shown import Shown, at_same_place, encoding_of, place, summary
 from tui.text.shown_file import CHANGED
 from tui.widgets.chips import ChipRow
 from tui.widgets.evidence_panel import EvidencePanel
@@ -79,6 +79,7 @@ class SearchScreen(ResultScreen):
         self._pause: Timer | None = None
         self._entered = ""  # The query whose answer the focus goes to; empty where it stays.
         self._is_answered = False
+        self._asks_better = False  # What is shown answers the same question already.
         self._n_asked = N_RESULTS
         self._shown = Shown()
         self._build_state = ""
@@ -145,11 +146,12 @@ class SearchScreen(ResultScreen):
         self.remember_query()
         self._entered = self.query_text
         asked = self.asked
-        if asked is not None and self._encoding_state and asked.encode_seconds < DEFAULT_ENCODE_SECONDS:
-            asked = None  # Typing gave it little time.
         if asked is None or asked.query != self._entered:
             self.search()
         elif self._is_answered:
+            if self._encoding_state and asked.encode_seconds < DEFAULT_ENCODE_SECONDS:
+                self.search()  # Typing gave it little time.
+                self._asks_better = True
             self._go_to_answer()
 
     def on_paste(self, event: events.Paste) -> None:
@@ -162,7 +164,7 @@ class SearchScreen(ResultScreen):
     def next_serial(self) -> int:
         """Another question: what is still to come of the one before is worthless."""
         self.serial += 1
-        self.asked, self._is_answered = None, False
+        self.asked, self._is_answered, self._asks_better = None, False, False
         return self.serial
 
     def search(self, k: int = N_RESULTS) -> None:
@@ -197,12 +199,16 @@ class SearchScreen(ResultScreen):
             self._show_jump(message)
             return
         shown = Shown("", message.results, 0, frozenset(), message.elapsed_seconds, message.note)
-        if self._n_asked > N_RESULTS:
-            now = self.shown
-            shown = replace(shown, cursor=now.cursor, marked=now.marked)
+        reads_file = self.shows_file and self._asks_better
+        has_moved = reads_file or self.shown.cursor > 0 or bool(self.shown.marked)
+        if self._n_asked > N_RESULTS or (self._asks_better and has_moved):
+            shown = at_same_place(shown, self.shown)
         else:
             self.back_stack.clear()
+        self._asks_better = False
         self._show(shown)
+        if reads_file:
+            self.action_toggle_file()
         self._is_answered = True
         if self._entered:
             self._go_to_answer()

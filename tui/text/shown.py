@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.records import Passage
 from indexer.wording import counted
@@ -24,6 +24,18 @@ class Shown:
     elapsed_seconds: float = 0.0
     note: str = ""
     """What is to be said of it, or why there is nothing."""
+
+
+def at_same_place(new: Shown, old: Shown) -> Shown:
+    """The new list, its cursor and marks where they stand in the old one; the first row for what is gone."""
+    places = [(result.repository, result.place) for result in new.results]
+    moved = {}
+    for row, result in enumerate(old.results):
+        place = (result.repository, result.place)
+        if place in places:
+            moved[row] = row if places[row : row + 1] == [place] else places.index(place)
+    marked = frozenset(moved[row] for row in old.marked if row in moved)
+    return replace(new, cursor=moved.get(old.cursor, 0), marked=marked)
 
 
 def summary(shown: Shown, build_state: str) -> str:

@@ -138,6 +138,24 @@ async def test_enter_on_an_answer_or_a_question_under_way_does_not_ask_again(dri
         assert (driver.focus, len(engine.requests)) == ("results", n_asked + 1)
 
 
+async def test_enter_goes_to_what_is_shown_while_more_is_encoded_and_the_better_answer_keeps_the_place(
+    drive, engine
+):
+    engine.status = replace(engine.status, n_chunks=200, n_encoded=50, is_encoding=True)
+    async with drive() as driver:
+        await driver.ask("oil")
+        engine.gate.clear()
+        await driver.pilot.press("enter", "space", "f")
+        place = driver.results.current.place
+        assert (driver.focus, driver.query.value) == ("results", "oil")
+        engine.order = -1
+        engine.gate.set()
+        await driver.settle()
+        n_rows = len(driver.results.results)
+        assert (driver.results.current.place, driver.results.cursor) == (place, n_rows - 2)
+        assert (driver.results.marked, driver.app.search_screen.shows_file) == ({n_rows - 1}, True)
+
+
 async def test_who_goes_on_typing_after_enter_stays_in_the_query(drive, engine):
     async with drive() as driver:
         engine.gate.clear()
