@@ -281,7 +281,7 @@ def open_index(
     served = _served(root) if refresh is None and state is None else None
     index = served or _opened(root, state)
     if config["refresh"] and served is None:
-        _refresh(index, wanted=bool(refresh))
+        _refresh(index, config, wanted=bool(refresh))
     below = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
     return Opened(index, config, "" if below == "." else below)
 
@@ -354,7 +354,7 @@ def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     from indexer.wording import counted
 
     settings = config.build_settings()
-    if config["encode_seconds"] and config["mode"] != "lexical":
+    if _encodes(config):
         load_model_ahead(settings)
     with ProgressBar() as bar:
         report = build_index(folder, progress=bar, settings=settings, encode=False, state=state)
@@ -366,11 +366,22 @@ def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     return folder.resolve()
 
 
-def _refresh(index: CodeIndex, *, wanted: bool) -> None:
+def _encodes(config: Config) -> bool:
+    """Whether a search gives vectors to what it names and has none."""
+    return bool(config["encode_seconds"]) and config["mode"] != "lexical"
+
+
+def _refresh(index: CodeIndex, config: Config, *, wanted: bool) -> None:
     """Bring a stale index up to date: always where asked for, else only where it is quick and possible."""
     if not index.state().n_stale:
         return
+    from codesearch.locate import recorded_settings
+    from indexer.build import load_model_ahead
+
     try:
+        settings = recorded_settings(index.root, state_in_force()) if _encodes(config) else None
+        if settings is not None:
+            load_model_ahead(settings)
         report = index.update() if wanted else index.refresh()
     except Exception as error:  # whatever it is, the index that is there still answers
         if wanted:

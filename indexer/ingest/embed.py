@@ -98,7 +98,8 @@ class Embedder:
             _ = self._reader.tokenizer  # the first that is waited for
             return load_encoder(self._checkpoint, self._max_memory_bytes)
 
-        self._begun = _in_thread(load)
+        if self._checkpoint.fingerprint not in _loading:
+            self._begun = _in_thread(load)
 
     def load(self) -> None:
         """Load the model, if it is not there yet."""

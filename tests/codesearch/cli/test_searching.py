@@ -121,6 +121,21 @@ def test_a_changed_file_is_brought_up_to_date_first(run, copied):
     assert "no vectors" not in result.stderr  # the search named it, and it was encoded
 
 
+@pytest.mark.parametrize(
+    ("flags", "is_stale", "expected"),
+    [((), True, 1), ((), False, 0), (("--mode", "lexical"), True, 0), (("--encode-seconds", 0), True, 0)],
+)
+def test_the_model_is_loaded_while_an_edited_file_is_read(
+    run, copied, monkeypatch, flags, is_stale, expected
+):
+    loads = []
+    monkeypatch.setattr("indexer.build.load_model_ahead", loads.append)
+    if is_stale:
+        (copied / "retry.py").write_text("def forget_all_cookies():\n    return None\n")
+    assert run("search", "forget the cookies", copied, "-k", 1, *flags).exit_code == 0
+    assert len(loads) == expected
+
+
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out of luck"), OSError("no space")])
 def test_a_refresh_that_fails_takes_no_answer_away(run, copied, monkeypatch, error):
     def fail(*_):
