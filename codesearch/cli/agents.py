@@ -57,12 +57,13 @@ def init_agent_command(
             f"The entries start {command[0]}, for PATH has no codesearch that lasts: agents on other machines"
             " will not find it."
         )
+    verb, done = ("remove", "removed") if remove else ("write", "written")
     if not yes:
         if not sys.stdin.isatty():
-            say("Nothing was written; add --yes to write it.")
+            say(f"Nothing was {done}; add --yes to {verb} it.")
             context.exit(1)
-        if not click.confirm("Write this?", err=True):
-            say("Nothing was written.")
+        if not click.confirm(f"{verb.capitalize()} this?", err=True):
+            say(f"Nothing was {done}.")
             context.exit(1)
     apply(changes)
     for change in changes:

@@ -158,7 +158,7 @@ def _usage_error(error: click.UsageError) -> int:
     elif takes_query and isinstance(error, click.NoSuchOption):
         advice = f"Put `--` before a query that begins with a dash; {advice}"
     elif takes_query and isinstance(error, click.MissingParameter) and given.get("regex"):
-        advice = "--regex narrows an answer: say in words what you look for, too"
+        advice = "--regex narrows an answer: say in words what you look for, too; grep lists every match"
     say(f"codesearch: {message} {advice}.")
     return FAILED
 

@@ -21,20 +21,32 @@ def _complete(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
 
 @click.command("config", short_help="Show settings, where each came from, and where things are kept.")
 @click.argument("key", required=False, shell_complete=_complete)
-@click.argument("value", required=False, metavar="")
+@click.argument("value", required=False)
+@click.argument("more", nargs=-1, metavar="")
+@click.option("--unset", "unsets", is_flag=True, help="Take KEY out of your settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @state_option
-def config_command(key: str | None, value: str | None, as_json: bool) -> None:
-    """Show all settings, or KEY alone, as they are in force in the current folder.
+def config_command(
+    key: str | None, value: str | None, more: tuple[str, ...], unsets: bool, as_json: bool
+) -> None:
+    """Show all settings, or KEY alone, as they are in force in the current folder; VALUE sets it.
 
-    Set them in your configuration file as KEY = VALUE (TOML), in the environment as CODESEARCH_KEY, or for
-    one command by its flag; each beats the ones before. A repository's codesearch.toml may set some as well.
+    What is set is a line KEY = VALUE (TOML) of your settings file. The environment, as CODESEARCH_KEY, beats
+    it, and the flag of a command beats both. A repository's codesearch.toml may set some as well.
     """
     from codesearch.cli.options import state_in_force
     from codesearch.locate import find_root
     from codesearch.render.sanitize import json_text, label
-    from indexer.errors import CodesearchError, InputError
+    from indexer.errors import CodesearchError
 
+    if more or key in ("set", "get", "unset"):
+        raise click.UsageError(
+            "`codesearch config KEY` shows a setting, `codesearch config KEY VALUE` sets it, with a VALUE of"
+            " several words in quotes, and `codesearch config KEY --unset` takes it out."
+        )
+    if value is not None or unsets:
+        _write(key, value, unsets)
+        return
     state = state_in_force()
     try:
         root = find_root(".", state)
@@ -43,14 +55,7 @@ def config_command(key: str | None, value: str | None, as_json: bool) -> None:
     config = load_config(root)
     if state is not None and not config.is_set("state"):
         config = load_config(root, {"state": str(state)})
-    rows = [each for each in KEYS if key is None or each.name == key.lower().replace("-", "_")]
-    if not rows:
-        raise InputError(f"There is no setting {key!r}; `codesearch config` lists all.")
-    if value is not None:
-        line = (
-            f"{rows[0].name} = {value if value.isdigit() or value in ('true', 'false') else json_text(value)}"
-        )
-        raise InputError(f"Nothing is written here; put the line `{line}` into {user_config_file()}.")
+    rows = KEYS if key is None else (_named(key),)
     if as_json:
         settings = {
             each.name: {
@@ -80,6 +85,28 @@ def config_command(key: str | None, value: str | None, as_json: bool) -> None:
     put(_columns(cells) + "\n" + _columns(_places(root, state)))
     for warning in config.warnings:
         say(f"codesearch: {warning}")
+
+
+def _named(name: str) -> Key:
+    from indexer.errors import InputError
+
+    for each in KEYS:
+        if each.name == name.lower().replace("-", "_"):
+            return each
+    raise InputError(f"There is no setting {name!r}; `codesearch config` lists all.")
+
+
+def _write(name: str | None, value: str | None, unsets: bool) -> None:
+    from codesearch.user_settings import set_setting, unset_setting
+
+    if name is None or (unsets and value is not None):
+        raise click.UsageError("--unset takes the name of one setting alone.")
+    key = _named(name)
+    path = unset_setting(key) if value is None else set_setting(key, value)
+    say(f"{'Took' if value is None else 'Set'} {key.name} {'out of' if value is None else 'in'} {path}.")
+    config = load_config()
+    if config.sources[key.name].startswith("CODESEARCH_"):
+        say(f"{config.sources[key.name]} in the environment beats it.")
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> str:

@@ -242,6 +242,7 @@ def test_the_command_shows_before_it_writes(tmp_path, monkeypatch):
     assert run("--yes") == (0, "", "Nothing to do.\n")
     assert run("--yes", "--agent", "all")[0] == 0
     assert {agent.config for agent in AGENTS} <= set(files(root))
+    assert run("--remove")[2] == "Nothing was removed; add --yes to remove it.\n"
     assert run("--remove", "-y")[0] == 0
     assert files(root) == {}
 

@@ -35,12 +35,28 @@ def test_one_setting(run, one_sentence, tmp_path, monkeypatch):
     assert run("config", "k").stdout == "10\n"
     assert one_sentence(run("config", "nope")) == "There is no setting 'nope'; `codesearch config` lists all."
     assert run("config", "MAX-file-size").stdout == "1000000\n"
-    told = one_sentence(run("config", "max_file_size", "2MB"))
-    assert told.startswith('Nothing is written here; put the line `max_file_size = "2MB"` into ')
-    assert "`k = 3`" in one_sentence(run("config", "k", "3"))
     kept = json.loads(run("config", "--json", "--state", tmp_path / "kept").stdout)
     assert kept["settings"]["state"] == kept["settings"]["state"] | {
         "value": str(tmp_path / "kept"),
         "source": "flag",
     }
     assert kept["places"]["index"].startswith(str(tmp_path / "kept"))
+
+
+def test_a_setting_is_set_and_taken_out_again(run, one_sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    user_file = tmp_path / "config" / "codesearch" / "config.toml"
+    assert run("config", "max-file-size", "2MB").stderr == f"Set max_file_size in {user_file}.\n"
+    assert user_file.read_text() == 'max_file_size = "2MB"\n'
+    assert run("config", "max_file_size").stdout == "2000000\n"
+    assert run("config", "max_file_size", "--unset").stderr == f"Took max_file_size out of {user_file}.\n"
+    assert run("config", "max_file_size").stdout == "1000000\n"
+    assert one_sentence(run("config", "k", "--unset")) == f"k is not set in {user_file}."
+    assert one_sentence(run("config", "k", "many")) == "k: 'many' must be a positive integer."
+    for wrong in (("set", "k", "3"), ("get", "k"), ("chat_model", "a", "b")):
+        assert "`codesearch config KEY VALUE` sets it" in one_sentence(run("config", *wrong))
+    for wrong in (("--unset",), ("k", "3", "--unset")):
+        assert "--unset takes the name of one setting alone." in one_sentence(run("config", *wrong))
+    monkeypatch.setenv("CODESEARCH_K", "7")
+    assert run("config", "k", "3").stderr.endswith("CODESEARCH_K in the environment beats it.\n")
+    assert user_file.read_text() == "k = 3\n"
