@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 
 from codesearch.answers.counting import TokenCounter
 from codesearch.answers.document_places import anchor_of, is_extracted, page_of
@@ -19,7 +20,7 @@ from codesearch.answers.fileview import FileView, LineRange, SpanLines
 from codesearch.answers.findings import Omitted
 from codesearch.answers.passage_limits import PassageLimits
 from indexer.light_dataclasses import dataclass
-from indexer.records import Evidence, Hit, Passage
+from indexer.records import Evidence, Hit, Passage, WordMatch
 
 LITERAL_WEIGHT = 100.0
 """Of a line that matches to the letter, where a word weighs at most 1."""
@@ -49,11 +50,6 @@ class Draft:
         text, omitted = _lines_and_marks(self)
         inner = self.symbol.span if self.symbol else None
         best_line = self.best_line(lines_of(self.shown))
-        matches = tuple(
-            replace(match, line=line)
-            for match in self.hit.matches
-            if self.shows(line := self.file.line_of(match.start_char))
-        )
         return Passage(
             path=self.file.path,
             start_line=self.first,
@@ -64,7 +60,7 @@ class Draft:
             kind=inner.kind if inner else "",
             score=self.hit.score,
             n_tokens=counter.count(text),
-            evidence=Evidence(self.hit.scores, matches, self._symbols(best_line)),
+            evidence=Evidence(self.hit.scores, self._matches(), self._symbols(best_line)),
             omitted_lines=omitted,
             stale=stale,
             start_char=self.file.start_of(self.first),
@@ -75,6 +71,15 @@ class Draft:
             anchor=anchor_of(self.file, best_line or self.first),
             is_extracted=is_extracted(self.file),
             has_text=self.file.has_text,
+        )
+
+    def _matches(self) -> tuple[WordMatch, ...]:
+        """Those on shown lines, with their lines; a report has hundreds, on a few words of the code."""
+        shown, line_of = set(lines_of(self.shown)), cache(self.file.line_of)
+        return tuple(
+            WordMatch(m.query_word, m.code_word, m.start_char, m.end_char, m.similarity, line, m.is_literal)
+            for m in self.hit.matches
+            if (line := line_of(m.start_char)) in shown
         )
 
     def omitted(self, reason: str) -> Omitted:
@@ -159,8 +164,9 @@ def line_weights(hit: Hit, view: FileView) -> dict[int, float]:
     """
     weights: dict[int, float] = {}
     literal: set[int] = set()
+    line_of = cache(view.line_of)
     for match in hit.matches:
-        line = view.line_of(match.start_char)
+        line = line_of(match.start_char)
         if match.is_literal:
             literal.add(line)
         else:

@@ -130,8 +130,8 @@ def _rotate(x: Float32Array, rotation: Float32Array) -> Float32Array:
 
 def _softmax(scores: Float32Array, mask: NDArray[np.bool_]) -> Float32Array:
     """Over the last axis where `mask` (n, n) allows; a row that sees nothing is all zeros."""
-    scores = np.where(mask, scores, np.float32(-np.inf))
-    top = np.maximum(scores.max(axis=-1, keepdims=True), np.float32(-1e30))
-    weights = np.exp(scores - top)
-    out: Float32Array = weights / np.maximum(weights.sum(axis=-1, keepdims=True), np.float32(1e-30))
+    out: Float32Array = np.where(mask, scores, np.float32(-np.inf))
+    out -= np.maximum(out.max(axis=-1, keepdims=True), np.float32(-1e30))
+    np.exp(out, out=out)
+    out /= np.maximum(out.sum(axis=-1, keepdims=True), np.float32(1e-30))
     return out

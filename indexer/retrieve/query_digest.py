@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 
 from indexer.light_dataclasses import dataclass
 from indexer.records import QueryUsed
@@ -164,13 +165,21 @@ def _text(
         weight = sum(weights.get(word, 0.0) or _UNKNOWN * usual for word in new)
         return weight / costs[at]
 
-    while True:
-        fitting = [at for at in heaviest if costs[at] <= left]
-        best = max(fitting, key=lambda at: (gain(at), -at), default=None)
-        if best is None or gain(best) <= 0:
+    # What a piece adds only shrinks as others are chosen: the one that adds most by what was known of it, and
+    # still adds as much, is the best of all.
+    known = [(-gain(at), at) for at in heaviest]
+    heapify(known)
+    while known:
+        before, at = heappop(known)
+        if costs[at] > left:
+            continue
+        now = -gain(at)
+        if now > before:
+            heappush(known, (now, at))
+            continue
+        if now >= 0:
             break
-        chosen.append(best)
-        heaviest.remove(best)
-        covered |= pieces[best].words
-        left -= costs[best]
+        chosen.append(at)
+        covered |= pieces[at].words
+        left -= costs[at]
     return "\n".join(pieces[at].text for at in sorted(chosen))

@@ -6,7 +6,7 @@ For the hits that become passages; ranks nothing and tokenises nothing.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from indexer.embeddings.embedding_store import NOWHERE
 from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Float32Array, Int64Array, QueryToken, QueryVectors, WordMatch
+from indexer.vectors.products import tall_product
 from indexer.words import word_at
 
 if TYPE_CHECKING:
@@ -28,10 +29,25 @@ _LEAST_SIMILARITY = 0.35
 
 @dataclass(frozen=True, slots=True)
 class _RotatedRows:
-    """A query and its rows in the space of the stored ones."""
+    """A query, and those of its rows that are of words, in the space of the stored ones."""
 
+    query: str
     vectors: QueryVectors
-    rows: Float32Array
+    words: QueryWords
+    columns: Float32Array
+    """(D, W)"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryWords:
+    """The words of a query and the rows of each, from `words_of`."""
+
+    words: tuple[tuple[int, int], ...]
+    """Their characters, ascending."""
+    rows: Int64Array
+    """(W,) the query's rows, by word, those of one in order."""
+    starts: Int64Array
+    """(len(words),) where each word begins in `rows`."""
 
 
 class EvidenceFinder:
@@ -62,24 +78,28 @@ class EvidenceFinder:
         row_starts = self._segments.row_starts(*rows)
         in_text = row_starts < NOWHERE
         decoded = self._codec.decode_rotated(self._segments.codes(*rows)[in_text])
-        similarities = self._rotated(vectors, self._codec) @ decoded.T
+        last = self._rotated(query, vectors, self._codec)
+        similarities = np.empty((len(decoded), last.columns.shape[1]), np.float32)
+        tall_product(decoded, last.columns, similarities)
         starts = row_starts[in_text].astype(np.int64)
         return match_words(
-            query, vectors.tokens, similarities, chunk.text[start:end], starts, start + chunk.start_char
+            query, last.words, similarities, chunk.text[start:end], starts, start + chunk.start_char
         )
 
-    def _rotated(self, vectors: QueryVectors, codec: RowCodec) -> Float32Array:
+    def _rotated(self, query: str, vectors: QueryVectors, codec: RowCodec) -> _RotatedRows:
         """A query's rows in the codec's space, remembered for the other hits of the answer."""
         last = self._last
-        if last is None or last.vectors is not vectors:
+        if last is None or last.vectors is not vectors or last.query != query:
             assert vectors.rows is not None
-            last = self._last = _RotatedRows(vectors, codec.rotate(vectors.rows))
-        return last.rows
+            words = words_of(query, vectors.tokens)
+            columns = np.ascontiguousarray(codec.rotate(vectors.rows)[words.rows].T)
+            last = self._last = _RotatedRows(query, vectors, words, columns)
+        return last
 
 
 def match_words(
     query: str,
-    tokens: tuple[QueryToken, ...],
+    words: QueryWords,
     similarities: Float32Array,
     text: str,
     row_starts: Int64Array,
@@ -87,34 +107,36 @@ def match_words(
 ) -> tuple[WordMatch, ...]:
     """Best matches, one a query word, in the query's order.
 
-    `similarities` is (Q, R) between the query's rows and a region's; `row_starts` is (R,), the first
-    character of each row's token in `text`, which begins at `start_char` of its file.
+    `similarities` is (R, W) between a region's rows and those of the query's words; `row_starts` is (R,), the
+    first character of each row's token in `text`, which begins at `start_char` of its file.
     """
-    if not similarities.shape[1]:
+    if not similarities.size:
         return ()
-    best_rows = similarities.argmax(axis=1).tolist()
-    best: dict[tuple[int, int], tuple[float, int]] = {}
-    for q, (word, at) in enumerate(zip(_words_of(query, tokens), best_rows, strict=True)):
-        score = float(similarities[q, at])
-        if word is not None and (word not in best or score > best[word][0]):
-            best[word] = (score, at)
+    scores = similarities.max(axis=0).astype(np.float64)
+    of_word = np.repeat(np.arange(len(words.words)), np.diff(words.starts, append=len(scores)))
+    best = np.lexsort((-scores, of_word))[words.starts]  # of equal ones the first
+    best = best[scores[best] >= _LEAST_SIMILARITY]
+    rows, tops = similarities.argmax(axis=0)[best].tolist(), scores[best].tolist()
+    places = {row: _word_at(text, int(row_starts[row])) for row in set(rows)}
     matches = []
-    for (start, end), (score, at) in sorted(best.items()):
-        if score < _LEAST_SIMILARITY:
-            continue
-        low, high = _word_at(text, int(row_starts[at]))
-        if low == high:
-            continue
-        matches.append(
-            WordMatch(query[start:end], text[low:high], low + start_char, high + start_char, round(score, 4))
-        )
+    for at, row, score in zip(of_word[best].tolist(), rows, tops, strict=True):
+        (start, end), (low, high) = words.words[at], places[row]
+        if low < high:
+            word, code_word = query[start:end], text[low:high]
+            matches.append(WordMatch(word, code_word, low + start_char, high + start_char, round(score, 4)))
     return tuple(matches)
 
 
-@lru_cache(maxsize=16)
-def _words_of(query: str, tokens: tuple[QueryToken, ...]) -> tuple[tuple[int, int] | None, ...]:
-    """The characters of the word that each token of a query is in; None for a token of no word."""
-    return tuple(_word_at(query, token.start_char) if _WORD.search(token.text) else None for token in tokens)
+def words_of(query: str, tokens: Sequence[QueryToken]) -> QueryWords:
+    """The words that the tokens of a query are in, one token a row; tokens of no word are left out."""
+    rows_of: dict[tuple[int, int], list[int]] = {}
+    for row, token in enumerate(tokens):
+        if _WORD.search(token.text):
+            rows_of.setdefault(_word_at(query, token.start_char), []).append(row)
+    words = tuple(sorted(rows_of))
+    counts = np.array([len(rows_of[word]) for word in words], np.int64)
+    rows = np.array([row for word in words for row in rows_of[word]], np.int64)
+    return QueryWords(words, rows, np.cumsum(counts) - counts)
 
 
 def _word_at(text: str, at: int) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from indexer.embeddings.embedding_store import NOWHERE, stored_rows
 from indexer.records import Chunk, QueryToken, QueryVectors, WordMatch
-from indexer.retrieve.word_matches import EvidenceFinder, match_words
+from indexer.retrieve import word_matches
+from indexer.retrieve.word_matches import EvidenceFinder, words_of
 from indexer.vectors.row_codec import row_codec
 
 TEXT = "def add_route(self, path):\n    self.routes.append(path)\n"
@@ -22,6 +23,13 @@ def query_tokens(query):
     """A token a word, between two specials."""
     words = [QueryToken(m.group(), m.start(), m.end()) for m in re.finditer(r"\S+", query)]
     return (QueryToken("", 0, 0), *words, QueryToken("", 0, 0))
+
+
+def match_words(query, tokens, similarities, text, row_starts, start_char):
+    """The matches, given a row of similarities for every token."""
+    words = words_of(query, tokens)
+    of_words = similarities[words.rows].T
+    return word_matches.match_words(query, words, of_words, text, row_starts, start_char)
 
 
 def match(query, best, start_char=0):
@@ -53,6 +61,15 @@ def test_parts_of_one_word_count_once_with_the_best_of_them():
     similarities = np.array([[0.5, 0, 0, 0, 0], [0, 0.9, 0, 0, 0]], np.float32)
     matches = match_words(query, tokens, similarities, TEXT, ROW_STARTS, 0)
     assert matches == (WordMatch("addRoute", "add_route", 4, 13, 0.9),)
+
+
+def test_of_equal_rows_the_first_answers_and_of_equal_parts_the_first_is_asked():
+    tokens = (QueryToken("add", 0, 3), QueryToken("Route", 3, 8), QueryToken("x", 9, 10))
+    similarities = np.array([[0.1, 0.9, 0.9, 0, 0], [0.9, 0.1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]], np.float32)
+    assert match_words("addRoute x", tokens, similarities, TEXT, ROW_STARTS, 0) == (
+        WordMatch("addRoute", "add_route", 4, 13, 0.9),
+        WordMatch("x", "path", 20, 24, 0.5),
+    )
 
 
 def test_a_word_ends_where_its_script_does():
