@@ -1,7 +1,8 @@
 """Figures of building and searching on Ray, on one machine: three nodes of Ray's own test cluster.
 
     python tests/benchmarks/cluster.py build WORK      40 packages: equal to one machine's? tokens a second
-    python tests/benchmarks/cluster.py kill WORK       a node killed in a build, in a search, ten times each
+    python tests/benchmarks/cluster.py kill-builds WORK    a node killed in the middle of a build, ten times
+    python tests/benchmarks/cluster.py kill-searches WORK  a node killed between questions, ten times
     python tests/benchmarks/cluster.py detour WORK     the same questions to one process and behind Serve
     python tests/benchmarks/cluster.py prefilter WORK  what asking some of the shards loses
     python tests/benchmarks/cluster.py replay WORK     recorded task times on up to 100 nodes
@@ -48,7 +49,7 @@ from indexer.cluster.indexing import Job, JobProgress, JobReport, Pool, index_ca
 from indexer.cluster.layout import Cluster, Layout
 from indexer.cluster.layout import Limits as QuestionLimits
 from indexer.cluster.serving import join
-from indexer.cluster.store import open_store
+from indexer.cluster.store import SHARDS, open_store
 from indexer.search import Searcher
 
 # --- build -------------------------------------------------------------------------------------
@@ -178,44 +179,70 @@ def in_process(work: Path, names: Sequence[str]) -> Cluster:
 # --- kill --------------------------------------------------------------------------------------
 
 
-def measure_kill(work: Path, n_times: int = 10) -> dict[str, Any]:
-    """A node killed in the middle of a build, and one in the middle of a search."""
-    folders = trees(work)[:6]
-    builds = []
+def kill_builds(work: Path, n_times: int = 10) -> dict[str, Any]:
+    """A node killed in the middle of a build of every package, each cut to its smallest modules."""
+    folders = cut(work)
+    rows = []
     for number in range(n_times):
         shutil.rmtree(work / "store-kill", ignore_errors=True)
         path = catalogue_of(work, folders, "catalogue-kill")
         at = workplace(work, "store-kill")
-        done_before: dict[str, bytes] = {}
+        before: dict[str, bytes] = {}
+        n_killed_at = 3 + 3 * number
         with nodes(1, 2, 2) as (ray, cluster, others):
 
             def kill(
                 progress: JobProgress,
                 cluster: Any = cluster,
                 node: Any = others[number % 2],
-                done_before: dict[str, bytes] = done_before,
+                before: dict[str, bytes] = before,
+                n_killed_at: int = n_killed_at,
             ) -> None:
-                if progress.n_done == 2:
-                    for note in (work / "store-kill" / "shards").glob("*.json"):
-                        done_before[note.name] = note.read_bytes()
+                if progress.n_done >= n_killed_at and not before:
+                    before |= notes_of(work)
                     cluster.remove_node(node, allow_graceful=False)
 
+            started = time.monotonic()
             report = index_catalogue(ray, Job(path, at, Pool(2, 1), ONE_EACH), kill)
-        after = {note.name: note.read_bytes() for note in (work / "store-kill" / "shards").glob("*.json")}
-        builds.append(
+            seconds = time.monotonic() - started
+        after = notes_of(work)
+        served = shards_to_serve(read_catalogue(path))
+        rows.append(
             {
+                "killed_after_shards": len(before),
                 "failures": len(report.failures),
                 "n_shards": len(after),
-                "kept": all(after[name] == content for name, content in done_before.items()),
-                "encoded": sum(m.n_encoded_tokens for m in report.made)
-                / max(1, sum(m.n_tokens for m in report.made)),
+                "n_whole": sum(at.store.has(SHARDS, each.digest, each.sha256) for each in served),
+                "n_kept": sum(after[name] == content for name, content in before.items()),
+                "n_encoded_twice": len(list((work / "store-kill" / SHARDS).glob("*.tar"))) - len(after),
+                "seconds": round(seconds, 1),
             }
         )
-        print(json.dumps({"build": builds[-1]}), file=sys.stderr, flush=True)
-    return {"builds": builds, "searches": kill_searches(work, n_times)}
+        print(json.dumps({"build": rows[-1]}), file=sys.stderr, flush=True)
+    return {"builds": rows}
 
 
-def kill_searches(work: Path, n_times: int) -> list[dict[str, Any]]:
+def notes_of(work: Path) -> dict[str, bytes]:
+    """What is noted of each finished shard."""
+    return {note.name: note.read_bytes() for note in (work / "store-kill" / SHARDS).glob("*.json")}
+
+
+def cut(work: Path, n_bytes: int = 4_000) -> list[Path]:
+    """The packages, of each its smallest modules of some hundred bytes or more."""
+    base = work / "cut"
+    for folder in trees(work):
+        left = n_bytes
+        for path in sorted(folder.rglob("*.py"), key=lambda path: path.stat().st_size):
+            size = path.stat().st_size
+            if size >= 400 and (left == n_bytes or size <= left):
+                left -= size
+                target = base / path.relative_to(folder.parent)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target)
+    return sorted(base.iterdir())
+
+
+def kill_searches(work: Path, n_times: int = 10) -> dict[str, Any]:
     """A node with a group of shards killed between questions that are asked without a pause."""
     rows = []
     entries = read_catalogue(four_shards(work))
@@ -251,7 +278,7 @@ def kill_searches(work: Path, n_times: int) -> list[dict[str, Any]]:
             )
             ray.serve.shutdown()
         print(json.dumps({"search": rows[-1]}), file=sys.stderr, flush=True)
-    return rows
+    return {"searches": rows}
 
 
 def told(workspace: Workspace, query: str) -> list[tuple[str, float]]:
@@ -429,7 +456,8 @@ def main() -> None:
     )
     parts: dict[str, Callable[[Path], dict[str, Any]]] = {
         "build": measure_build,
-        "kill": measure_kill,
+        "kill-builds": kill_builds,
+        "kill-searches": kill_searches,
         "detour": measure_detour,
         "prefilter": measure_prefilter,
         "replay": measure_replay,
