@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import shutil
+import socket
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -21,7 +23,13 @@ from filelock import FileLock, Timeout
 
 from indexer.disk.state_files import FOLDER_MODE, create_file
 from indexer.disk.user_folders import expand_user
-from indexer.errors import IndexBusyError, IndexCorruptError, MissingExtraError, StorageError
+from indexer.errors import (
+    IndexBusyError,
+    IndexCorruptError,
+    InputError,
+    MissingExtraError,
+    StorageError,
+)
 
 SHARDS = "shards"
 WORDS = "words"
@@ -37,8 +45,12 @@ class Store(ABC):
         self.name = name
 
     def facts(self, kind: str, digest: str) -> dict[str, Any] | None:
-        """What is noted of a finished artefact, its `sha256` among it; None where there is none."""
-        raw = self._read(f"{kind}/{digest}.json")
+        """What is noted of a finished artefact, its `sha256` among it; None where there is none.
+
+        Raises StorageError.
+        """
+        with self._said("read"):
+            raw = self._read(f"{kind}/{digest}.json")
         try:
             facts = None if raw is None else json.loads(raw)
         except ValueError:
@@ -72,8 +84,9 @@ class Store(ABC):
                 )
 
     def has(self, kind: str, digest: str, sha256: str) -> bool:
-        """Whether the file of an artefact is there."""
-        return self._has(_archive(kind, digest, sha256))
+        """Whether the file of an artefact is there. Raises StorageError."""
+        with self._said("read"):
+            return self._has(_archive(kind, digest, sha256))
 
     def drop(self, kind: str, digest: str) -> None:
         """Remove an artefact, if it can be."""
@@ -96,15 +109,18 @@ class Store(ABC):
         """A context in which no other job writes here. Raises IndexBusyError."""
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _said(self, what: str = "written") -> Iterator[None]:
+        advice = "check the address and the permissions, then run the same command again"
+        if what == "written":
+            advice = (
+                "free some space or check the permissions, then run the same command again: finished shards"
+                " are kept"
+            )
         try:
             yield
         except OSError as error:
-            raise StorageError(
-                f"The store {self.name} cannot be written ({error.strerror or error})",
-                "free some space or check the permissions, then run the same command again: finished shards"
-                " are kept.",
-            ) from error
+            said = error.strerror or str(error) or type(error).__name__
+            raise StorageError(f"The store {self.name} cannot be {what} ({said})", f"{advice}.") from error
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -136,9 +152,13 @@ class Store(ABC):
 
 
 def open_store(where: str) -> Store:
-    """The store at a folder or URL; nothing is looked at yet. Raises MissingExtraError."""
-    if "://" in where:
-        return _UrlStore(where.rstrip("/"))
+    """The store at a folder or URL; nothing is looked at yet. Raises InputError, MissingExtraError."""
+    scheme, is_url, rest = where.partition("://")
+    if is_url and scheme == "memory":
+        raise InputError(f"{where} is gone with its process; name a folder or URL that every machine sees.")
+    if is_url and scheme != "file":
+        return UrlStore(where.rstrip("/"))
+    where = rest if is_url else where
     return _FolderStore(Path(os.path.abspath(expand_user(where))))  # noqa: PTH100
 
 
@@ -215,10 +235,15 @@ class _FolderStore(Store):
         (self._folder / name).unlink(missing_ok=True)
 
 
-class _UrlStore(Store):
-    """A place that fsspec reaches; an object store takes a file whole or not at all by itself."""
+class UrlStore(Store):
+    """A place that fsspec reaches; what is to be there once is put on condition that it is not yet.
+
+    S3, Google's and Azure's file systems keep that condition; of others the last of two at once counts, which
+    is the same shard under another checksum: whoever noted it wrote its file too.
+    """
 
     def __init__(self, url: str) -> None:
+        """Raises MissingExtraError."""
         super().__init__(url)
         try:
             import fsspec
@@ -231,49 +256,75 @@ class _UrlStore(Store):
         except (ImportError, ValueError) as error:
             raise MissingExtraError(f"The store {url} needs a package of its own: {error}.") from None
 
+    def _do(self, what: str, *arguments: Any, **options: Any) -> Any:
+        """A call of the file system, whose errors, of whatever library, are OSErrors."""
+        try:
+            return getattr(self._files, what)(*arguments, **options)
+        except OSError:
+            raise
+        except NotImplementedError as error:
+            scheme = self.name.partition("://")[0]
+            raise OSError(f"what is at {scheme}:// can be read only") from error
+        except Exception as error:
+            raise OSError(" ".join(str(error).split())[:200] or type(error).__name__) from error
+
     @contextmanager
     def locked(self) -> Iterator[None]:
+        """A context in which no other job writes here. Raises IndexBusyError, StorageError."""
         name = f"{self._root}/lock"
         with self._said():
-            self._files.makedirs(self._root, exist_ok=True)
-            if self._files.exists(name):
-                raise IndexBusyError(
-                    _BUSY.format(self.name) + " If none does, a job was killed: remove the file `lock` there."
-                )
-            self._files.pipe_file(name, b"")
+            self._do("makedirs", self._root, exist_ok=True)
+            own = json.dumps({"host": socket.gethostname(), "began": time.strftime("%Y-%m-%d %H:%M:%S %z")})
+            try:
+                self._do("pipe_file", name, own.encode(), mode="create")
+            except FileExistsError:
+                raise IndexBusyError(f"{_BUSY.format(self.name)} {self._held_by(name)}") from None
         try:
             yield
         finally:
-            with suppress(OSError):
-                self._files.rm_file(name)
+            with suppress(OSError):  # what cannot be removed is said by the next job
+                self._do("rm_file", name)
+
+    def _held_by(self, name: str) -> str:
+        """Since when, so that a person can tell whether that job lives."""
+        since = ""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            held = json.loads(self._do("cat_file", name)[:_MAX_FACTS_BYTES])
+            since = f"It began {held['began']} on {held['host']}. "
+        return f"{since}If that was killed, remove the file `lock` there."
 
     def _prepare(self) -> None:
         for name in _FOLDERS:
-            self._files.makedirs(f"{self._root}/{name}", exist_ok=True)
+            self._do("makedirs", f"{self._root}/{name}", exist_ok=True)
 
     def _read(self, name: str) -> bytes | None:
         try:
-            content: bytes = self._files.cat_file(f"{self._root}/{name}")
+            content: bytes = self._do("cat_file", f"{self._root}/{name}")
         except FileNotFoundError:
             return None
         return content[:_MAX_FACTS_BYTES]
 
     def _put(self, source: Path, name: str) -> None:
         half = f"{self._root}/{name}.{uuid.uuid4().hex}.new"
-        self._files.put_file(str(source), half)
-        self._files.mv(half, f"{self._root}/{name}")
+        try:
+            self._do("put_file", str(source), half)
+            self._do("mv", half, f"{self._root}/{name}")
+        except BaseException:
+            with suppress(OSError):
+                self._do("rm_file", half)
+            raise
 
     def _note(self, content: bytes, name: str) -> None:
-        if not self._has(name):
-            self._files.pipe_file(f"{self._root}/{name}", content)
+        with suppress(FileExistsError):
+            self._do("pipe_file", f"{self._root}/{name}", content, mode="create")
 
     def _get(self, name: str, target: Path) -> None:
         os.close(create_file(target))
-        self._files.get_file(f"{self._root}/{name}", str(target))
+        self._do("get_file", f"{self._root}/{name}", str(target))
 
     def _has(self, name: str) -> bool:
-        return bool(self._files.exists(f"{self._root}/{name}"))
+        return bool(self._do("exists", f"{self._root}/{name}"))
 
     def _remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
-            self._files.rm_file(f"{self._root}/{name}")
+            self._do("rm_file", f"{self._root}/{name}")

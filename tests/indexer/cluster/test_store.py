@@ -6,17 +6,40 @@ import errno
 
 import pytest
 
-from indexer.cluster.store import SHARDS, WORDS, open_store
-from indexer.errors import IndexBusyError, IndexCorruptError, StorageError
+from indexer.cluster.store import SHARDS, WORDS, UrlStore, open_store
+from indexer.errors import IndexBusyError, IndexCorruptError, InputError, MissingExtraError, StorageError
 
 DIGEST = "d" * 64
 
 
-@pytest.fixture
-def store(tmp_path):
-    store = open_store(str(tmp_path / "store"))
+@pytest.fixture(params=["folder", "url"])
+def store(tmp_path, request):
+    where = str(tmp_path / "store")
+    store = open_store(where) if request.param == "folder" else UrlStore(f"file://{where}")
     store.check_writable()
     return store
+
+
+@pytest.fixture(scope="module")
+def shelf():
+    """An object store: what is put on condition is put once, and a look says nothing of what came since."""
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Shelf(MemoryFileSystem):
+        protocol = "shelf"
+        store, pseudo_dirs = {}, [""]
+
+        def exists(self, path, **kwargs):
+            return False
+
+        def pipe_file(self, path, value, mode="overwrite", **kwargs):
+            if mode == "create" and self._strip_protocol(path) in self.store:
+                raise FileExistsError(path)
+            super().pipe_file(path, value, **kwargs)
+
+    fsspec.register_implementation("shelf", Shelf, clobber=True)
+    return Shelf
 
 
 @pytest.fixture
@@ -39,7 +62,9 @@ def test_what_is_published_comes_back(store, file, tmp_path):
     assert not list((tmp_path / "store" / SHARDS).iterdir())
 
 
-def test_nobody_else_reads_it(store, file, tmp_path):
+def test_nobody_else_reads_it(file, tmp_path):
+    store = open_store(f"file://{tmp_path}/store")
+    store.check_writable()
     store.publish(file, SHARDS, DIGEST, {})
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "store").rglob("*")} == {0}
 
@@ -66,7 +91,10 @@ def test_what_was_damaged_or_removed_is_said(store, file, tmp_path):
     assert store.facts(SHARDS, DIGEST) is None
 
 
-def test_a_full_store_leaves_nothing_half(store, file, tmp_path, monkeypatch):
+def test_a_full_store_leaves_nothing_half(file, tmp_path, monkeypatch):
+    store = open_store(str(tmp_path / "store"))
+    store.check_writable()
+
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -76,21 +104,83 @@ def test_a_full_store_leaves_nothing_half(store, file, tmp_path, monkeypatch):
     assert not list((tmp_path / "store" / SHARDS).iterdir())
 
 
-def test_where_nothing_can_be_written_one_sentence_says_so(tmp_path, store, monkeypatch):
+def test_a_full_place_leaves_nothing_half(shelf, file, monkeypatch):
+    def full(self, local, remote, **kwargs):
+        self.pipe_file(remote, b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = open_store("shelf://full/store")
+    store.check_writable()
+    monkeypatch.setattr(shelf, "put_file", full)
+    with pytest.raises(StorageError, match=r"shelf://full/store.*No space left on device.*free some space"):
+        store.publish(file, SHARDS, DIGEST, {})
+    assert [name for name in shelf.store if name.startswith("/full")] == []
+
+
+def test_where_nothing_can_be_written_one_sentence_says_so(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be written"):
-        open_store(str(tmp_path / "file" / "store")).check_writable()
+    for where in (f"{tmp_path}/file/store", f"local://{tmp_path}/file/store"):
+        with pytest.raises(StorageError, match="cannot be written"):
+            open_store(where).check_writable()
 
     def closed(path):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("indexer.cluster.store.create_file", closed)
     with pytest.raises(StorageError, match=r"Permission denied.*check the permissions"):
+        open_store(str(tmp_path / "store")).check_writable()
+
+
+class SomeClientError(Exception):
+    """What a library raises of its own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(errno.EACCES, "Access Denied"), "Access Denied"),
+        (NotImplementedError(), "what is at shelf:// can be read only"),
+        (SomeClientError("no such\n bucket"), "no such bucket"),
+    ],
+)
+def test_whatever_a_place_answers_is_one_sentence(shelf, tmp_path, monkeypatch, error, said):
+    def refuse(self, *arguments, **options):
+        raise error
+
+    store = open_store("shelf://closed/store")
+    for name in ("pipe_file", "cat_file", "get_file"):
+        monkeypatch.setattr(shelf, name, refuse)
+    with pytest.raises(StorageError, match=rf"^The store shelf://closed/store cannot be written \({said}\)"):
         store.check_writable()
+    with pytest.raises(StorageError, match=rf"cannot be read \({said}\)"):
+        store.facts(SHARDS, DIGEST)
+    with pytest.raises(IndexCorruptError, match="lacks a shard"):
+        store.fetch(SHARDS, DIGEST, "0" * 64, tmp_path / "copy")
+
+
+def test_a_place_that_is_none_is_one_sentence():
+    with pytest.raises(InputError, match=r"memory://x is gone with its process"):
+        open_store("memory://x")
+    with pytest.raises(MissingExtraError, match=r"The store carrier-pigeon://x needs a package of its own"):
+        open_store("carrier-pigeon://x")
+
+
+def test_the_first_of_two_at_once_counts_where_a_look_is_old(shelf, file, tmp_path):
+    store = open_store("shelf://race/store")
+    first = store.publish(file, SHARDS, DIGEST, {})
+    file.write_bytes(b"another")
+    assert store.publish(file, SHARDS, DIGEST, {}) == first
+    with (
+        store.locked(),
+        pytest.raises(IndexBusyError, match=r"Another job .* It began 20.* If that was killed, remove"),
+    ):
+        open_store("shelf://race/store").locked().__enter__()
+    with store.locked():
+        pass
 
 
 def test_two_jobs_do_not_write_at_once(tmp_path, store):
     with store.locked(), pytest.raises(IndexBusyError, match="Another job writes"):
-        open_store(str(tmp_path / "store")).locked().__enter__()
+        type(store)(store._folder if hasattr(store, "_folder") else store.name).locked().__enter__()
     with store.locked():
         pass
