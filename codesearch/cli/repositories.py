@@ -84,7 +84,8 @@ def forget_command(folders: tuple[str, ...]) -> None:
 def remove_command(folders: tuple[str, ...], yes: bool) -> None:
     """Delete the indexes of FOLDERS, vectors and all, and forget them; the indexed files stay.
 
-    A FOLDER may be gone where its index lies elsewhere (--state). `codesearch remove` is the same command.
+    A FOLDER may be gone where its index lies elsewhere (--state). `codesearch remove` and `codesearch repos
+    remove` are one command.
     """
     from codesearch.known_repositories import forget
     from codesearch.render.index_folders import age_words

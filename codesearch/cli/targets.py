@@ -165,5 +165,8 @@ def _known(state: Path | None) -> list[Path]:
         raise InputError("No index is known; `codesearch index` and `codesearch repos add` make one known.")
     for root in known:
         if root not in there:
-            say(f"{root} has no index any more; `codesearch repos forget {root}` leaves it out.")
+            say(
+                f"{root} has no index where it is looked for; give the --state it was made with, or leave it"
+                f" out for good with `codesearch repos forget {root}`."
+            )
     return there

@@ -66,7 +66,7 @@ def age_words(seconds: float) -> str:
 
 def _facts(each: KnownIndex, now: float) -> tuple[str, ...]:
     if each.folder is None:
-        return ("no index",)
+        return ("no index where it is looked for",)
     if each.folder.built_at is None:
         return (size_words(each.folder.n_bytes), "not whole")
     gone = () if each.root.is_dir() else ("folder is gone",)

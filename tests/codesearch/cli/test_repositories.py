@@ -24,7 +24,7 @@ def test_the_list_has_sizes_and_ages(run, copied, tmp_path):
     name, root, size, age = first.split("\t")
     assert (name, root, age) == ("copy", str(copied), "3 days ago")
     assert size.endswith(" kB")
-    assert second.split("\t")[2] == "no index"
+    assert second.split("\t")[2] == "no index where it is looked for"
     value = json.loads(run("list", "--json").stdout)
     assert [row["indexed"] for row in value["repositories"]] == [True, False]
     assert value["repositories"][1]["bytes"] is None
