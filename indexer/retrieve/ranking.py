@@ -323,8 +323,14 @@ def _region_scores(g: Gathered, signals: FileSignals) -> Float32Array:
 
 
 def _above_usual(values: Float32Array, seen: NDArray[np.bool_]) -> Float32Array:
-    """(N,) how far each is above the median of those `seen`; 0 for the others."""
-    usual = median(values[seen]) if seen.any() else np.float32(0.0)
+    """(N,) how far each is above the median of all; 0 for those not `seen`.
+
+    What was not seen was not picked, and counts as much as the least that was: the usual one of those that
+    were picked for their words is not the usual one of the tree.
+    """
+    if not seen.any():
+        return np.zeros_like(values)
+    usual = median(np.where(seen, values, values[seen].min()))
     return np.where(seen, values - usual, np.float32(0.0))
 
 

@@ -273,6 +273,16 @@ def test_vectors_of_a_files_beginning_do_not_speak_for_what_its_words_find_furth
     assert made.names[made.file_of[ranked.order[0]]] == "a"
 
 
+def test_the_usual_region_is_not_the_usual_one_of_those_that_words_picked() -> None:
+    """Of the picked the second is the usual one; beside ten that were not, it stands out too."""
+    picked = [Region(name, single=value) for name, value in zip("abc", (0.8, 0.7, 0.5), strict=True)]
+    rest = [Region("d", has_vectors=False) for _ in range(10)]
+    alone, beside = (scene(regions).signals.columns["single_top"] for regions in (picked, [*picked, *rest]))
+    assert alone[1] == 0.0
+    assert beside[1] == pytest.approx(0.2 / 0.3)
+    assert (beside[2], beside[3]) == (0.0, 0.0)
+
+
 def test_regions_that_no_ranker_found_are_left_out() -> None:
     nothing = Region("a", lexical_body=1.0, single_chunk=1.0)
     some = scene([nothing, Region("a", single=-0.1), nothing, Region("b", lexical=1.0), nothing])
