@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 
 from indexer.ingest.backlog import Backlog
-from indexer.ingest.prepare import Preparer
+from indexer.ingest.prepare import PreparedFile, Preparer
 from indexer.ingest.preparing import prepare_all
 from indexer.ingest.writer import Writer
 from indexer.records import FileRow, FoundFile, SkippedRow
@@ -21,7 +21,7 @@ TEXT_RULES = "11"
 older index is then read anew."""
 
 OnFile = Callable[[int, int, str], None]
-"""Called with files done, files in all, and the last path; before the first file and after each."""
+"""Called with files done, files in all, and the last path; before the first file and after each lot."""
 
 
 class Ingest:
@@ -45,19 +45,28 @@ class Ingest:
             on_file(0, len(files), files[0].path)  # the first may be a long one: minutes of reading
         tasks = [(found, known.get(found.path)) for found in files]
         with_tokens = self._backlog is not None
+        n_done = 0
         with closing(prepare_all(self._preparer, tasks, with_tokens=with_tokens)) as prepared:
-            for n_done, file in enumerate(prepared, 1):
-                old = known.get(file.found.path)
-                if file.skipped is not None:
-                    skips.append(SkippedRow(file.skipped, file.found.n_bytes, file.found.mtime_ns))
-                if old is not None and file.same_content:
-                    self._writer.touch(old, file.found)
-                else:
-                    if old is not None:
-                        self._writer.remove(old)
-                    if file.source is not None:
-                        self._writer.add(file)
-                        if self._backlog is not None:
-                            self._backlog.keep(file.chunks)
-                on_file(n_done, len(files), file.found.path)
+            for lot in prepared:
+                self._take(lot, known)
+                skips += [
+                    SkippedRow(file.skipped, file.found.n_bytes, file.found.mtime_ns)
+                    for file in lot
+                    if file.skipped is not None
+                ]
+                n_done += len(lot)
+                on_file(n_done, len(files), lot[-1].found.path)
         return skips
+
+    def _take(self, lot: Sequence[PreparedFile], known: Mapping[str, FileRow]) -> None:
+        for file in lot:
+            old = known.get(file.found.path)
+            if old is not None and file.same_content:
+                self._writer.touch(old, file.found)
+            elif old is not None:
+                self._writer.remove(old)
+        new = [file for file in lot if file.source is not None]
+        self._writer.add(new)
+        if self._backlog is not None:
+            for file in new:
+                self._backlog.keep(file.chunks)

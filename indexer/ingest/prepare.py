@@ -6,7 +6,7 @@ Pure and picklable: nothing is stored, and the same file gives the same chunks i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -26,7 +26,7 @@ from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.path_roles import is_data
-from indexer.reading.read_file import ReadFile, read_file
+from indexer.reading.read_file import ReadFile, read_files
 from indexer.records import (
     Chunk,
     FileRow,
@@ -43,8 +43,11 @@ from indexer.storage.manifest import Manifest
 Task = tuple[FoundFile, FileRow | None]
 """A file, and what is indexed under its path."""
 
-_READ_AHEAD = 8
-"""Files: their text waits for its turn."""
+TokenizedPair = tuple[Chunk, TokenizedChunk]
+Read = ReadFile | SkippedFile | None
+"""A file as it was read; None: as it is indexed."""
+
+_LOT_BYTES, _LOT_FILES = 300_000, 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,36 +112,42 @@ class Preparer:
 
     def prepare(self, found: FoundFile, old: FileRow | None = None) -> PreparedFile:
         """A file's chunks, or why it has none; `old` is what is indexed under its path."""
-        return self.cut(found, self.read(found, old))
+        tasks = [(found, old)]
+        return self.cut(tasks, self.read(tasks))[0]
 
-    def prepare_all(self, tasks: Sequence[Task]) -> Generator[PreparedFile, None, None]:
-        """Files as `prepare` makes them, in order; a thread, which waits for grammars, reads some ahead."""
-        reads = prefetch((self.read(*task) for task in tasks), n_ahead=_READ_AHEAD)
-        with closing(reads):
-            for (found, _), read in zip(tasks, reads, strict=True):
-                yield self.cut(found, read)
+    def prepare_all(self, tasks: Sequence[Task]) -> Generator[list[PreparedFile], None, None]:
+        """Files as `prepare` makes them, in order, lot by lot; a thread reads the next lot meanwhile."""
+        lots = lots_of(tasks)
+        with closing(prefetch(map(self.read, lots), n_ahead=1)) as reads:
+            for lot, read in zip(lots, reads, strict=True):
+                yield self.cut(lot, read)
 
-    def read(self, found: FoundFile, old: FileRow | None = None) -> ReadFile | SkippedFile | None:
-        """A file's text and spans, why it has none, or None where it is what is indexed under its path."""
-        if old is not None and self._has_same_content(found, old):
-            return None
-        return read_file(self._root, found, self._settings)
+    def read(self, tasks: Sequence[Task]) -> list[Read]:
+        """The text and spans of files, why one has none, or None where it is what is indexed already."""
+        same = [old is not None and self._has_same_content(found, old) for found, old in tasks]
+        wanted = [found for (found, _), is_same in zip(tasks, same, strict=True) if not is_same]
+        read = iter(read_files(self._root, wanted, self._settings))
+        return [None if is_same else next(read) for is_same in same]
 
-    def cut(self, found: FoundFile, read: ReadFile | SkippedFile | None) -> PreparedFile:
-        """What `read` gave, in chunks."""
+    def cut(self, tasks: Sequence[Task], read: Sequence[Read]) -> list[PreparedFile]:
+        """What `read` gave of these files, in chunks."""
+        max_tokens = min(self._settings.max_tokens, self._checkpoint.max_tokens)
+        texts = [(each.source, each.parsed.spans) for each in read if isinstance(each, ReadFile)]
+        chunks = tokenized_chunks(texts, self.tokenizer, max_tokens) if texts else iter(())
+        return [
+            self._cut(found, each, next(chunks) if isinstance(each, ReadFile) else ())
+            for (found, _), each in zip(tasks, read, strict=True)
+        ]
+
+    def _cut(self, found: FoundFile, read: Read, pairs: Sequence[TokenizedPair]) -> PreparedFile:
         if read is None:
             return PreparedFile(found, same_content=True)
         if isinstance(read, SkippedFile):
             return PreparedFile(found, skipped=read)
-        source, parsed = read.source, read.parsed
-        max_tokens = min(self._settings.max_tokens, self._checkpoint.max_tokens)
-        chunks = tuple(
-            self._prepared(chunk, tokenized)
-            for chunk, tokenized in tokenized_chunks(source, parsed.spans, self.tokenizer, max_tokens)
-        )
-        if is_data(source.path, source.language):
+        chunks = tuple(self._prepared(chunk, tokenized) for chunk, tokenized in pairs)
+        if is_data(read.source.path, read.source.language):
             chunks = _first_with_vectors(chunks, self._settings.data_file_tokens)
-        return PreparedFile(found, source, parsed.problem, read.n_redacted, chunks)
+        return PreparedFile(found, read.source, read.parsed.problem, read.n_redacted, chunks)
 
     def prepare_chunks(self, chunks: Sequence[Chunk]) -> list[PreparedChunk]:
         """Chunks that are stored already, as `prepare` made them."""
@@ -153,10 +162,23 @@ class Preparer:
         return found.n_bytes == old.n_bytes and digest_on_disk(self._root, found.path) == old.sha256
 
 
+def lots_of(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Files that are prepared together, in order: what is done of many at once costs the least of each."""
+    lots: list[list[Task]] = []
+    n_bytes = _LOT_BYTES
+    for task in tasks:
+        if n_bytes >= _LOT_BYTES or len(lots[-1]) == _LOT_FILES:
+            lots.append([])
+            n_bytes = 0
+        lots[-1].append(task)
+        n_bytes += task[0].n_bytes
+    return lots
+
+
 def tokenized_chunks(
-    source: SourceFile, spans: Sequence[Span], tokenizer: ChunkTokenizer, max_tokens: int
-) -> list[tuple[Chunk, TokenizedChunk]]:
-    """The chunks of a file, each with its tokens; the text is tokenised once where it is one chunk."""
+    files: Sequence[tuple[SourceFile, Sequence[Span]]], tokenizer: ChunkTokenizer, max_tokens: int
+) -> Iterator[list[TokenizedPair]]:
+    """The chunks of each file with their tokens; a text is tokenised once where it is one chunk."""
     counted: dict[str, int] = {}
 
     def n_header_tokens(header: str) -> int:
@@ -164,19 +186,23 @@ def tokenized_chunks(
             counted[header] = tokenizer.count_header(header)
         return counted[header]
 
-    header = first_header(source.path, max_tokens, n_header_tokens)
-    whole = tokenizer.tokenize_whole(source.text, header)
-    if whole is None:
-        (token_chars,) = tokenizer.file_offsets([source.text])
-    else:
-        counted[header] = whole.n_header + whole.n_tail
-        token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
-    chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
-    if whole is None:
-        return list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
-    if len(chunks) == 1:
-        return [(chunks[0], whole)]
-    return list(zip(chunks, tokenizer.tokenize_parts(whole, chunks), strict=True))
+    headers = [first_header(source.path, max_tokens, n_header_tokens) for source, _ in files]
+    texts = [source.text for source, _ in files]
+    for (source, spans), header, whole in zip(
+        files, headers, tokenizer.tokenize_whole(texts, headers), strict=True
+    ):
+        if whole is None:
+            (token_chars,) = tokenizer.file_offsets([source.text])
+        else:
+            counted[header] = whole.n_header + whole.n_tail
+            token_chars = whole.token_chars[whole.n_header : len(whole.token_chars) - whole.n_tail]
+        chunks = cut_chunks(source, spans, token_chars, max_tokens, n_header_tokens, 0)
+        if whole is None:
+            yield list(zip(chunks, tokenizer.tokenize(chunks), strict=True))
+        elif len(chunks) == 1:
+            yield [(chunks[0], whole)]
+        else:
+            yield list(zip(chunks, tokenizer.tokenize_parts(whole, chunks), strict=True))
 
 
 def _first_with_vectors(chunks: Sequence[PreparedChunk], n_tokens: int) -> tuple[PreparedChunk, ...]:

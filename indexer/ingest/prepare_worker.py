@@ -1,7 +1,8 @@
 """A program that prepares files for another process, `preparing.py`, and ends when that one does.
 
-The facts of a Preparer come in, then batches of files; each batch is answered by its prepared files, or by
-none where one of them raised: whoever asked prepares those itself, and meets the error.
+The facts of a Preparer come in, then lots of files; each lot is answered by its prepared files, or by none
+where one of them raised: whoever asked prepares those itself, and meets the error. While one lot is cut, a
+thread reads the next.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import os
 import queue
 import sys
 import threading
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from indexer.ingest.messages import read_message, write_files
-from indexer.ingest.prepare import PreparedFile, Preparer
+from indexer.ingest.prefetch import prefetch
+from indexer.ingest.prepare import PreparedFile, Preparer, Read, Task
 from indexer.records import FileRow, FoundFile
 
 
@@ -25,15 +28,29 @@ def main() -> None:
         threading.Thread(target=_receive, args=(requests,), daemon=True).start()
         facts = requests.get()
         preparer = Preparer.from_facts(facts)
-        while True:
-            files = _prepared(preparer, requests.get())
-            write_files(answers, files, with_tokens=facts["with_tokens"])
+        for lot in prefetch(_reads(preparer, iter(requests.get, None)), n_ahead=1):
+            write_files(answers, _cut(preparer, lot), with_tokens=facts["with_tokens"])
 
 
-def _prepared(preparer: Preparer, batch: list[Any]) -> list[PreparedFile]:
+class _Lot(NamedTuple):
+    """Files that were read; of none where one of them raised."""
+
+    tasks: list[Task]
+    read: list[Read]
+
+
+def _reads(preparer: Preparer, requests: Iterator[list[Any]]) -> Iterator[_Lot]:
+    for request in requests:
+        tasks = [(FoundFile(*found), FileRow(*old) if old else None) for found, old in request]
+        try:
+            yield _Lot(tasks, preparer.read(tasks))
+        except Exception:
+            yield _Lot([], [])
+
+
+def _cut(preparer: Preparer, lot: _Lot) -> list[PreparedFile]:
     try:
-        tasks = [(FoundFile(*found), FileRow(*old) if old else None) for found, old in batch]
-        return list(preparer.prepare_all(tasks))
+        return preparer.cut(lot.tasks, lot.read)
     except Exception:
         return []
 

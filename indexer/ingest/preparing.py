@@ -14,18 +14,17 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple
 from functools import partial
-from itertools import zip_longest
 from typing import IO, cast
 
 from indexer.ingest.messages import read_files, write_message
 from indexer.ingest.prefetch import prefetch
-from indexer.ingest.prepare import PreparedFile, Preparer, Task
+from indexer.ingest.prepare import PreparedFile, Preparer, Task, lots_of
 from indexer.records import FoundFile
 from indexer.vectors.cores import usable_cores
 
-_FILES_AHEAD = 32
-_BATCH_BYTES, _BATCH_FILES = 300_000, 100
-_BATCHES_AHEAD = 2
+_LOTS_AHEAD = 2
+_LOTS_SENT = 3
+"""One is being cut, one read, and one waits."""
 _BYTES_A_SECOND, _FILES_A_SECOND = 4_000_000, 2_000
 """What one process prepares, roughly; starting one takes half a second."""
 _MIN_SECONDS = 0.7
@@ -35,15 +34,15 @@ _MAX_PROCESSES = 3
 
 def prepare_all(
     preparer: Preparer, tasks: Sequence[Task], *, with_tokens: bool = True
-) -> Generator[PreparedFile, None, None]:
-    """Every file prepared, in order, some ahead of what is asked for; to be closed.
+) -> Generator[list[PreparedFile], None, None]:
+    """Every file prepared, in order and in lots, some ahead of what is asked for; to be closed.
 
     Without `with_tokens` chunks may come without their tokens, which nobody looks at then.
     """
     n_processes = _n_processes([found for found, _ in tasks])
     if not n_processes:
-        return prefetch(preparer.prepare_all(tasks), n_ahead=_FILES_AHEAD)
-    return _by_processes(partial(_Process, preparer, with_tokens), n_processes, _batches(tasks))
+        return prefetch(preparer.prepare_all(tasks), n_ahead=1)
+    return _by_processes(partial(_Process, preparer, with_tokens), n_processes, lots_of(tasks))
 
 
 def _n_processes(files: Sequence[FoundFile]) -> int:
@@ -54,34 +53,21 @@ def _n_processes(files: Sequence[FoundFile]) -> int:
     return min(n_cores, _MAX_PROCESSES, 1 + int(seconds))  # the one that writes rows waits half of its time
 
 
-def _batches(tasks: Sequence[Task]) -> list[list[Task]]:
-    batches: list[list[Task]] = []
-    n_bytes = _BATCH_BYTES
-    for task in tasks:
-        if n_bytes >= _BATCH_BYTES or len(batches[-1]) == _BATCH_FILES:
-            batches.append([])
-            n_bytes = 0
-        batches[-1].append(task)
-        n_bytes += task[0].n_bytes
-    return batches
-
-
 def _by_processes(
-    start: Callable[[], _Process], n_processes: int, batches: Sequence[list[Task]]
-) -> Generator[PreparedFile, None, None]:
-    processes = [start() for _ in range(min(n_processes, len(batches)))]
+    start: Callable[[], _Process], n_processes: int, lots: Sequence[list[Task]]
+) -> Generator[list[PreparedFile], None, None]:
+    processes = [start() for _ in range(min(n_processes, len(lots)))]
     n = len(processes)
     streams = [
-        prefetch(process.prepared(batches[at::n]), n_ahead=_BATCHES_AHEAD)
-        for at, process in enumerate(processes)
+        prefetch(process.prepared(lots[at::n]), n_ahead=_LOTS_AHEAD) for at, process in enumerate(processes)
     ]
     with contextlib.ExitStack() as ends:
         for stream in streams:
             ends.enter_context(closing(stream))
         for process in processes:
             ends.callback(process.end)  # before its stream, which waits for an answer
-        for at in range(len(batches)):
-            yield from next(streams[at % n])
+        for at in range(len(lots)):
+            yield next(streams[at % n])
 
 
 class _Process:
@@ -101,28 +87,30 @@ class _Process:
         self._requests = cast(IO[bytes], self._process.stdin)
         self._answers = cast(IO[bytes], self._process.stdout)
 
-    def prepared(self, batches: Sequence[list[Task]]) -> Iterator[list[PreparedFile]]:
-        """The batches prepared, in order: there, or here from where on it fails."""
-        n_done = 0
+    def prepared(self, lots: Sequence[list[Task]]) -> Iterator[list[PreparedFile]]:
+        """The lots prepared, in order: there, or here from where on it fails."""
+        n_done = n_sent = 0
         with contextlib.suppress(Exception):  # if it is the files' fault, they fail here too
             write_message(self._requests, self._preparer.facts() | {"with_tokens": self._with_tokens})
-            self._send(batches[0])
-            for batch, following in zip_longest(batches, batches[1:]):
-                if following:
-                    self._send(following)  # so that it never waits for this process
-                answer = read_files(self._answers, [found for found, _ in batch])
-                yield answer or self._prepared_here(batch)
+            for lot in lots:
+                for following in lots[
+                    n_sent : n_done + _LOTS_SENT
+                ]:  # so that it never waits for this process
+                    self._send(following)
+                    n_sent += 1
+                answer = read_files(self._answers, [found for found, _ in lot])
+                yield answer or self._prepared_here(lot)
                 n_done += 1
-        for batch in batches[n_done:]:
+        for lot in lots[n_done:]:
             if self._has_ended:
                 return
-            yield self._prepared_here(batch)
+            yield self._prepared_here(lot)
 
-    def _prepared_here(self, batch: list[Task]) -> list[PreparedFile]:
-        return list(self._preparer.prepare_all(batch))
+    def _prepared_here(self, lot: list[Task]) -> list[PreparedFile]:
+        return [file for part in self._preparer.prepare_all(lot) for file in part]
 
-    def _send(self, batch: list[Task]) -> None:
-        write_message(self._requests, [[astuple(found), old and astuple(old)] for found, old in batch])
+    def _send(self, lot: list[Task]) -> None:
+        write_message(self._requests, [[astuple(found), old and astuple(old)] for found, old in lot])
 
     def end(self) -> None:
         """End it; nothing more is prepared."""

@@ -174,16 +174,19 @@ class ChunkTokenizer:
             flush()
         return [np.concatenate(part) if part else np.empty((0, 2), np.int32) for part in parts]
 
-    def tokenize_whole(self, text: str, header: str) -> TokenizedChunk | None:
-        """A file as `tokenize` gives it if it is one chunk, which most are, so that it is read only once.
+    def tokenize_whole(self, texts: Sequence[str], headers: Sequence[str]) -> list[TokenizedChunk | None]:
+        """Files as `tokenize` gives them if each is one chunk, which most are: they are read only once.
 
-        Else the characters of its tokens are what the file is cut by. None for a text too long to be read
+        Else the characters of its tokens are what a file is cut by. None for a text too long to be read
         in one piece: `file_offsets` reads those.
         """
-        if len(text) > _SEGMENT_CHARS:
-            return None
-        (tokenized,) = self._tokenize_batch([Chunk(0, "", "", "", text, 0, len(text), 1, 1, 0, (), header)])
-        return tokenized
+        whole = [
+            Chunk(0, "", "", "", text, 0, len(text), 1, 1, 0, (), header)
+            for text, header in zip(texts, headers, strict=True)
+            if len(text) <= _SEGMENT_CHARS
+        ]
+        found = iter(self.tokenize(whole))
+        return [next(found) if len(text) <= _SEGMENT_CHARS else None for text in texts]
 
     def tokenize(self, chunks: Sequence[Chunk]) -> list[TokenizedChunk]:
         """Chunks as the model reads them: specials, prefix, prompt, header line, text, specials."""

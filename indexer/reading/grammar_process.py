@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,10 @@ _MEMORY_BYTES = 300_000_000
 _MEMORY_FACTOR = 400
 """Address space that a process may have: so much, and so many times the text. Dense source takes up to 370
 times its size (Haskell; most languages half of that), error recovery any amount."""
+_MEMORY_STEP = 1 << 14
+"""Texts of as many such steps have the same limit, which need not be set again."""
+_LOT_BYTES = 1 << 18
+"""Texts that are sent together: each way through the pipes costs more than a small text's symbols."""
 _MIN_WALL_SECONDS = 60.0
 _WALL_FACTOR = 20.0
 """A process that has not answered after so many times its processor time hangs: it is stopped, not busy."""
@@ -52,42 +56,94 @@ class FoundSymbol(NamedTuple):
     end: int
 
 
+class GrammarText(NamedTuple):
+    """A text in UTF-8, and the name of its grammar."""
+
+    content: bytes
+    grammar: str
+
+
+Found = list[FoundSymbol] | GrammarError
+"""The symbols of a text, or why there are none."""
+
+
 def find_symbols(content: bytes, grammar: str, seconds: float) -> list[FoundSymbol]:
     """Find the symbols of a text in UTF-8, outermost first and by position.
 
     `seconds` are of processor time. Raises GrammarError where the text takes longer, needs too much
     memory, or makes the parser fail or crash; then too, the next text is parsed as if nothing had been.
     """
-    memory_bytes = _MEMORY_BYTES + _MEMORY_FACTOR * len(content)
-    header = {"grammar": grammar, "seconds": seconds, "memory_bytes": memory_bytes, "n_bytes": len(content)}
-    try:
-        answer = _answer_to(json.dumps(header).encode() + b"\n" + content, seconds)
-    except OSError as error:
-        raise GrammarError(f"could not be started ({error.strerror or error})") from error
+    (found,) = find_all([GrammarText(content, grammar)], seconds)
+    if isinstance(found, GrammarError):
+        raise found
+    return found
+
+
+def find_all(texts: Sequence[GrammarText], seconds: float) -> list[Found]:
+    """What `find_symbols` gives or raises for each text; small texts are sent together, many at a time."""
+    found: list[Found] = []
+    for lot in _lots(texts):
+        try:
+            found += _find_lot(lot, seconds)
+        except OSError as error:
+            found += [GrammarError(f"could not be started ({error.strerror or error})")] * len(lot)
+    return found
+
+
+def _lots(texts: Sequence[GrammarText]) -> Iterator[Sequence[GrammarText]]:
+    start, n_bytes = 0, 0
+    for at, text in enumerate(texts):
+        if at > start and n_bytes + len(text.content) > _LOT_BYTES:
+            yield texts[start:at]
+            start, n_bytes = at, 0
+        n_bytes += len(text.content)
+    if start < len(texts):
+        yield texts[start:]
+
+
+def _find_lot(lot: Sequence[GrammarText], seconds: float) -> list[Found]:
+    answers = _answers_to(lot, seconds)
+    if answers is None:  # one of them ended the process: alone, each ends no more than its own
+        return [each for text in lot for each in _find_lot([text], seconds)]
+    return [_found(text, answer, seconds) for text, answer in zip(lot, answers, strict=True)]
+
+
+def _found(text: GrammarText, answer: dict[str, Any], seconds: float) -> Found:
     match answer.get("stopped"):
         case None:
             return [FoundSymbol(*symbol) for symbol in answer["symbols"]]
         case "time":
-            raise GrammarError(f"took more than {seconds:g} s")
+            return GrammarError(f"took more than {seconds:g} s")
         case "crash" | "memory":
-            megabytes = memory_bytes // 1_000_000
-            raise GrammarError(f"crashed the parser or took more than {megabytes} MB of memory")
+            megabytes = _memory_bytes(text) // 1_000_000
+            return GrammarError(f"crashed the parser or took more than {megabytes} MB of memory")
         case other:
-            raise GrammarError(f"failed ({other})")
+            return GrammarError(f"failed ({other})")
 
 
-def _answer_to(request: bytes, seconds: float) -> dict[str, Any]:
+def _memory_bytes(text: GrammarText) -> int:
+    return _MEMORY_BYTES + _MEMORY_FACTOR * (-(-len(text.content) // _MEMORY_STEP) * _MEMORY_STEP)
+
+
+def _answers_to(lot: Sequence[GrammarText], seconds: float) -> list[dict[str, Any]] | None:
+    """One answer a text; None where a process ended over several."""
+    texts = [(text.grammar, _memory_bytes(text), len(text.content)) for text in lot]
+    header = json.dumps({"seconds": seconds, "texts": texts}).encode()
+    request = b"".join([header, b"\n", *(text.content for text in lot)])
     while True:
         process = _processes.take()
         is_fresh = not process.n_asked
-        answer = process.ask(request, seconds)
-        if answer is not None and answer.get("stopped") != "memory":
+        answers = process.ask(request, seconds)
+        if answers is not None and all(answer.get("stopped") != "memory" for answer in answers):
             _processes.put_back(process)
-            return answer
-        if process.end() in (TIME_IS_UP, _HANGS):
-            return {"stopped": "time"}
+            return answers
+        status = process.end()
+        if len(lot) > 1:
+            return None
+        if status in (TIME_IS_UP, _HANGS):
+            return [{"stopped": "time"}]
         if is_fresh:
-            return {"stopped": "crash"}
+            return [{"stopped": "crash"}]
         # Its age may be to blame, not this text: it was just ending, or earlier texts had filled it up.
 
 
@@ -108,9 +164,10 @@ class _Process:
     def __init__(self) -> None:
         self.n_asked = 0
         self._is_hanging = False
-        # Isolated: neither the folder it is started in nor the environment says where modules lie.
+        # Isolated: neither the folder it is started in nor the environment says where modules lie, and
+        # nothing but the folders given is looked through for them.
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(_WORKER), *_package_folders()],
+            [sys.executable, "-I", "-S", str(_WORKER), *_package_folders()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -129,14 +186,14 @@ class _Process:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
-    def ask(self, request: bytes, seconds: float) -> dict[str, Any] | None:
-        """Send a request and wait for its answer; None where there is none, nor will be any more."""
+    def ask(self, request: bytes, seconds: float) -> list[dict[str, Any]] | None:
+        """Send a request and wait for its answers; None where there are none, nor will be any more."""
         until = time.monotonic() + max(_MIN_WALL_SECONDS, _WALL_FACTOR * seconds)
         self.n_asked += 1
         try:
             with self._killed_at(until):
                 self._send(request, until)
-                return cast("dict[str, Any]", json.loads(self._receive(until)))
+                return cast("list[dict[str, Any]]", json.loads(self._receive(until)))
         except TimeoutError:
             self._is_hanging = True
         except (OSError, EOFError, ValueError):

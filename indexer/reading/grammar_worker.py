@@ -4,10 +4,11 @@ A program of its own, started and kept warm by `grammar_process.py`: grammars ar
 made to crash one or to use up memory must not take an index build along. It runs under limits on memory
 and processor time, may not write files, imports nothing of this project, and ends with its parent.
 
-A request is a line `{"grammar", "seconds", "memory_bytes", "n_bytes"}` and `n_bytes` of UTF-8; the
-answer is a line `{"symbols": [[kind, name, start, end], ...]}`, in bytes of the text and sorted by
-position, or `{"stopped": "time" | "memory" | what the parser said}`. What a language calls a symbol is
-written in its query file (`grammars/README.md`), nowhere here.
+A request is a line `{"seconds", "texts": [[grammar, memory_bytes, n_bytes], ...]}` and the texts in UTF-8.
+The answer is a line: for each a `{"symbols": [[kind, name, start, end], ...]}`, in bytes of the text and
+sorted by position, or `{"stopped": "time" | "memory" | what the parser said}`. It ends with the first text
+for which memory was not enough. What a language calls a symbol is written in its query file
+(`grammars/README.md`), nowhere here.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Query
@@ -40,28 +39,33 @@ _NAMES = frozenset({"name", "title", "scope"})
 """Captures that name a symbol; `title` is kept as written, the others are put with dots."""
 
 
-@dataclass(slots=True)
 class Symbol:
     """A definition as the query found it, in bytes."""
 
-    kind: str
-    name: str
-    start: int
-    end: int
-    name_start: int
-    pattern: int
-    is_clause: bool
+    __slots__ = ("end", "is_clause", "kind", "name", "name_start", "pattern", "start")
+
+    def __init__(self, kind: str, name: str, start: int, end: int, name_start: int, pattern: int) -> None:
+        self.kind = kind.removesuffix(_CLAUSE)
+        self.is_clause = kind.endswith(_CLAUSE)
+        self.name = name
+        self.start = start
+        self.end = end
+        self.name_start = name_start
+        self.pattern = pattern
 
 
-@dataclass(slots=True)
 class _Found:
     """What a grammar's query captured in one file."""
 
-    symbols: list[Symbol]
-    docs: list[tuple[int, int]]
-    """(start, end) of what belongs to a symbol that follows directly: comments, decorators."""
-    replaced: dict[tuple[int, int], int]
-    """(start, end) of a node → the pattern that speaks for it; other patterns' symbols of it are dropped."""
+    __slots__ = ("docs", "replaced", "symbols")
+
+    def __init__(self) -> None:
+        self.symbols: list[Symbol] = []
+        self.docs: list[tuple[int, int]] = []
+        """(start, end) of what belongs to a symbol that follows directly: comments, decorators."""
+        self.replaced: dict[tuple[int, int], int] = {}
+        """(start, end) of a node → the pattern that speaks for it; other patterns' symbols of it are
+        dropped."""
 
 
 class TimeUpError(Exception):
@@ -84,12 +88,17 @@ def main() -> None:
         if not line:
             return
         request = json.loads(line)
-        content = requests.read(request["n_bytes"])
-        _limit(request["memory_bytes"], request["seconds"])
-        answer = _answer(content, request["grammar"], request["seconds"], parent)
-        sys.stdout.write(json.dumps(answer) + "\n")
+        seconds, texts = request["seconds"], request["texts"]
+        contents = [requests.read(n_bytes) for _, _, n_bytes in texts]
+        answers = []
+        for (grammar, memory_bytes, _), content in zip(texts, contents, strict=True):
+            _limit(memory_bytes, seconds)
+            answers.append(_answer(content, grammar, seconds, parent))
+            if answers[-1].get("stopped") == "memory":
+                break
+        sys.stdout.write(json.dumps(answers) + "\n")
         sys.stdout.flush()
-        if answer.get("stopped") == "memory":
+        if answers[-1].get("stopped") == "memory":
             return  # what is left is in pieces
 
 
@@ -105,6 +114,10 @@ def _answer(content: bytes, grammar: str, seconds: float, parent: int) -> dict[s
     return {"symbols": [(symbol.kind, symbol.name, symbol.start, symbol.end) for symbol in found]}
 
 
+_limits: dict[int, int] = {}
+"""What was asked of the system last."""
+
+
 def _limit(memory_bytes: int, seconds: float) -> None:
     """Let the system end this process where native code looks neither at the clock nor at memory."""
     try:
@@ -112,12 +125,16 @@ def _limit(memory_bytes: int, seconds: float) -> None:
     except ImportError:
         return
     end_seconds = math.ceil(time.process_time() + seconds) + 1
-    for limit, value in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, end_seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
+    wanted = {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CPU: end_seconds,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, value in wanted.items():
+        if _limits.get(limit) == value:
+            continue  # texts of a second's work, and small ones of all sizes, have the same
+        _limits[limit] = value
         _, hard = resource.getrlimit(limit)
         try:
             resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
@@ -206,7 +223,7 @@ def _run_query(content: bytes, grammar: str, deadline: float, parent: int) -> _F
         _stretch.clear()
     query = _query(grammar)
     cursor = QueryCursor(query.query)
-    found = _Found([], [], {})
+    found = _Found()
     for start in range(0, len(content), _STRETCH_BYTES):
         if time.thread_time() > deadline:
             raise TimeUpError
@@ -242,15 +259,8 @@ def _symbol(
             _plain_name(_text(content, part), grammar) for part in (*captures.get("scope", ())[:1], name_node)
         ]
         name = ".".join(part for part in parts if part)
-    return Symbol(
-        kind=capture.removesuffix(_CLAUSE),
-        name=name[:_MAX_NAME_CHARS],
-        start=node.start_byte,
-        end=_without_space(content, node),
-        name_start=name_node.start_byte,
-        pattern=pattern,
-        is_clause=capture.endswith(_CLAUSE),
-    )
+    start, end = node.start_byte, _without_space(content, node)
+    return Symbol(capture, name[:_MAX_NAME_CHARS], start, end, name_node.start_byte, pattern)
 
 
 def _without_space(content: bytes, node: Node) -> int:
@@ -360,11 +370,13 @@ def _language(grammar: str) -> Language:
     return get_language(grammar)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
 class _GrammarQuery:
-    query: Query
-    conditions: tuple[dict[str, re.Pattern[str]], ...]
-    """One a pattern: capture → what its text must match as a whole."""
+    __slots__ = ("conditions", "query")
+
+    def __init__(self, query: Query, conditions: tuple[dict[str, re.Pattern[str]], ...]) -> None:
+        self.query = query
+        self.conditions = conditions
+        """One a pattern: capture → what its text must match as a whole."""
 
 
 @lru_cache(maxsize=64)

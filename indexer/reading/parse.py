@@ -14,7 +14,14 @@ import numpy as np
 
 from indexer.languages import LANGUAGES
 from indexer.reading.code_blocks import COMPONENTS, CodeBlock, alone, cell_blocks, script_blocks
-from indexer.reading.grammar_process import GrammarError, find_symbols
+from indexer.reading.grammar_process import (
+    Found,
+    FoundSymbol,
+    GrammarError,
+    GrammarText,
+    find_all,
+    find_symbols,
+)
 from indexer.reading.markup_headings import STYLES
 from indexer.records import Int64Array, ParsedFile, SourceFile, Span
 
@@ -40,17 +47,40 @@ def parse(source: SourceFile, seconds: float) -> ParsedFile:
     what is in the file: where the parser takes too long, too much memory or crashes, the result has no
     spans and `problem` says why. A file with broken syntax gives the spans of its sound parts.
     """
+    return parse_all([source], seconds)[0]
+
+
+def parse_all(sources: Sequence[SourceFile], seconds: float) -> list[ParsedFile]:
+    """What `parse` gives for each file; programs are handed to their grammars together."""
+    texts = [_grammar_text(source) for source in sources]
+    found = iter(find_all([text for text in texts if text is not None], seconds))
+    return [
+        _parse_other(source, seconds) if text is None else _parsed(source, text, next(found))
+        for source, text in zip(sources, texts, strict=True)
+    ]
+
+
+def _grammar_text(source: SourceFile) -> GrammarText | None:
+    """What a grammar is to read; None where none is, or several are."""
+    language = LANGUAGES[source.language]
+    if language.headings or source.language in COMPONENTS or not language.grammar:
+        return None
+    return GrammarText(source.text.encode("utf-8", "surrogatepass"), language.grammar)
+
+
+def _parsed(source: SourceFile, text: GrammarText, found: Found) -> ParsedFile:
+    if isinstance(found, GrammarError):
+        return ParsedFile((), f"parsing as {source.language} {found}; indexed as text")
+    return ParsedFile(tuple(_symbol_spans(text.content, len(source.text), found)))
+
+
+def _parse_other(source: SourceFile, seconds: float) -> ParsedFile:
     language = LANGUAGES[source.language]
     if language.headings:
         return ParsedFile(tuple(_sections(source.text, language.headings)))
     if source.language in COMPONENTS:
         return _parse_blocks(source.text, list(script_blocks(source.text, source.language)), seconds)
-    if not language.grammar:
-        return ParsedFile(())
-    try:
-        return ParsedFile(tuple(_symbol_spans(source.text, language.grammar, seconds)))
-    except GrammarError as error:
-        return ParsedFile((), f"parsing as {source.language} {error}; indexed as text")
+    return ParsedFile(())
 
 
 def parse_cells(text: str, parsed: ParsedFile, seconds: float) -> ParsedFile:
@@ -67,11 +97,12 @@ def _parse_blocks(
     for language in sorted({block.language for block in blocks}):
         grammar = LANGUAGES[language].grammar
         own = [block for block in blocks if block.language == language]
+        if not grammar:
+            continue
+        own_text = alone(text, own, is_notebook=is_notebook)
+        content = own_text.encode("utf-8", "surrogatepass")
         try:
-            found = (
-                _symbol_spans(alone(text, own, is_notebook=is_notebook), grammar, seconds) if grammar else ()
-            )
-            spans += found
+            spans += _symbol_spans(content, len(own_text), find_symbols(content, grammar, seconds))
         except GrammarError as error:
             return ParsedFile((), f"parsing its {language} {error}; indexed as text")
     return ParsedFile(_in_order(spans))
@@ -84,10 +115,8 @@ def _in_order(spans: Sequence[Span]) -> tuple[Span, ...]:
 # --- symbols ---------------------------------------------------------------------------------
 
 
-def _symbol_spans(text: str, grammar: str, seconds: float) -> Iterator[Span]:
-    content = text.encode("utf-8", "surrogatepass")
-    symbols = find_symbols(content, grammar, seconds)
-    chars = _CharMap(content, is_ascii=len(content) == len(text))
+def _symbol_spans(content: bytes, n_chars: int, symbols: Sequence[FoundSymbol]) -> Iterator[Span]:
+    chars = _CharMap(content, is_ascii=len(content) == n_chars)
     bounds = np.array([(start, end) for _, _, start, end in symbols], dtype=np.int64).reshape(-1, 2)
     start_chars, end_chars = chars.of(bounds[:, 0]), chars.of(bounds[:, 1])
     start_lines, end_lines = chars.lines(bounds[:, 0]), chars.lines(bounds[:, 1] - 1)

@@ -8,6 +8,7 @@ as such where the extra `docs` is not installed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from indexer.disk.contained import NotRegularError, read_regular
 from indexer.document_formats import DocumentFormat
 from indexer.light_dataclasses import dataclass
 from indexer.reading.documents import DocumentError, format_read, read_document
-from indexer.reading.parse import parse, parse_cells
+from indexer.reading.parse import parse_all, parse_cells
 from indexer.reading.redact import cover, redact
 from indexer.reading.source_file import encodings_of, pointer_skip, read_source
 from indexer.records import FoundFile, ParsedFile, SkippedFile, SourceFile
@@ -31,6 +32,8 @@ class ReadFile:
     parsed: ParsedFile
     n_redacted: int = 0
     """Credentials that are covered in the text and in the names of spans."""
+    is_parsed: bool = True
+    """Whether its spans were looked for; those of documents are read with their texts."""
 
 
 _ARMOUR = re.compile(r"^-----BEGIN PGP [A-Z ]+-----\s*$", re.MULTILINE)
@@ -39,6 +42,27 @@ _ARMOUR_WITHIN_CHARS = 4000
 
 def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
     """Read and parse a file, credentials covered, or say why it is not indexed."""
+    return read_files(root, [found], settings)[0]
+
+
+def read_files(
+    root: Path, files: Sequence[FoundFile], settings: BuildSettings
+) -> list[ReadFile | SkippedFile]:
+    """What `read_file` gives for each file; those that grammars read are parsed together."""
+    read = [_read_text(root, found, settings) for found in files]
+    sources = [each.source for each in read if isinstance(each, ReadFile) and not each.is_parsed]
+    parsed = iter(parse_all(sources, settings.parse_seconds))
+    return [
+        each
+        if isinstance(each, SkippedFile)
+        else _with_cells(each, settings)
+        if each.is_parsed
+        else _with_spans(each, next(parsed))
+        for each in read
+    ]
+
+
+def _read_text(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
     read = _read(root, found, settings)
     # Keys and signatures share their suffix with books in AsciiDoc.
     may_be_armour = found.path.lower().endswith(".asc") and not settings.walk.include_secrets
@@ -50,19 +74,16 @@ def read_file(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile
 
 def read_text(root: Path, found: FoundFile, settings: BuildSettings) -> SourceFile | SkippedFile:
     """The text of a file that is known to be indexed, as `read_file` gives it, without its spans."""
-    read = _read(root, found, settings, with_spans=False)
+    read = _read(root, found, settings)
     return read.source if isinstance(read, ReadFile) else read
 
 
-def _read(
-    root: Path, found: FoundFile, settings: BuildSettings, *, with_spans: bool = True
-) -> ReadFile | SkippedFile:
+def _read(root: Path, found: FoundFile, settings: BuildSettings) -> ReadFile | SkippedFile:
     form = format_read(found.path)
     if form is not None:
         document = _read_document(root, found, form, settings.walk)
         if isinstance(document, ReadFile):
-            covered = _covered(document, settings)
-            return _with_cells(covered, settings) if with_spans else covered
+            return _covered(document, settings)
         if document is not None:
             return document
     source = read_source(root, found, settings.walk)
@@ -72,14 +93,13 @@ def _read(
     if not settings.walk.include_secrets:
         redacted = redact(source)
         source, n_redacted = redacted.source, len(redacted.secrets)
-    parsed = _parsed(source, settings) if with_spans else ParsedFile(())
-    return ReadFile(source, parsed, n_redacted)
+    return ReadFile(source, ParsedFile(()), n_redacted, is_parsed=False)
 
 
-def _parsed(source: SourceFile, settings: BuildSettings) -> ParsedFile:
-    """The file's spans, and all that is wrong with its text and its spans."""
-    parsed = parse(source, settings.parse_seconds)
-    return replace(parsed, problem="; ".join(filter(None, (source.problem, parsed.problem))))
+def _with_spans(read: ReadFile, parsed: ParsedFile) -> ReadFile:
+    """The file with its spans, and all that is wrong with its text and its spans."""
+    problem = "; ".join(filter(None, (read.source.problem, parsed.problem)))
+    return ReadFile(read.source, ParsedFile(parsed.spans, problem), read.n_redacted)
 
 
 def _with_cells(document: ReadFile, settings: BuildSettings) -> ReadFile:

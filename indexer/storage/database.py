@@ -160,7 +160,9 @@ class StoreWriter:
     """The database of a generation under construction; nobody reads it before the swap."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
+        """By table, added and not written yet: one statement writes many."""
         # No reader sees this file before it is whole, and a crash discards it: durability comes
         # from the one sync in `close`, not from a journal.
         self.connection.execute("PRAGMA journal_mode = OFF")
@@ -172,7 +174,15 @@ class StoreWriter:
         self.connection.execute("BEGIN")
         self.next_chunk_id = self._next("chunks", "chunk_id")
         self._next_file_id = self._next("files", "file_id")
-        self._next_span_id = self._next("spans", "span_id")
+        self.next_span_id = self._next("spans", "span_id")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The database, with all that was added so far."""
+        rows, self._rows = self._rows, {}
+        for table, of_table in rows.items():
+            self._insert(table, of_table)
+        return self._connection
 
     @property
     def _version(self) -> int:
@@ -199,7 +209,7 @@ class StoreWriter:
             file_id, source.path, source.language, source.sha256, source.n_bytes, mtime_ns, problem,
             source.text, n_redacted,
         )  # fmt: skip
-        self._insert("files", [row])
+        self._rows.setdefault("files", []).append(row)
         return file_id
 
     def add_chunk(self, file_id: int, chunk: Chunk, embedding_key: str, regions: Int32Array) -> int:
@@ -210,17 +220,15 @@ class StoreWriter:
             chunk_id, file_id, chunk.header, chunk.start_char, chunk.end_char, chunk.start_line,
             chunk.end_line, chunk.n_tokens, embedding_key, regions.astype("<i4").tobytes(),
         )  # fmt: skip
-        self._insert("chunks", [row])
-        first = self._next_span_id
-        self._next_span_id += len(chunk.spans)
-        rows = [
+        self._rows.setdefault("chunks", []).append(row)
+        self._rows.setdefault("spans", []).extend(
             (
                 span_id, chunk_id, span.kind, span.name, leaf_of(span.name), span.start_char, span.end_char,
                 span.start_line, span.end_line,
             )
-            for span_id, span in enumerate(chunk.spans, first)
-        ]  # fmt: skip
-        self._insert("spans", rows)
+            for span_id, span in enumerate(chunk.spans, self.next_span_id)
+        )  # fmt: skip
+        self.next_span_id += len(chunk.spans)
         return chunk_id
 
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]], *, replace: bool = False) -> None:
@@ -231,7 +239,7 @@ class StoreWriter:
         if rows:
             columns = _COLUMNS[table]
             verb, marks = "INSERT OR REPLACE" if replace else "INSERT", _marks(rows[0])
-            self.connection.executemany(f"{verb} INTO {table} ({columns}) VALUES ({marks})", rows)
+            self._connection.executemany(f"{verb} INTO {table} ({columns}) VALUES ({marks})", rows)
 
     def file_chunks(self, file_id: int) -> list[Chunk]:
         """A file's chunks as stored, in file order."""

@@ -82,7 +82,16 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _values(rows: Sequence[LexicalRow]) -> list[tuple[int | str, ...]]:
-    return [(row.row_id, *map(spelled_out, row.columns)) for row in rows]
+    spelled: dict[str, str] = {}
+    """Of all columns but the last, which regions of a file and of a symbol share."""
+    for row in rows:
+        for text in row.columns[:-1]:
+            if text not in spelled:
+                spelled[text] = spelled_out(text)
+    return [
+        (row.row_id, *map(spelled.__getitem__, row.columns[:-1]), spelled_out(row.columns[-1]))
+        for row in rows
+    ]
 
 
 def add_rows(connection: sqlite3.Connection, table: str, rows: Sequence[LexicalRow]) -> None:

@@ -184,7 +184,8 @@ def _add_file(
 ) -> None:
     text = file.source.text
     max_tokens = min(MAX_TOKENS, checkpoint.max_tokens)
-    for chunk, tokenized in tokenized_chunks(file.source, file.spans, tokenizer, max_tokens):
+    (pairs,) = tokenized_chunks([(file.source, file.spans)], tokenizer, max_tokens)
+    for chunk, tokenized in pairs:
         prepared = PreparedChunk(chunk, tokenized, cut_regions(chunk, tokenized), "")
         chars = prepared.regions.chars + np.int32(chunk.start_char)
         first, last = tokenized.n_header, len(tokenized.input_ids) - tokenized.n_tail

@@ -68,7 +68,7 @@ def test_files_read_once_are_cut_and_tokenised_as_if_read_twice(max_tokens, fold
         spans = parse(source, 5.0).spans
         (token_chars,) = tokenizer.file_offsets([text])
         chunks = cut_chunks(source, spans, token_chars, max_tokens, tokenizer.count_header, 0)
-        prepared = tokenized_chunks(source, spans, tokenizer, max_tokens)
+        (prepared,) = tokenized_chunks([(source, spans)], tokenizer, max_tokens)
         assert [chunk for chunk, _ in prepared] == chunks
         for (_, tokenized), expected in zip(prepared, tokenizer.tokenize(chunks), strict=True):
             assert tokenized.chunk_id == expected.chunk_id

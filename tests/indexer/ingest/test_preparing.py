@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.ingest import preparing
+from indexer.ingest import prepare, preparing
 from indexer.ingest.messages import _arrays
-from indexer.ingest.prepare import PreparedFile, Preparer
+from indexer.ingest.prepare import PreparedFile, Preparer, lots_of
 from indexer.ingest.preparing import Task, prepare_all
 from indexer.models.checkpoint import open_checkpoint
 from indexer.records import FoundFile
@@ -61,7 +61,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[preparing._Proce
             started.append(self)
 
     monkeypatch.setattr(preparing, "_Process", Noted)
-    monkeypatch.setattr(preparing, "_BATCH_FILES", 2)
+    monkeypatch.setattr(prepare, "_LOT_FILES", 2)
     monkeypatch.setattr(preparing, "_n_processes", lambda files: 2)
     yield started
     assert len(started) == 2
@@ -86,7 +86,7 @@ def test_processes_prepare_what_this_one_would(
     here: list[list[Task]] = []
     monkeypatch.setattr(preparing._Process, "_prepared_here", lambda self, batch: here.append(batch) or [])
     with closing(prepare_all(preparer, tasks)) as files:
-        assert [content(file) for file in files] == expected
+        assert [content(file) for lot in files for file in lot] == expected
     assert not here
 
 
@@ -96,7 +96,7 @@ def test_words_are_prepared_without_tokens(
     """All else is the same; tokens would be two thirds of what goes through the pipes."""
     expected = [preparer.prepare(*task) for task in tasks]
     with closing(prepare_all(preparer, tasks, with_tokens=False)) as files:
-        for file, same in zip(files, expected, strict=True):
+        for file, same in zip((file for lot in files for file in lot), expected, strict=True):
             for chunk, with_tokens in zip(file.chunks, same.chunks, strict=True):
                 assert with_tokens.tokenized.input_ids.size
                 assert not chunk.tokenized.input_ids.size + chunk.tokenized.token_chars.size
@@ -109,10 +109,10 @@ def test_what_a_killed_process_leaves_is_prepared_here(
 ) -> None:
     expected = [content(preparer.prepare(*task)) for task in tasks]
     with closing(prepare_all(preparer, tasks)) as files:
-        found = [content(next(files))]
+        found = [*map(content, next(files))]
         for process in processes:
             process._process.kill()
-        found += map(content, files)
+        found += [content(file) for lot in files for file in lot]
     assert found == expected
 
 
@@ -121,7 +121,7 @@ def test_what_fails_there_fails_here_with_its_own_error(
 ) -> None:
     broken = (FoundFile("file_05.py\0", 10, 0), None)
     with closing(prepare_all(preparer, [*tasks, tasks[0], broken])) as files:
-        for _ in tasks:
+        for _ in lots_of(tasks):
             next(files)
         with pytest.raises(ValueError, match="not a path inside"):
             list(files)

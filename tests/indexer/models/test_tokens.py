@@ -107,7 +107,7 @@ def test_a_whole_file_is_read_once_as_its_chunk_and_its_offsets_would_be(
 ) -> None:
     for text in ("def getName():\n    pass\n\n\n", "\n  lead\n", "é…\n\tx", " \n", "", "one"):
         for header in ("a/b.py", "a/b.py Some.name", ""):
-            found = tokenizer.tokenize_whole(text, header)
+            (found,) = tokenizer.tokenize_whole([text], [header])
             (expected,) = tokenizer.tokenize([chunk(text, header=header)])
             assert found is not None
             assert found.input_ids.tolist() == expected.input_ids.tolist()
@@ -116,7 +116,7 @@ def test_a_whole_file_is_read_once_as_its_chunk_and_its_offsets_would_be(
             of_text = found.token_chars[found.n_header : len(found.token_chars) - found.n_tail]
             assert of_text.tolist() == tokenizer.file_offsets([text])[0].tolist()
     monkeypatch.setattr("indexer.models.tokens._SEGMENT_CHARS", 3)
-    assert tokenizer.tokenize_whole("four", "a/b.py") is None
+    assert tokenizer.tokenize_whole(["four"], ["a/b.py"]) == [None]
 
 
 def test_long_texts_are_tokenised_in_pieces_with_the_same_result(
