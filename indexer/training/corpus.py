@@ -32,6 +32,8 @@ from indexer.tree.walk import walk
 
 HELD_OUT = 0.1
 """Share of the pairs that are measured with and never trained on, file by file."""
+MAX_HELD_OUT = 1_000
+"""Pairs: more would tell no better, and measuring costs as much as questions times regions."""
 PROSE_SHARE = 1 / 3
 MAX_PAIRS_OF_FILE = 32
 MAX_CHARS = 200_000_000
@@ -232,8 +234,8 @@ def _balanced(files: Sequence[TrainingFile], seed: int) -> list[TrainingFile]:
 
 
 def _split(files: Sequence[TrainingFile], seed: int) -> Iterator[TrainingFile]:
-    """Files in the order of their draws are held out until they hold a tenth of the pairs."""
-    wanted = HELD_OUT * sum(len(file.pairs) for file in files)
+    """Files in the order of their draws are held out until they hold a tenth of the pairs, or enough."""
+    wanted = min(HELD_OUT * sum(len(file.pairs) for file in files), MAX_HELD_OUT)
     n_held = 0
     for file in sorted(files, key=lambda file: draw(seed, "held out", file.source.path)):
         is_held_out = n_held + len(file.pairs) / 2 < wanted

@@ -20,6 +20,8 @@ from indexer.training.scoring import Encoded, TextEncoder
 
 _BLOCK_TOKENS = 16_384
 _BLOCK_QUESTIONS = 128
+_BLOCK_RANKED, _BLOCK_ROWS = 64, 8_192
+"""Questions and rows of regions that are compared in one product."""
 _SHARD_REGIONS = 16_384
 """Hard negatives of a question are looked for among so many regions around its own: the cost stays linear."""
 _N_NAMED, _N_HARD = 64, 8
@@ -144,11 +146,12 @@ def measure(stored: StoredVectors, examples: Examples) -> Measure:
     """How well the vectors find the answers of the questions."""
     regions = np.arange(len(examples.region_files))
     inverse: dict[str, list[float]] = {"rows": [], "single": []}
-    for number in range(len(examples.questions)):
-        answers = examples.answers([number], regions)[0]
-        for name, scores in _all_scores(stored, number):
-            best = scores[answers == 1].max()
-            inverse[name].append(1.0 / (1 + int((scores[answers == 0] > best).sum())))
+    for numbers in _blocks([1] * len(examples.questions), _BLOCK_RANKED):
+        answers = examples.answers(numbers, regions)
+        for name, scores in _all_scores(stored, numbers):
+            best = np.where(answers == 1, scores, -np.inf).max(axis=1, keepdims=True)
+            ranks = 1 + ((answers == 0) & (scores > best)).sum(axis=1)
+            inverse[name] += (1.0 / ranks).tolist()
     means = {name: float(np.mean(values)) if values else None for name, values in inverse.items()}
     return Measure(means["rows"], means["single"])
 
@@ -167,7 +170,7 @@ def hard_windows(stored: StoredVectors, examples: Examples) -> list[list[int]]:
         named = np.sort(np.argpartition(-cosine, n_named - 1)[:n_named] + first)
         scores = cosine[named - first]
         if stored.regions.rows is not None:
-            scores = scores + _row_scores(stored, number, named)
+            scores = scores + _row_scores(stored, [number], named)[0]
         wrong = examples.answers([number], named)[0] == 0
         for rank, region in enumerate(named[wrong][np.argsort(-scores[wrong], kind="stable")[:_N_HARD]]):
             window = int(window_of[region])
@@ -177,36 +180,39 @@ def hard_windows(stored: StoredVectors, examples: Examples) -> list[list[int]]:
     return [sorted(own, key=lambda window: (-own[window], window)) for own in votes]
 
 
-def _all_scores(stored: StoredVectors, question: int) -> Iterator[tuple[str, Float32Array]]:
+def _all_scores(stored: StoredVectors, chosen: Sequence[int]) -> Iterator[tuple[str, Float32Array]]:
+    """(Q, R) of the questions `chosen` with all regions, for each kind of vector."""
     regions, questions = stored.regions, stored.questions
     if regions.rows is not None:
-        yield "rows", _row_scores(stored, question, None)
+        yield "rows", _row_scores(stored, chosen, np.arange(len(regions.first_rows) - 1))
     if regions.single is not None and questions.single is not None:
-        yield "single", regions.single.astype(np.float32) @ questions.single[question].astype(np.float32)
+        yield "single", questions.single[chosen].astype(np.float32) @ regions.single.astype(np.float32).T
 
 
-def _row_scores(stored: StoredVectors, question: int, chosen: Int64Array | None) -> Float32Array:
-    """(R,) MaxSim of a question with the regions `chosen`, in order, or all: the mean of its best rows."""
+def _row_scores(stored: StoredVectors, chosen: Sequence[int], named: Int64Array) -> Float32Array:
+    """(Q, N) MaxSim of the questions `chosen` with the regions `named`: the mean of each one's best rows."""
     regions, questions = stored.regions, stored.questions
     assert regions.rows is not None
     assert questions.rows is not None
-    first, last = questions.first_rows[question : question + 2]
-    own = questions.rows[first:last].astype(np.float32)  # (L, D)
-    counts = np.diff(regions.first_rows)
-    rows = regions.rows
-    if chosen is not None:
-        counts = counts[chosen]
-        at = np.repeat(regions.first_rows[chosen] - np.cumsum(counts) + counts, counts) + np.arange(
-            counts.sum()
-        )
-        rows = rows[at]
-    similarity = own @ rows.astype(np.float32).T  # (L, K)
-    scores = np.full(len(counts), -1.0, np.float32)
-    if similarity.shape[1]:
-        has_rows = counts > 0
-        starts = (np.cumsum(counts) - counts)[has_rows]
-        scores[has_rows] = np.maximum.reduceat(similarity, starts, axis=1).mean(axis=0)
+    at, n_own = _places(questions.first_rows, np.asarray(chosen))
+    own = questions.rows[at].astype(np.float32)  # (L, D)
+    counts = np.diff(regions.first_rows)[named]
+    scores = np.full((len(chosen), len(named)), -1.0, np.float32)
+    for block in _blocks(counts.tolist(), _BLOCK_ROWS):
+        block = [number for number in block if counts[number]]
+        if block:
+            at, n_rows = _places(regions.first_rows, named[block])
+            similarity = own @ regions.rows[at].astype(np.float32).T  # (L, K)
+            best = np.maximum.reduceat(similarity, np.cumsum(n_rows) - n_rows, axis=1)
+            scores[:, block] = np.add.reduceat(best, np.cumsum(n_own) - n_own, axis=0) / n_own[:, None]
     return scores
+
+
+def _places(first_rows: Int64Array, chosen: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Where the rows of the texts `chosen` lie, in order, and how many each has."""
+    counts = np.diff(first_rows)[chosen]
+    places = np.repeat(first_rows[chosen] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    return places, counts
 
 
 def _names(table: VectorTable) -> Float32Array:
