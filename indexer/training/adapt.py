@@ -361,5 +361,5 @@ def _settings_words(settings: TrainSettings) -> str:
     return (
         f"seed {settings.seed}, rate {settings.rate:g}, {settings.batch_tokens:,} tokens a step, temperatures"
         f" {settings.row_temperature:g} and {settings.single_temperature:g}, distillation"
-        f" {settings.distillation:g}"
+        f" {settings.distillation:g}, {settings.learned_share:.0%} of what the weights learned"
     )

@@ -23,6 +23,10 @@ class TrainSettings:
     single_temperature: float = 0.05
     distillation: float = 0.5
     """Weight of staying with the starting model's ranking."""
+    learned_share: float = 0.5
+    """Of the way from the starting weights to the trained ones, how much the model goes that is measured and
+    written: what was learned stays for the most part, and little of what was known is lost (Wortsman et al.
+    2022, arXiv:2109.01903)."""
     max_steps: int = 1_000_000_000
     """Steps at most; where it is reached before the time, the rate falls by steps."""
 

@@ -129,17 +129,17 @@ def encode_examples(
     encoder: TextEncoder, examples: Examples, tick: Callable[[int, int], None]
 ) -> StoredVectors:
     """Every region and question; `tick(done, total)` counts tokens."""
-    blocks, done = [], 0
+    regions, done = [], 0
     with torch.no_grad():
         for windows in _blocks([len(ids) for ids in examples.windows], _BLOCK_TOKENS):
-            blocks.append(encoder.regions(examples, windows))
+            regions.append(_table(encoder.regions(examples, windows)))
             done += sum(len(examples.windows[window]) for window in windows)
             tick(done, examples.n_tokens)
         asked = [
-            encoder.questions(examples, numbers)
+            _table(encoder.questions(examples, numbers))
             for numbers in _blocks([1] * len(examples.questions), _BLOCK_QUESTIONS)
         ]
-    return StoredVectors(_table(blocks), _table(asked))
+    return StoredVectors(_joined(regions), _joined(asked))
 
 
 def measure(stored: StoredVectors, examples: Examples) -> Measure:
@@ -226,11 +226,21 @@ def _names(table: VectorTable) -> Float32Array:
     return named
 
 
-def _table(blocks: Sequence[Encoded]) -> VectorTable:
-    """Blocks of texts laid end to end."""
-    counts = np.concatenate([block.mask.sum(dim=1).cpu().numpy().astype(np.int64) for block in blocks])
-    rows = [block.rows[block.mask > 0].half().cpu().numpy() for block in blocks if block.rows is not None]
-    single = [block.single.half().cpu().numpy() for block in blocks if block.single is not None]
+def _table(block: Encoded) -> VectorTable:
+    """Texts as they are kept: on the CPU, without what lies between them."""
+    counts = block.mask.sum(dim=1).cpu().numpy().astype(np.int64)
+    return VectorTable(
+        None if block.rows is None else block.rows[block.mask > 0].half().cpu().numpy(),
+        np.concatenate([[0], np.cumsum(counts)]),
+        None if block.single is None else block.single.half().cpu().numpy(),
+    )
+
+
+def _joined(tables: Sequence[VectorTable]) -> VectorTable:
+    """Tables laid end to end."""
+    counts = np.concatenate([np.diff(table.first_rows) for table in tables])
+    rows = [table.rows for table in tables if table.rows is not None]
+    single = [table.single for table in tables if table.single is not None]
     return VectorTable(
         np.concatenate(rows) if rows else None,
         np.concatenate([[0], np.cumsum(counts)]),

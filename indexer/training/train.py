@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
 
@@ -95,6 +96,7 @@ class Training:
         self._folder = folder
         self._clock = clock
         self._parameters = model.parameters
+        self._start = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
         matrices = [p for p in self._parameters.values() if p.ndim > 1]
         others = [p for p in self._parameters.values() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
@@ -117,7 +119,7 @@ class Training:
         return self._state.elapsed_seconds
 
     def run(self, material: Material, started: float, report: Callable[[AdaptProgress], None]) -> Measure:
-        """Train until the time is over; the model then has the weights that measured best.
+        """Train until the time is over; the model then has the weights that measured best, see `_averaged`.
 
         `started` is when this run began, by the clock. Raises TrainingError where the loss is no number,
         KeyboardInterrupt when interrupted, with everything kept, StorageError or OSError where the disk
@@ -218,14 +220,27 @@ class Training:
     def _measure(self, held_out: Examples, report: Callable[[AdaptProgress], None]) -> Measure | None:
         """The measure of now, where it is the best so far: its weights are then kept."""
         state = self._state
-        found = measure(encode_examples(self._encoder, held_out, lambda done, total: None), held_out)
-        state.mrr = found.mrr
-        report(AdaptProgress("measure", state.step, state.step, state.loss, state.mrr))
-        if not found.mrr > state.best:
-            return None
-        state.best = found.mrr
-        _save(dict(self._parameters), {}, self._folder / "best.safetensors")
+        with self._averaged():
+            found = measure(encode_examples(self._encoder, held_out, lambda done, total: None), held_out)
+            state.mrr = found.mrr
+            report(AdaptProgress("measure", state.step, state.step, state.loss, state.mrr))
+            if not found.mrr > state.best:
+                return None
+            state.best = found.mrr
+            _save(dict(self._parameters), {}, self._folder / "best.safetensors")
         return found
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The model as it would be written: between the starting weights and those trained so far."""
+        trained = {name: parameter.detach().clone() for name, parameter in self._parameters.items()}
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(torch.lerp(self._start[name], parameter, self._settings.learned_share))
+        try:
+            yield
+        finally:
+            _fill(self._parameters, trained, "")
 
     # --- what is kept ------------------------------------------------------------------------------
 
@@ -293,7 +308,7 @@ def _load(path: Path) -> dict[str, Tensor]:
     return load_file(path)
 
 
-def _fill(parameters: dict[str, torch.nn.Parameter], tensors: dict[str, Tensor], prefix: str) -> None:
+def _fill(parameters: Mapping[str, Tensor], tensors: Mapping[str, Tensor], prefix: str) -> None:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[prefix + name])

@@ -31,7 +31,7 @@ def main() -> int:
     flags.add_argument("folders", nargs="+", type=Path)
     flags.add_argument("--out", type=Path, required=True)
     flags.add_argument("--model", default=BuildSettings().model)
-    for name in ("minutes", "rate", "row_temperature", "single_temperature", "distillation"):
+    for name in ("minutes", "rate", "row_temperature", "single_temperature", "distillation", "learned_share"):
         flags.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(_DEFAULTS, name))
     for name in ("seed", "batch_tokens", "max_steps"):
         flags.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(_DEFAULTS, name))

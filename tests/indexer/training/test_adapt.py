@@ -33,7 +33,7 @@ from tests.indexer.conftest import quiet
 from tests.indexer.training.conftest import write_bank
 
 SETTINGS = TrainSettings(minutes=1, seed=1, rate=4e-3, batch_tokens=1024, max_steps=24, distillation=0.05,
-                         row_temperature=0.05, single_temperature=0.1)  # fmt: skip
+                         row_temperature=0.05, single_temperature=0.1, learned_share=1.0)  # fmt: skip
 
 
 def ignore(event: AdaptProgress) -> None:
