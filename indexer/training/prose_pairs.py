@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from indexer.records import SourceFile, Span
 from indexer.training.pair import Pair, PairKind, clean_query, draw
 
 _PARAGRAPH = re.compile(r"(?:^(?![ \t]*$)[^\n]*(?:\n|\Z))+", re.MULTILINE)
 _NO_PROSE = re.compile(r"[ \t]*(?:[#|>=~`+]|[-*_]{3}|\.\. |    |\t|\$ |:\w+:|<)")
-_SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?![ \n]|\Z)[^.!?]*)*[.!?](?=[ \n]|\Z)")
+_SENTENCE_END = re.compile(r"[.!?](?=[ \n]|\Z)")
 _QUESTION_LINE = re.compile(
     r"[ \t]*(?:\*\*|Q(?:uestion)?[:.)]\s*|\d+[.)]\s*|[-*]\s+)?"
     r"(?P<asked>[A-Z][^\n?]{10,200}\?)(?:\*\*)?[ \t]*\n"
@@ -76,10 +77,11 @@ def _sentence_pair(source: SourceFile, start: int, end: int, seed: int) -> Pair 
     text = source.text[start:end]
     if _NO_PROSE.match(text) or len(text.split()) < _MIN_PARAGRAPH_WORDS:
         return None
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     sentences = [
-        match.span()
-        for match in _SENTENCE.finditer(text)
-        if _MIN_SENTENCE_WORDS <= len(match[0].split()) <= _MAX_SENTENCE_WORDS
+        (first, last)
+        for first, last in pairwise([0, *ends])
+        if _MIN_SENTENCE_WORDS <= len(text[first:last].split()) <= _MAX_SENTENCE_WORDS
     ]
     if len(sentences) < 2:
         return None

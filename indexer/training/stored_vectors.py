@@ -195,14 +195,15 @@ def _row_scores(stored: StoredVectors, chosen: Sequence[int], named: Int64Array)
     assert regions.rows is not None
     assert questions.rows is not None
     at, n_own = _places(questions.first_rows, np.asarray(chosen))
-    own = questions.rows[at].astype(np.float32)  # (L, D)
+    own = torch.from_numpy(questions.rows[at].astype(np.float32))  # (L, D)
     counts = np.diff(regions.first_rows)[named]
     scores = np.full((len(chosen), len(named)), -1.0, np.float32)
     for block in _blocks(counts.tolist(), _BLOCK_ROWS):
         block = [number for number in block if counts[number]]
         if block:
             at, n_rows = _places(regions.first_rows, named[block])
-            similarity = own @ regions.rows[at].astype(np.float32).T  # (L, K)
+            rows = torch.from_numpy(regions.rows[at].astype(np.float32))
+            similarity = (own @ rows.T).numpy()  # (L, K)
             best = np.maximum.reduceat(similarity, np.cumsum(n_rows) - n_rows, axis=1)
             scores[:, block] = np.add.reduceat(best, np.cumsum(n_own) - n_own, axis=0) / n_own[:, None]
     return scores
