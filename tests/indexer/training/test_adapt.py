@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from indexer.build import build
 from indexer.encoders.query_encoder import QueryEncoder
@@ -108,16 +109,18 @@ def test_a_tiny_model_learns_its_folder_and_indexes_it(
     report = build(bank, BuildSettings(model=str(done.folder)))
     assert report.n_encoded_chunks == report.n_chunks > 20
 
-    worse = adapted(rate=1e-12)
+    worse = adapted(rate=1e-12, max_steps=1)
     assert not worse.is_written
     assert worse.before == pytest.approx(done.after, abs=1e-6)
     assert open_checkpoint(str(done.folder)).fingerprint == checkpoint.fingerprint
 
 
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
-    adapted: Callable[..., AdaptReport], tmp_path: Path
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been_and_half_of_it_is_written(
+    adapted: Callable[..., AdaptReport], untrained: Path, tmp_path: Path
 ) -> None:
-    whole = adapted(max_steps=8)
+    from safetensors.torch import load
+
+    whole = adapted(max_steps=8, learned_share=0.5)
     weights = {
         path.relative_to(whole.folder): path.read_bytes() for path in whole.folder.rglob("*.safetensors")
     }
@@ -130,15 +133,25 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
 
     n_steps = [0]
     with pytest.raises(BuildInterruptedError, match="the same command goes on from there"):
-        adapted(interrupt, max_steps=8)
+        adapted(interrupt, max_steps=8, learned_share=0.5)
     assert not (tmp_path / "mine").exists()
     with pytest.raises(InputError, match="--restart"):
-        adapted(max_steps=8, seed=2)
-    resumed = adapted(max_steps=8)
+        adapted(max_steps=8, learned_share=0.5, seed=2)
+    resumed = adapted(max_steps=8, learned_share=0.5)
     assert (resumed.n_steps, len(resumed.losses)) == (8, 5)
     assert resumed.after == whole.after
     for path, content in weights.items():
         assert (resumed.folder / path).read_bytes() == content
+
+    shutil.rmtree(whole.folder)
+    assert adapted(max_steps=8).losses == whole.losses  # the share is of what is written alone
+    for path, content in weights.items():
+        half, trained, start = (
+            load(content),
+            *(load((f / path).read_bytes()) for f in (whole.folder, untrained)),
+        )
+        for name, tensor in half.items():
+            assert torch.allclose(tensor, (start[name] + trained[name]) / 2, atol=1e-6)
 
 
 def test_a_loss_that_is_no_number_ends_it_and_the_last_state_is_kept(
@@ -159,7 +172,7 @@ def test_a_full_disk_leaves_no_half_model(
     with monkeypatch.context() as patch:
         patch.setattr("indexer.training.result._write_tensors", full)
         with pytest.raises(OSError, match="No space left"):
-            adapted()
+            adapted(max_steps=6)
     assert {path.name for path in tmp_path.iterdir()} == {"tree", "mine.partial"}
     (tmp_path / "mine.partial" / "state.safetensors").write_bytes(b"cut")
     with pytest.raises(StorageError, match="--restart"):
@@ -195,7 +208,6 @@ def test_what_cannot_be_adapted_is_refused_in_one_sentence(
 
 
 def test_a_sentence_transformer_is_adapted_too(bank: Path, plain_folder: Path, tmp_path: Path) -> None:
-    import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Dense, Pooling, Transformer
 
@@ -208,7 +220,7 @@ def test_a_sentence_transformer_is_adapted_too(bank: Path, plain_folder: Path, t
             str(start), create_model_card=False
         )
         done = adapt(
-            [bank], tmp_path / "mine", str(start), replace(SETTINGS, max_steps=12), ignore, clock=lambda: 0.0
+            [bank], tmp_path / "mine", str(start), replace(SETTINGS, max_steps=6), ignore, clock=lambda: 0.0
         )
         assert done.is_written
         found = open_checkpoint(str(done.folder))

@@ -54,3 +54,12 @@ def test_a_heading_with_lines_above_and_below_is_removed_whole() -> None:
     (pair,) = [p for p in prose_pairs(source, parse(source, 5.0).spans, 0) if p.kind is PairKind.HEADING]
     assert pair.removed is not None
     assert source.text[slice(*pair.removed)] == title
+
+
+def test_a_transcript_in_one_line_is_read_in_no_time() -> None:
+    talk = "so we went on and on " * 50_000  # for minutes, where each place of it is tried as a beginning
+    assert not list(prose_pairs(SourceFile("a.md", talk, "markdown", "", 0), (), 0))
+    said = SENTENCES.replace("\n", " ")
+    (pair,) = prose_pairs(SourceFile("a.md", talk + ". " + said, "markdown", "", 0), (), 0)
+    assert pair.kind is PairKind.SENTENCE
+    assert pair.query in said

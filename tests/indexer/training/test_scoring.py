@@ -11,11 +11,13 @@ import torch
 from indexer.models.checkpoint import open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.records import SourceFile, Span
+from indexer.training import stored_vectors
 from indexer.training.batches import epoch_batches
 from indexer.training.corpus import TrainingFile
 from indexer.training.examples import Examples, make_examples
 from indexer.training.pair import Pair, PairKind
-from indexer.training.scoring import contrastive_loss, distillation_loss
+from indexer.training.scoring import Encoded, contrastive_loss, distillation_loss, score
+from indexer.training.stored_vectors import StoredVectors, VectorTable, measure
 
 
 def test_the_contrastive_loss_lets_several_answer_and_leaves_out_the_unclear() -> None:
@@ -37,6 +39,64 @@ def test_distillation_is_nothing_where_nothing_changed_and_grows_with_what_did()
     assert distillation_loss(moved, before, answers, 0.1).item() == pytest.approx(0.0, abs=1e-6)
     moved[0, 0] = 0.0
     assert distillation_loss(moved, before, answers, 0.1).item() > 1.0
+
+
+def laid_out(random: torch.Generator, *lengths: int) -> Encoded:
+    """Texts of rows, some without any."""
+    mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).float()
+    rows = torch.nn.functional.normalize(torch.randn(*mask.shape, 4, generator=random), dim=-1)
+    return Encoded((rows * mask[..., None]).requires_grad_(), mask, None)
+
+
+def test_rows_are_scored_as_pylate_does_with_its_gradients() -> None:
+    from pylate.scores import colbert_scores
+
+    random = torch.Generator().manual_seed(0)
+    questions, regions = laid_out(random, 3, 1, 7), laid_out(random, 30, 12, 25, 40)
+    assert questions.rows is not None
+    assert regions.rows is not None
+    sums = colbert_scores(questions.rows, regions.rows, questions.mask, regions.mask)
+    expected = sums / questions.mask.sum(dim=1, keepdim=True)
+    found = score(questions, regions).rows
+    assert found is not None
+    assert torch.allclose(found, expected, atol=1e-6)
+    weights = torch.randn(found.shape, generator=random)
+    for own, theirs in zip(
+        torch.autograd.grad((found * weights).sum(), (questions.rows, regions.rows)),
+        torch.autograd.grad((expected * weights).sum(), (questions.rows, regions.rows)),
+        strict=True,
+    ):
+        assert torch.allclose(own, theirs, atol=1e-6)
+
+
+def test_the_measure_is_of_all_regions_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = open_checkpoint("codesearch-edge")
+    examples = make_examples(bank_files(), checkpoint, ChunkTokenizer(checkpoint), keep_all=False)
+    random = np.random.default_rng(0)
+
+    def table(n: int, at_least: int) -> VectorTable:
+        counts = random.integers(at_least, 9, n)
+        rows, single = random.standard_normal((counts.sum(), 4)), random.standard_normal((n, 4))
+        return VectorTable(rows.astype("f2"), np.concatenate([[0], counts.cumsum()]), single.astype("f2"))
+
+    regions, questions = table(len(examples.region_files), 0), table(len(examples.questions), 1)
+    ranks = []
+    for number in range(len(examples.questions)):
+        own = questions.take([number]).rows
+        scores = [
+            -1.0
+            if not (found := regions.take([n])).mask.sum()
+            else float((own @ found.rows.mT).amax(2).mean())
+            for n in range(len(examples.region_files))
+        ]
+        answers = examples.answers([number], np.arange(len(scores)))[0]
+        best = max(np.array(scores)[answers == 1])
+        ranks.append(1 + int((np.array(scores)[answers == 0] > best + 1e-6).sum()))
+    for n_questions, n_rows in ((64, 8192), (5, 50)):
+        monkeypatch.setattr(stored_vectors, "_BLOCK_RANKED", n_questions)
+        monkeypatch.setattr(stored_vectors, "_BLOCK_ROWS", n_rows)
+        found = measure(StoredVectors(regions, questions), examples)
+        assert found.rows == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-6)
 
 
 def bank_files() -> list[TrainingFile]:
