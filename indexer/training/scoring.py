@@ -137,8 +137,8 @@ def _row_scores(questions: Tensor, q_mask: Tensor, regions: Tensor, r_mask: Tens
     own, found = questions[q_mask > 0], []  # (L, D)
     rows = regions.flatten(0, 1)
     with torch.no_grad():
-        for part in own.split(_OWN_ROWS):
-            similarity = (part @ rows.T).view(-1, *r_mask.shape)
+        for first in range(0, len(own), _OWN_ROWS):
+            similarity = (own[first : first + _OWN_ROWS] @ rows.T).view(-1, *r_mask.shape)
             found.append(similarity.masked_fill_(r_mask == 0, -2.0).argmax(dim=2))
     at = torch.cat(found) + torch.arange(len(regions)) * regions.shape[1]  # (L, R)
     best = (own[:, None] * rows[at]).sum(dim=2)
