@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
 
 import numpy as np
 import pytest
@@ -27,9 +26,6 @@ NO_REGIONS = np.empty((0, 2), np.int32)
 
 # PyLate imports torch, transformers and datasets, which warn of each other's deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import pylate.retrieve  # noqa: F401
 
 DIM = 32
 LAYOUT = RowLayout(0, row_codec("float16", DIM))
