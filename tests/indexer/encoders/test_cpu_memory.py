@@ -42,7 +42,7 @@ encode(6000)
 measured = peak() - before
 itemsize = 2 if sys.argv[1] == "bfloat16" else 4
 model = _STREAM_BYTES + 6000 * bytes_per_token(checkpoint.architecture, itemsize, 64)
-grown = -left(range(400, 410)) + left(range(410, 450))
+grown = -left(range(65, 70)) + left(range(70, 110))
 print(json.dumps({"measured": measured, "model": model, "loaded": before, "grown": grown}))
 """
 
