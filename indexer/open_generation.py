@@ -57,6 +57,8 @@ _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
 _LOOKED_UP_CHUNKS = 2_000
 """Of so many chunks without vectors a search asks whether others have stored them meanwhile."""
+_FEW_CHUNKS = 64
+"""So few without vectors are encoded in the time left though no word names them: a question may mean them."""
 _KNOWN_STEMS = 5_000
 """Words of which the number of regions is remembered: some 100 bytes each."""
 _KNOWN_FILES = 20_000
@@ -242,6 +244,9 @@ class OpenGeneration:
             named = ordered[np.sort(np.unique(ordered, return_index=True)[1])]
             named = named[tables.lacks_vectors[named]]
             others = np.setdiff1d(np.flatnonzero(tables.lacks_vectors), named)[:_LOOKED_UP_CHUNKS]
+            passing = others if masks.chunks is None else others[masks.chunks[others]]
+            if len(passing) <= _FEW_CHUNKS:
+                named = np.concatenate([named, passing])
             ids = tables.chunk_id
             left = max(0.0, until - time.monotonic())
             stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), left)

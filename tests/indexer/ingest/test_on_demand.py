@@ -22,6 +22,12 @@ FILES = {
 QUERY = "ignite the lamp"
 
 
+@pytest.fixture(autouse=True)
+def a_large_tree(monkeypatch):
+    """These three files stand for many, of which none is encoded that no word names."""
+    monkeypatch.setattr("indexer.open_generation._FEW_CHUNKS", 0)
+
+
 @pytest.fixture
 def tree(tmp_path):
     root = tmp_path / "tree"
@@ -53,6 +59,21 @@ def test_words_name_the_candidates_of_vectors_too(tree, mode):
     with Searcher.open(tree) as searcher:
         (best,) = ask(searcher, mode=mode).hits
         assert searcher.chunk(best.chunk_id).path == "lamp.py"
+
+
+def test_where_little_has_no_vectors_all_of_it_gets_some_what_words_name_first(tree, monkeypatch):
+    monkeypatch.setattr("indexer.open_generation._FEW_CHUNKS", 2)
+    with Searcher.open(tree) as searcher:
+        result = ask(searcher, "ignite the lamp at noon")
+        assert (searcher.n_encoded, result.missing, len(result.hits)) == (3, None, 3)
+        assert searcher.chunk(result.hits[0].chunk_id).path == "lamp.py"
+
+
+def test_what_a_filter_keeps_out_is_not_encoded(tree, monkeypatch):
+    monkeypatch.setattr("indexer.open_generation._FEW_CHUNKS", 2)
+    with Searcher.open(tree) as searcher:
+        searcher.search(SearchRequest(QUERY, paths=("clock.py",), encode_seconds=60.0))
+        assert searcher.n_encoded == 1
 
 
 def test_without_time_words_alone_rank(tree):
