@@ -60,12 +60,10 @@ def used_note(used: QueryUsed | None) -> list[str]:
         return []
     parts = []
     if len(used.words) < used.n_words:
-        parts.append(
-            f"of its {used.n_words:,} different words the {len(used.words)} most telling were looked up"
-        )
+        parts.append(f"of {used.n_words:,} different words the {len(used.words)} most telling were looked up")
     if used.text is not None:
-        parts.append(f"of its {used.n_tokens:,} tokens the model read the most telling lines")
-    return [f"The query is too long to count whole: {', and '.join(parts)}."] if parts else []
+        parts.append(f"of {used.n_tokens:,} tokens the model read the most telling lines")
+    return [f"Too long to be compared whole: {', and '.join(parts)}."] if parts else []
 
 
 _LACKING = " have no vectors yet"

@@ -108,8 +108,8 @@ def test_what_does_not_count_of_a_long_query_is_said(fake, tmp_path):
     found = CodeIndex(tmp_path, searcher).find("alpha")
     assert found.query_used == used
     assert found.notes[1:] == (
-        "The query is too long to count whole: of its 812 different words the 2 most telling were looked up,"
-        " and of its 1,900 tokens the model read the most telling lines.",
+        "Too long to be compared whole: of 812 different words the 2 most telling were looked up,"
+        " and of 1,900 tokens the model read the most telling lines.",
     )
     assert json.loads(render(found, "json"))["query_used"] == {
         "text": "alpha", "words": ["alpha", "beta"], "n_words": 812, "n_tokens": 1900,
