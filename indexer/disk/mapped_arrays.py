@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import tokenize
 from pathlib import Path
@@ -12,6 +14,16 @@ from numpy.typing import NDArray
 
 _one_header = threading.Lock()
 """NumPy parses headers as Python, and CPython 3.11 counts the depth of all threads' trees as one."""
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a .npy file. Raises OSError, of a full disk with its number, which NumPy leaves out."""
+    try:
+        np.save(path, array, allow_pickle=False)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def map_array(path: Path) -> NDArray[Any]:

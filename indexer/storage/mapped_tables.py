@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.disk.mapped_arrays import map_array
+from indexer.disk.mapped_arrays import map_array, save_array
 from indexer.embeddings.embedding_store import StoredEmbedding
 from indexer.errors import IndexCorruptError
 from indexer.light_dataclasses import dataclass
@@ -178,9 +178,9 @@ def _borders(counts: Int64Array) -> Int64Array:
 
 def save_tables(folder: Path, tables: Tables) -> None:
     """Write the arrays into a generation's folder."""
-    np.save(folder / "chunks.npy", np.stack([getattr(tables, name) for name in _COLUMNS], axis=1))
-    np.save(folder / "regions.npy", tables.regions)
-    np.save(folder / "wide.npy", tables.wide)
+    save_array(folder / "chunks.npy", np.stack([getattr(tables, name) for name in _COLUMNS], axis=1))
+    save_array(folder / "regions.npy", tables.regions)
+    save_array(folder / "wide.npy", tables.wide)
 
 
 def load_tables(folder: Path) -> Tables:

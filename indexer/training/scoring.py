@@ -127,22 +127,21 @@ def score(questions: Encoded, regions: Encoded) -> Scores:
 
 
 def _row_scores(questions: Tensor, q_mask: Tensor, regions: Tensor, r_mask: Tensor) -> Tensor:
-    """(Q, R) MaxSim, the mean of the best row for each row of a question."""
-    n_own = q_mask.sum(dim=1)
-    if questions.is_cuda:
-        from pylate.scores import colbert_scores
+    """(Q, R) MaxSim, the mean of the best row for each row of a question.
 
-        return colbert_scores(questions, regions, q_mask, r_mask) / n_own[:, None]
-    # What is best is found without gradients, and only that is multiplied with them: a third of the time.
-    own, found = questions[q_mask > 0], []  # (L, D)
-    rows = regions.flatten(0, 1)
+    What is best is found without gradients, and only that is multiplied with them: a third of the time of
+    PyLate's `colbert_scores`, whose kernels for CUDA take a mask for a length besides: here tokens without a
+    row lie between others.
+    """
+    device, n_own = questions.device, q_mask.sum(dim=1)
+    own, rows, found = questions[q_mask > 0], regions.flatten(0, 1), []  # (L, D), (R * most, D)
     with torch.no_grad():
         for first in range(0, len(own), _OWN_ROWS):
             similarity = (own[first : first + _OWN_ROWS] @ rows.T).view(-1, *r_mask.shape)
             found.append(similarity.masked_fill_(r_mask == 0, -2.0).argmax(dim=2))
-    at = torch.cat(found) + torch.arange(len(regions)) * regions.shape[1]  # (L, R)
-    best = (own[:, None] * rows[at]).sum(dim=2)
-    owners = torch.repeat_interleave(torch.arange(len(questions)), n_own.long())
+    at = torch.cat(found) + torch.arange(len(regions), device=device) * regions.shape[1]  # (L, R)
+    best = (rows[at] @ own[:, :, None]).squeeze(2)
+    owners = torch.repeat_interleave(torch.arange(len(questions), device=device), n_own.long())
     return best.new_zeros(len(questions), len(regions)).index_add(0, owners, best) / n_own[:, None]
 
 

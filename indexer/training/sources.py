@@ -8,6 +8,7 @@ from pathlib import Path
 from indexer.disk.contained import read_regular
 from indexer.errors import InputError
 from indexer.tree.git_objects import find_commit
+from indexer.tree.git_runner import find_repository
 
 _MAX_BYTES = 100_000
 _FILES = (
@@ -15,6 +16,9 @@ _FILES = (
     "LICENSE.md",
     "LICENSE.txt",
     "LICENSE.rst",
+    "MIT-LICENSE",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
     "LICENCE",
     "COPYING",
     "COPYING.md",
@@ -47,11 +51,14 @@ def describe(folder: Path) -> str:
 
 
 def _licence(folder: Path) -> str:
-    for file in _FILES:
-        try:
-            text = read_regular(folder, file, _MAX_BYTES).decode("utf-8", "replace")
-        except OSError:
-            continue
-        said = " ".join(text.lower().split())
-        return next((name for name, phrase in _LICENCES if re.search(phrase, said)), f"see its {file}")
+    """What the folder's own file states, else its repository's."""
+    repository = find_repository(folder)
+    for place in (folder,) if repository is None else (folder, repository.top):
+        for file in _FILES:
+            try:
+                text = read_regular(place, file, _MAX_BYTES).decode("utf-8", "replace")
+            except OSError:
+                continue
+            said = " ".join(text.lower().split())
+            return next((name for name, phrase in _LICENCES if re.search(phrase, said)), f"see its {file}")
     return "licence not stated"

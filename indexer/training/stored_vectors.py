@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from indexer.disk.mapped_arrays import save_array
 from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.training.examples import Examples
@@ -86,10 +87,9 @@ class Measure:
 def keep(stored: StoredVectors, folder: Path) -> None:
     """Write vectors into a folder, for a run that goes on. Raises OSError."""
     for name, array in _arrays(stored).items():
-        path = folder / f"start.{name}.npy"
-        with path.with_suffix(".new").open("wb") as file:
-            np.save(file, array, allow_pickle=False)
-        path.with_suffix(".new").replace(path)
+        new = folder / f"new.{name}.npy"
+        save_array(new, array)
+        new.replace(folder / f"start.{name}.npy")
 
 
 def kept(folder: Path, examples: Examples) -> StoredVectors | None:

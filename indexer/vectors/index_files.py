@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from indexer.disk.mapped_arrays import map_array
+from indexer.disk.mapped_arrays import map_array, save_array
 from indexer.errors import IndexCorruptError, InputError
 from indexer.light_dataclasses import dataclass
 from indexer.records import Int64Array
@@ -61,7 +61,7 @@ def load_facts(path: Path, kind: type[Facts], format_version: int) -> Facts:
 
 def save_ids(path: Path, ids: Int64Array) -> None:
     """Write (N,) ids."""
-    np.save(path, ids.astype(np.int64), allow_pickle=False)
+    save_array(path, ids.astype(np.int64))
 
 
 def load_ids(path: Path, n_stored: int) -> Int64Array:

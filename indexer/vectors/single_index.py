@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.disk.mapped_arrays import map_array
+from indexer.disk.mapped_arrays import map_array, save_array
 from indexer.errors import InputError
 from indexer.records import Int64Array
 from indexer.vectors.base import SingleIndex
@@ -51,7 +51,7 @@ def build_single(folder: Path, kind: VectorKind, ids: Int64Array, pieces: Pieces
     ids = checked_ids(ids, sum(len(piece) for piece in pieces))
     order = np.argsort(ids)
     rows = np.concatenate(pieces).astype(np.float16, copy=False)[order]
-    np.save(folder / _ROWS, rows, allow_pickle=False)
+    save_array(folder / _ROWS, rows)
     save_ids(folder / _IDS, ids[order])
     save_facts(folder / _FACTS, IndexFacts(_FORMAT_VERSION, len(ids), rows.shape[1]))
 

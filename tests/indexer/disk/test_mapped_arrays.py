@@ -1,23 +1,34 @@
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from indexer.disk.mapped_arrays import map_array
+from indexer.disk.mapped_arrays import map_array, save_array
 
 
 def test_an_array_is_mapped_as_it_was_saved(tmp_path):
     saved = np.arange(12, dtype="<i4").reshape(4, 3)
-    np.save(tmp_path / "a.npy", saved)
+    save_array(tmp_path / "a.npy", saved)
     mapped = map_array(tmp_path / "a.npy")
     assert type(mapped) is np.ndarray
     assert mapped.dtype == saved.dtype
     assert (mapped == saved).all()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("n_numbers", [1, 100_000])
+def test_a_full_disk_is_named_whatever_the_array_s_size(tmp_path, n_numbers):
+    (tmp_path / "a.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_array(tmp_path / "a.npy", np.zeros(n_numbers))
+    assert caught.value.errno == errno.ENOSPC
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,9 @@ def test_distillation_is_nothing_where_nothing_changed_and_grows_with_what_did()
 
 
 def laid_out(random: torch.Generator, *lengths: int) -> Encoded:
-    """Texts of rows, some without any."""
+    """Texts of rows, with a gap within each longer one."""
     mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).float()
+    mask[:, 4] = 0
     rows = torch.nn.functional.normalize(torch.randn(*mask.shape, 4, generator=random), dim=-1)
     return Encoded((rows * mask[..., None]).requires_grad_(), mask, None)
 

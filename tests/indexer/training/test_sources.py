@@ -1,0 +1,22 @@
+"""What a card says of a folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from indexer.training.sources import describe
+from tests.git_command import git
+
+
+def test_a_folder_within_a_repository_has_its_commit_and_licence(tree: Path) -> None:
+    (tree / "lib").mkdir()
+    (tree / "lib" / "a.py").write_text("A = 1\n")
+    assert describe(tree / "lib") == "lib, no history, licence not stated"
+    (tree / "LICENSE").write_text("Permission is hereby granted,\nfree of charge, to any person")
+    git(tree, "init", "-q")
+    git(tree, "add", ".")
+    git(tree, "commit", "-q", "-m", "all of it")
+    assert re.fullmatch(r"lib at [0-9a-f]{12}, MIT", describe(tree / "lib"))
+    (tree / "lib" / "LICENSE.md").write_text("All rights reserved.")
+    assert describe(tree / "lib").endswith(", see its LICENSE.md")
