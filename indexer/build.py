@@ -59,7 +59,7 @@ from indexer.settings import BuildSettings
 from indexer.storage.compaction import move_live, segments_read
 from indexer.storage.database import StoreReader, StoreWriter
 from indexer.storage.facts import TOTALS, count_redacted, count_totals, has_text, number, settings_facts
-from indexer.storage.full_text import create_tables
+from indexer.storage.full_text import create_tables, save_words
 from indexer.storage.generations import (
     DATABASE,
     EMBEDDINGS,
@@ -361,6 +361,7 @@ class _Build:
         before = generation_folder(self.state, previous.generation) if previous is not None else None
         build_single_index(folder, tables, segments, self.settings.vectors, before)
         if is_whole:
+            save_words(folder, reader.query)
             build_multi_index(folder, tables, segments, layout.codec, self.settings.vectors, before)
         published = publish(self.state, folder, made.wanted, segment_seals(self.state, tables, layout))
         self.has_published = True

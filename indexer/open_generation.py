@@ -159,7 +159,7 @@ class OpenGeneration:
     @cached_property
     def postings(self) -> TextPostings:
         """Its full text, to be asked together with that of other indexes."""
-        return TextPostings(self.store.query)
+        return TextPostings(self.store.query, self.folder)
 
     @cached_property
     def singles(self) -> SingleVectors:

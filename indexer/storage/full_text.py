@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Float32Array, Int32Array, Int64Array
 from indexer.storage.bm25 import TableStatistics, is_beginning, match_of
 from indexer.storage.postings import HIGHEST, TOKENIZER, BestRows, PostingTable, Query
+from indexer.storage.stored_postings import StoredPostings, load_postings, save_postings
 from indexer.words import last_name, spelled_out
 
 REGIONS = "lexical_regions"
 SYMBOLS = "lexical_symbols"
 _COLUMNS = {REGIONS: ("path", "symbol", "body"), SYMBOLS: ("leaf", "full")}
 
+_STORED_WORDS = "postings.npy"
 _WEIGHTINGS = {REGIONS: ((3, 5, 3), (0, 0, 1)), SYMBOLS: ((2, 1),)}
 """bm25 weights of the columns: of all of them, and of regions' bodies alone."""
 
@@ -170,16 +173,29 @@ class TextStatistics:
         return TextStatistics(self.regions + other.regions, self.symbols + other.symbols)
 
 
-def postings_of(query: Query, table: str) -> PostingTable:
+def postings_of(query: Query, table: str, stored: StoredPostings | None = None) -> PostingTable:
     """The words of one of the tables as arrays."""
-    return PostingTable(query, table, _COLUMNS[table], _WEIGHTINGS[table])
+    return PostingTable(query, table, _COLUMNS[table], _WEIGHTINGS[table], stored)
+
+
+def save_words(folder: Path, query: Query) -> None:
+    """Write where the words of a generation stand beside its database, where that is soon done."""
+    tables = [every for table in _COLUMNS if (every := postings_of(query, table).every_word())]
+    if len(tables) == len(_COLUMNS):
+        save_postings(folder / _STORED_WORDS, tables)
 
 
 class TextPostings:
     """The full text of one index as arrays, to be asked together with those of others."""
 
-    def __init__(self, query: Query) -> None:
-        self.regions, self.symbols = postings_of(query, REGIONS), postings_of(query, SYMBOLS)
+    def __init__(self, query: Query, folder: Path | None = None) -> None:
+        """`folder` is the generation's, for what `save_words` wrote. Raises IndexCorruptError."""
+        stored = load_postings(folder / _STORED_WORDS, len(_COLUMNS)) if folder is not None else None
+        regions, symbols = stored or (None, None)
+        self.regions, self.symbols = (
+            postings_of(query, REGIONS, regions),
+            postings_of(query, SYMBOLS, symbols),
+        )
 
     def statistics(self, words: Sequence[str]) -> TextStatistics:
         """How often words occur here, to be added to what other indexes have; reads where they stand."""

@@ -2,7 +2,8 @@
 
 FTS5's `bm25()` is called for each row, takes two microseconds, and gives scores that hold within one table;
 over fifty tables that was nine tenths of a question. Here FTS5's vocabulary table is asked once for where a
-word stands; the answer is kept, and scores of all rows by the statistics of all tables are one sum in NumPy.
+word stands, or all words are stored; the answer is kept, and scores of all rows by the statistics of all
+tables are one sum in NumPy.
 The words that cost most, those of many rows, are the ones that questions share.
 """
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.storage.bm25 import TableStatistics, is_beginning, saturated
+from indexer.storage.stored_postings import MAX_PLACES, StoredPostings
 from indexer.vectors.base import BestScores, top_k
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -77,13 +79,19 @@ class PostingTable:
     """One full-text table of an open database that never changes. Threads may share it."""
 
     def __init__(
-        self, query: Query, table: str, columns: Sequence[str], weightings: Sequence[Sequence[int]]
+        self,
+        query: Query,
+        table: str,
+        columns: Sequence[str],
+        weightings: Sequence[Sequence[int]],
+        stored: StoredPostings | None = None,
     ) -> None:
         """`weightings` hold a weight of each column; rows are ordered by the first, whose are all above 0.
 
-        Columns must differ in their first letters.
+        Columns must differ in their first letters. `stored` is what `every_word` gave of the table.
         """
         self._query = query
+        self._stored = stored
         self._table = table
         self._n_columns = len(columns)
         self._weights = np.zeros((len(weightings), 1 << _COLUMN_BITS), np.int64)
@@ -143,6 +151,8 @@ class PostingTable:
     def _read(self, word: str) -> Postings:
         term = term_of(word)
         last = term + HIGHEST if is_beginning(word) else term
+        if self._stored is not None:
+            return self._of_stored(self._stored, self._stored.pairs_of(term, last), is_several=last != term)
         # One text of numbers: a tuple for each place takes three times as long.
         ((places,),) = self._query(
             f"SELECT group_concat((doc << {_COLUMN_BITS}) | unicode(col)) FROM {self._places}"
@@ -159,6 +169,46 @@ class PostingTable:
         rows = np.searchsorted(self._row_ids, doc[first])
         return Postings(
             rows.astype(np.int32), np.minimum(n_times, _MOST_TIMES).astype(np.uint16), self._lengths[rows]
+        )
+
+    def _of_stored(self, stored: StoredPostings, pairs: slice, *, is_several: bool) -> Postings:
+        rows, n_times = stored.rows[pairs], stored.n_times[:, pairs]
+        if is_several:
+            rows, owner = np.unique(rows, return_inverse=True)
+            sums = np.zeros((len(n_times), len(rows)), np.int64)
+            for own, times in zip(sums, n_times, strict=True):
+                np.add.at(own, owner, times)
+            n_times = np.minimum(sums, _MOST_TIMES).astype(np.uint16)
+        return Postings(rows, n_times, self._lengths[rows])
+
+    def every_word(self) -> StoredPostings | None:
+        """Where all words stand, to be stored; None for a table of more than MAX_PLACES."""
+        ((averages,),) = self._query(f"SELECT block FROM {self._table}_data WHERE id = 1", ())
+        if _varints(averages)[1:].sum() > MAX_PLACES:
+            return None
+        name = f"temp.{self._table}_words"
+        self._query(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS {name} USING fts5vocab(main, {self._table}, row)", ()
+        )
+        words = self._query(f"SELECT term, cnt FROM {name}", ())
+        terms = [term.encode() for term, _ in words]
+        # Both list terms in order of their bytes, and places of a term in order of their rows.
+        ((places,),) = self._query(
+            f"SELECT group_concat((doc << {_COLUMN_BITS}) | unicode(col)) FROM {self._places}", ()
+        )
+        place = np.fromstring(places or "", np.int64, sep=",")
+        term = np.repeat(np.arange(len(terms)), [n for _, n in words])
+        doc = place >> _COLUMN_BITS
+        first = np.flatnonzero((np.diff(term, prepend=-1) != 0) | (np.diff(doc, prepend=-1) != 0))
+        n_times = np.add.reduceat(self._weights[:, place & ((1 << _COLUMN_BITS) - 1)], first, axis=1)
+        return StoredPostings(
+            self._row_ids,
+            self._lengths,
+            np.cumsum([len(each) for each in terms], dtype=np.int64),
+            np.cumsum(np.bincount(term[first], minlength=len(terms)), dtype=np.int64),
+            np.searchsorted(self._row_ids, doc[first]).astype(np.int32),
+            np.minimum(n_times, _MOST_TIMES).astype(np.uint16),
+            np.frombuffer(b"".join(terms), np.uint8),
         )
 
     @cached_property
@@ -182,6 +232,8 @@ class PostingTable:
 
     @cached_property
     def _sizes(self) -> tuple[Int64Array, NDArray[np.int32]]:
+        if self._stored is not None:
+            return self._stored.row_ids, self._stored.lengths
         rows = self._query(f"SELECT id, sz FROM {self._table}_docsize ORDER BY id", ())
         row_ids = np.array([row[0] for row in rows], np.int64)
         numbers = _varints(b"".join([row[1] for row in rows])).reshape(len(rows), self._n_columns)

@@ -29,7 +29,7 @@ from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.storage.database import StoreReader, StoreWriter
 from indexer.storage.facts import has_text, recorded_settings
-from indexer.storage.full_text import create_tables
+from indexer.storage.full_text import create_tables, save_words
 from indexer.storage.generations import (
     DATABASE,
     EMBEDDINGS,
@@ -264,6 +264,7 @@ def _place(state: Path, folder: Path, header: Header, store: EmbeddingStore, lay
     """Make the database the live generation, with tables of our own store."""
     with closing(StoreReader(folder / DATABASE)) as reader:
         vectors = recorded_settings(header.manifest, reader.facts()).vectors
+        save_words(folder, reader.query)
         tables = make_tables(reader.chunk_keys(), store.load)
     save_tables(folder, tables)
     segments = SegmentReader(state / EMBEDDINGS, layout)

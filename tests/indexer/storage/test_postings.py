@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import sqlite3
 
+import numpy as np
 import pytest
 
+from indexer.errors import IndexCorruptError
 from indexer.storage import postings
 from indexer.storage.full_text import (
     REGIONS,
@@ -19,6 +21,7 @@ from indexer.storage.full_text import (
     search_regions,
 )
 from indexer.storage.postings import best_of_tables, term_of
+from indexer.storage.stored_postings import load_postings, save_postings
 
 WORDS = [f"w{number}" for number in range(60)]
 
@@ -67,11 +70,18 @@ def rows():
 QUERY = ("w1", "w5", "technologies", "common", "字", "nowhere")
 
 
-@pytest.mark.parametrize("limit", [-1, 40])
-def test_the_best_rows_of_two_tables_are_those_of_one(table, rows, limit, monkeypatch):
+def stored(query, folder):
+    """A table as it is opened again after its words were written."""
+    every, path = postings_of(query, REGIONS).every_word(), folder / f"{len(list(folder.iterdir()))}.npy"
+    save_postings(path, [every, every])
+    return postings_of(query, REGIONS, load_postings(path, 2)[1])
+
+
+@pytest.mark.parametrize(("limit", "is_stored"), [(-1, False), (40, False), (40, True)])
+def test_the_best_rows_of_two_tables_are_those_of_one(table, rows, limit, is_stored, tmp_path, monkeypatch):
     monkeypatch.setattr(postings, "_KEPT_BYTES", 2_000)  # what is no longer kept is read again
     whole, *parts = (table(part) for part in (rows, rows[:60], rows[60:]))
-    tables = [postings_of(part, REGIONS) for part in parts]
+    tables = [stored(part, tmp_path) if is_stored else postings_of(part, REGIONS) for part in parts]
     statistics = tables[0].statistics(QUERY) + tables[1].statistics(QUERY)
     assert statistics == postings_of(whole, REGIONS).statistics(QUERY)
     expected = search_regions(whole, QUERY, limit)
@@ -87,6 +97,34 @@ def test_the_best_rows_of_two_tables_are_those_of_one(table, rows, limit, monkey
     ):
         assert scores[row_id] == pytest.approx((score, body), rel=1e-5, abs=1e-9)
     assert all((part.scores[0, :-1] >= part.scores[0, 1:]).all() for part in found)
+
+
+def test_of_every_word_what_is_stored_is_what_fts5_says(table, rows, tmp_path, monkeypatch):
+    query = table(rows)
+    asked, kept = postings_of(query, REGIONS), stored(query, tmp_path)
+    for word in (*WORDS, "technology", "common", "字典", "字", "母", "nowhere", "zzz", ""):
+        one, other = asked.of(word), kept.of(word)
+        for name in ("rows", "n_times", "lengths"):
+            left, right = getattr(one, name), getattr(other, name)
+            assert np.array_equal(left, right)
+            assert (left.dtype, left.shape) == (right.dtype, right.shape)
+    assert len(kept.of("字").rows) > 100
+    nothing = stored(table([]), tmp_path)
+    assert len(nothing.of("w1").rows) == 0
+    assert nothing.statistics(("w1",)) == postings_of(table([]), REGIONS).statistics(("w1",))
+    monkeypatch.setattr(postings, "MAX_PLACES", 1000)
+    assert asked.every_word() is None
+
+
+def test_stored_words_that_are_damaged_are_a_sentence(table, rows, tmp_path):
+    path = tmp_path / "0.npy"
+    assert load_postings(path, 2) is None
+    stored(table(rows), tmp_path)
+    content = path.read_bytes()
+    for damaged in (content[:-8], content[:300], b"", content[:128] + b"\xff" * 8 + content[136:]):
+        path.write_bytes(damaged)
+        with pytest.raises(IndexCorruptError, match=r"words of the index in .* cannot be read"):
+            load_postings(path, 2)
 
 
 def test_a_table_that_is_asked_for_no_words_names_none(table, rows):
