@@ -48,7 +48,8 @@ class Draft:
     def passage(self, counter: TokenCounter, *, stale: bool = False) -> Passage:
         """The finished passage, its tokens counted."""
         text, omitted = _lines_and_marks(self)
-        inner = self.symbol.span if self.symbol else None
+        named = self.named()
+        inner = named.span if named else None
         best_line = self.best_line(lines_of(self.shown))
         return Passage(
             path=self.file.path,
@@ -82,10 +83,16 @@ class Draft:
             if (line := line_of(m.start_char)) in shown
         )
 
+    def named(self) -> SpanLines | None:
+        """What the passage is called by: its symbol, or the section around that in which it begins."""
+        if self.symbol is None or not self.symbol.is_section or self.symbol.first <= self.first:
+            return self.symbol
+        return next(iter(self.file.enclosing(self.first, self.symbol.last)), None)
+
     def omitted(self, reason: str) -> Omitted:
         """This passage as an entry of what was left out."""
-        name = self.symbol.span.name if self.symbol else ""
-        file = self.file
+        named, file = self.named(), self.file
+        name = named.span.name if named else ""
         return Omitted(
             file.path, self.first, self.last, name, self.hit.score, reason, repository=file.repository
         )
@@ -110,8 +117,12 @@ class Draft:
         return next((line for line in self.focus if line in own), own[0])
 
     def heads(self, other: Draft) -> bool:
-        """Whether a passage of both would begin with this one: where its symbol does, if it has one."""
-        return self.symbol is None or self.limits.keeps_parent or self.first <= other.first
+        """Whether this one may grow to a passage of both: what has a name begins with it, sections aside.
+
+        Who reads a section reads on, and so three results of a document are three places of it.
+        """
+        is_free = self.symbol is None or self.symbol.is_section or self.limits.keeps_parent
+        return is_free or self.first <= other.first
 
     def literal_lines(self) -> list[int]:
         """Lines on which a regular expression or phrase of the question stands, in file order."""
@@ -205,7 +216,8 @@ def touches(a: Draft, b: Draft) -> bool:
     if overlaps(a, b):
         return True
     left, right = (a, b) if a.first <= b.first else (b, a)
-    if a.symbol and b.symbol and not (_holds(a.symbol, b.symbol) or _holds(b.symbol, a.symbol)):
+    one, two = a.named(), b.named()
+    if one and two and not (_holds(one, two) or _holds(two, one)):
         return False
     if any(not a.file.is_blank(number) for number in range(left.last + 1, right.first)):
         return False

@@ -44,6 +44,11 @@ class SpanLines:
         """Whether its first lines are a signature worth keeping above a cut body."""
         return self.span.kind in _CALLABLE_KINDS
 
+    @property
+    def is_section(self) -> bool:
+        """Whether it is what stands below a heading."""
+        return self.span.kind == "section"
+
     def holds(self, first: int, last: int) -> bool:
         """Whether the lines lie inside this symbol."""
         return self.first <= first and last <= self.last

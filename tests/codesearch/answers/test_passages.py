@@ -249,7 +249,8 @@ class Tree:
         self.text, self.spans = text, spans
 
     def chunk(self, chunk_id):
-        return Chunk(chunk_id, "f", "0", "text", self.text, 0, len(self.text), 1, 1, 1, (), "f")
+        spans = tuple(self.spans)
+        return Chunk(chunk_id, "f", "0", "text", self.text, 0, len(self.text), 1, 1, 1, spans, "f")
 
     def file_text(self, path):
         return self.text
@@ -372,6 +373,27 @@ def test_a_passage_begins_in_the_symbol_that_names_it_whatever_is_found_above(fa
     assert found[0].evidence.symbols == ("f6", "f8")
 
 
+def test_sections_of_a_document_are_read_on_from_above_and_named_for_what_holds_them():
+    lines = ["# Guide\n", "\n", *(f"{'## Part' if n % 4 == 0 else 'about'} {n}\n" for n in range(36))]
+    text = "".join(lines)
+    starts = [len("".join(lines[:n])) for n in range(len(lines) + 1)]
+    parts = [(f"Guide > Part {n}", 3 + n, 6 + n) for n in range(0, 36, 4)]
+    spans = [
+        Span("section", name, starts[first - 1], starts[last], first, last)
+        for name, first, last in [("Guide", 1, 38), *parts]
+    ]
+    hits = [
+        Hit(0, score, text.index(words), text.index(words) + len(words), ComponentScores())
+        for words, score in (("about 25", 9.0), ("about 17", 8.0))
+    ]
+    limits = PassageLimits(max_lines=12, reach_lines=20, tiny_lines=1)
+    (both,) = passages(Tree(text, spans), hits, limits=limits)
+    assert (both.symbol, both.start_line, both.end_line) == ("Guide", 19, 30)
+    assert (both.best_line, both.score) == (28, 9.0)
+    (alone,) = passages(Tree(text, spans), hits[:1], limits=limits)
+    assert (alone.symbol, alone.start_line) == ("Guide > Part 24", 27)
+
+
 def test_a_window_that_holds_a_better_passage_ends_above_it(fake, make_hit):
     text = "\n".join(
         ["setup = 1", "more = 2", "", "def f():", "    a = 1", "    return a", "", "tail = 3", ""]
@@ -396,5 +418,7 @@ def test_passages_begin_at_or_before_their_best_line_in_their_symbol(case, k, is
         assert passage.start_line <= passage.best_line <= passage.end_line
         assert draft.shows(passage.best_line)
         if draft.symbol is not None:
-            assert draft.file.lead(draft.symbol) <= passage.start_line <= draft.symbol.last
             assert draft.symbol.holds(passage.best_line, passage.best_line)
+        if (named := draft.named()) is not None:
+            assert draft.file.lead(named) <= passage.start_line <= named.last
+            assert passage.symbol == named.span.name
