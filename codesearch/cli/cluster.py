@@ -161,6 +161,13 @@ def _as_json(report: JobReport) -> str:
 @click.option("--groups", default=0, metavar="N", help="Groups of shards; one a machine by default.")
 @click.option("--replicas", default=1, show_default=True, metavar="N", help="Replicas of each group.")
 @click.option("--cache", metavar="DIR", help="Where each machine keeps its shards; in your cache by default.")
+@click.option(
+    "--cache-gb",
+    type=click.FloatRange(min=0),
+    default=100.0,
+    show_default=True,
+    help="What each machine keeps at most; shards that are served stay, others go, oldest first.",
+)
 @click.option("--port", type=click.IntRange(1, 65_535), default=8766, show_default=True, help="TCP port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; others need --token-file.")
 @click.option(
@@ -185,6 +192,7 @@ def serve_command(
     groups: int,
     replicas: int,
     cache: str | None,
+    cache_gb: float,
     port: int,
     host: str,
     hosts: tuple[str, ...],
@@ -222,7 +230,7 @@ def serve_command(
     config = load_config(None, {"tokenizer": tokenizer})
     how = Serving(
         open_store(where), folder.absolute() / "shards", groups, replicas, host, port,
-        limits=Limits(deadline, fan_out),
+        limits=Limits(deadline, fan_out), cache_bytes=int(cache_gb * 1e9),
     )  # fmt: skip
     app = partial(application, hosts=allowed, token=token, tokenizer=config["tokenizer"])
     with connected(address) as ray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -87,12 +88,33 @@ class RemoteSearcher:
         return outline(self._cluster.call, self._pieces, path_prefix)
 
     def status(self, budget_seconds: float = 0.0) -> IndexStatus:
-        """Of the first shard that holds it."""
-        status: IndexStatus = self._cluster.call(self._pieces[0].shard, "status")
-        return status
+        """Of all shards that hold it."""
+        return _together([self._cluster.call(piece.shard, "status") for piece in self._pieces])
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _together(parts: Sequence[IndexStatus]) -> IndexStatus:
+    """The status of a repository by those of its parts, which have no file in common."""
+    names = (
+        "n_files n_chunks n_encoded n_words_only n_spans n_tokens n_rows n_bytes_on_disk n_redacted".split()
+    )
+    languages: Counter[str] = Counter()
+    for part in parts:
+        languages.update(part.languages)
+    return replace(
+        parts[0],
+        **{name: sum(getattr(part, name) for part in parts) for name in names},
+        built_at=max(part.built_at for part in parts),
+        skipped=tuple(sorted((each for part in parts for each in part.skipped), key=lambda each: each.path)),
+        problems=tuple(
+            sorted((each for part in parts for each in part.problems), key=lambda each: each.path)
+        ),
+        languages=dict(sorted(languages.items(), key=lambda pair: (-pair[1], pair[0]))),
+        has_text=all(part.has_text for part in parts),
+        covers_secrets=all(part.covers_secrets for part in parts),
+    )
 
 
 Call = Callable[..., Any]

@@ -6,7 +6,6 @@ ordinary indexes, where they are memory-mapped. Knows no Ray: `serving.py` makes
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields, replace
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from indexer.closing import Closing
 from indexer.cluster.catalogue import Shard
@@ -33,10 +31,9 @@ from indexer.cluster.shard_answers import (
     ShardFacts,
     Shown,
 )
-from indexer.cluster.shard_build import take_in
-from indexer.cluster.store import SHARDS, Store
-from indexer.disk.state_files import FOLDER_MODE
-from indexer.errors import CodesearchError, IndexCorruptError, IndexMissingError
+from indexer.cluster.shard_cache import open_cached, trim
+from indexer.cluster.store import Store
+from indexer.errors import CodesearchError
 from indexer.fan_out import FanOut, Index, find_rows, look_up_rows, nominate_together, words_for
 from indexer.open_generation import Place
 from indexer.records import (
@@ -63,8 +60,13 @@ _KEPT_MASKS = 32
 class OpenShards(Closing):
     """A group of shards. Methods take and give values that travel; they raise CodesearchError."""
 
-    def __init__(self, store: Store, shards: Sequence[Shard], cache: Path) -> None:
-        """Fetches what the cache lacks. Raises IndexCorruptError, IndexMismatchError, StorageError."""
+    def __init__(
+        self, store: Store, shards: Sequence[Shard], cache: Path, cache_bytes: int | None = None
+    ) -> None:
+        """Fetches what the cache lacks, and removes what it has beyond `cache_bytes`; None: nothing.
+
+        Raises IndexCorruptError, IndexMismatchError, StorageError.
+        """
         self._fan_out = FanOut()
         self._shards = {shard.name: shard for shard in shards}
         self._searchers: dict[str, Searcher] = {}
@@ -72,6 +74,8 @@ class OpenShards(Closing):
             for shard in shards:
                 self._searchers[shard.name] = opened.enter_context(open_cached(store, shard, cache))
             self._opened = opened.pop_all()
+        if cache_bytes is not None:
+            trim(cache, shards, cache_bytes)
         self._masks: Callable[[str, SearchRequest], Any] = lru_cache(_KEPT_MASKS)(self._made_masks)
 
     def close(self) -> None:
@@ -283,27 +287,6 @@ class OpenShards(Closing):
         with one_blas_thread():
             parts = self._fan_out.gather(indexes, asked, vectors, mode, chunks)
         return [(part, index.masks.timed_out) for part, index in zip(parts, indexes, strict=True)]
-
-
-def open_cached(store: Store, shard: Shard, cache: Path) -> Searcher:
-    """A shard as an index of the cache, fetched if it is not there or damaged, by one process at a time."""
-    home = cache / shard.sha256
-    cache.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    with FileLock(cache / f"{shard.sha256}.lock", mode=0o600):
-        noted = store.facts(SHARDS, shard.digest)
-        name = str(noted["repository"]) if noted and noted.get("repository") else shard.name
-        root = home / "tree" / Path(name).name
-        try:
-            return Searcher.open(root, home)
-        except (IndexMissingError, IndexCorruptError):
-            shutil.rmtree(home, ignore_errors=True)
-        root.mkdir(mode=FOLDER_MODE, parents=True)
-        try:
-            take_in(store, (SHARDS, shard.digest, shard.sha256), root, home)
-        except BaseException:
-            shutil.rmtree(home, ignore_errors=True)
-            raise
-        return Searcher.open(root, home)
 
 
 def answer(served: Any, method: str, arguments: Sequence[Any]) -> Any:

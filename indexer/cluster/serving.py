@@ -54,6 +54,8 @@ class Serving:
     n_cpus: float = 1.0
     """Of each replica."""
     limits: Limits = field(default_factory=Limits)
+    cache_bytes: int = 100_000_000_000
+    """Of the cache on each machine; what is served counts, and stays whatever it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
         )
         there = set(serve.status().applications)
         wanted: dict[str, tuple[int, Make]] = {
-            name: (how.n_replicas, partial(OpenShards, how.store, own, how.cache))
+            name: (how.n_replicas, partial(OpenShards, how.store, own, how.cache, how.cache_bytes))
             for name, own in groups.items()
         }
         encoder = f"{_ENCODER_PREFIX}{served.fingerprint[:16]}"

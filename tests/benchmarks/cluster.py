@@ -97,7 +97,7 @@ def figures_of(report: JobReport, started: float, finished: Sequence[float]) -> 
 def compare(work: Path, folders: Sequence[Path]) -> dict[str, Any]:
     """Keys, vectors and answers of the shards and of indexes that one process builds of the same trees."""
     from indexer.cluster.catalogue import Shard
-    from indexer.cluster.replica import open_cached
+    from indexer.cluster.shard_cache import open_cached
 
     store = open_store(str(work / "store"))
     shards: dict[str, Shard] = {
