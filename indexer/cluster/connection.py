@@ -29,6 +29,8 @@ def import_ray() -> Any:
     """Ray, told to call home nowhere. Raises MissingExtraError."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Serve kills a proxy that takes longer to start: on a busy machine its imports alone take five seconds.
+    os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
     try:
         import ray
         import ray.data

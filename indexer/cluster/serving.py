@@ -79,7 +79,7 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
     serve = ray.serve
     n_groups = how.n_groups or sum(1 for node in ray.nodes() if node["Alive"])
     groups = groups_of(served.shards, min(n_groups, len(served.shards)))
-    with _as_sentence():
+    with _as_sentence(ray):
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": how.host, "port": how.port},
@@ -187,10 +187,10 @@ def _check_store(shards: Sequence[Shard], store: Store) -> None:
 
 
 @contextmanager
-def _as_sentence() -> Iterator[None]:
+def _as_sentence(ray: Any) -> Iterator[None]:
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, TimeoutError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"The cluster does not start the shards ({' '.join(str(error).split())[:300]})",
             "Ray's logs say more.",

@@ -14,6 +14,7 @@ from typing import Any
 
 from indexer.build import build
 from indexer.cluster.catalogue import Entry, shards_to_serve, write_catalogue
+from indexer.cluster.connection import import_ray
 from indexer.cluster.layout import Limits as QuestionLimits
 from indexer.cluster.planning import Limits, plan_shards, recipe_of, survey
 from indexer.cluster.serving import Served, Serving, serve_catalogue
@@ -75,9 +76,7 @@ def workplace(work: Path, store: str) -> Workplace:
 @contextmanager
 def nodes(*n_cpus: int) -> Iterator[tuple[Any, Any, list[Any]]]:
     """Ray, the test cluster, and its nodes but the first, which is the driver's."""
-    import ray
-    import ray.data
-    import ray.serve
+    ray = import_ray()
     from ray.cluster_utils import Cluster as RayCluster
 
     head = {"num_cpus": n_cpus[0], "object_store_memory": 150_000_000, "include_dashboard": False}
