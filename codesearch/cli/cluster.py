@@ -17,7 +17,8 @@ from codesearch.config import load_config
 from indexer.wording import counted
 
 if TYPE_CHECKING:
-    from indexer.cluster.indexing import JobProgress, JobReport
+    from indexer.cluster.indexing import JobReport
+    from indexer.cluster.job_progress import JobProgress
     from indexer.cluster.layout import Cluster
 
 _N_QUESTIONS = 16
@@ -103,14 +104,16 @@ def index_command(
 
 
 class _Line:
-    """A line on stderr after each shard, written over on a terminal."""
+    """A line on stderr after each shard; on a terminal once a second, written over."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
+        self._n_done = 0
         self._is_terminal = sys.stderr.isatty()
 
     def __call__(self, progress: JobProgress) -> None:
-        if self._quiet:
+        is_news, self._n_done = progress.n_done > self._n_done, progress.n_done
+        if self._quiet or not (is_news or self._is_terminal):
             return
         left = progress.left_seconds
         text = f"{progress.n_done:,} of {counted(progress.n_shards, 'shard')}"

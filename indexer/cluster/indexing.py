@@ -17,6 +17,7 @@ from typing import Any
 
 from indexer.cluster.catalogue import Entry, read_catalogue, write_catalogue
 from indexer.cluster.connection import ClusterError
+from indexer.cluster.job_progress import JobCounter, OnProgress, Running, TokenReport
 from indexer.cluster.planning import Limits, Plan, Survey, plan_shards, recipe_of, survey
 from indexer.cluster.shard_build import Made, ShardEncoder, Workplace, read_shard, to_plain
 from indexer.cluster.trees import Source
@@ -28,6 +29,7 @@ from indexer.wording import counted
 _READ_CPUS = 0.5
 """Of a task that reads: it waits for the disk and the store as long as it computes."""
 _MAX_PROBLEM_CHARS = 300
+_TOLD_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +40,6 @@ class Pool:
     """Actors that encode; 0: one a GPU, or as many as the cores suffice for."""
     n_threads: int = 2
     """Of each, on CPUs."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobProgress:
-    """After each shard."""
-
-    n_shards: int
-    n_done: int
-    n_tokens: int
-    """To be encoded, as bytes tell: what the store had is left out."""
-    n_done_tokens: int
-    elapsed_seconds: float
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Of the job so far, finished shards alone."""
-        return self.n_done_tokens / max(self.elapsed_seconds, 1e-9)
-
-    @property
-    def left_seconds(self) -> float | None:
-        """Until the job ends, if it goes on like this; None before the first shard."""
-        if not self.n_done_tokens:
-            return None
-        return (self.n_tokens - self.n_done_tokens) / self.tokens_per_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +66,6 @@ class JobReport:
     made: tuple[Made, ...]
 
 
-OnShard = Callable[[JobProgress], None]
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """A catalogue to be built, and with what."""
@@ -101,7 +76,7 @@ class Job:
     limits: Limits = field(default_factory=Limits)
 
 
-def index_catalogue(ray: Any, job: Job, on_shard: OnShard = lambda progress: None) -> JobReport:
+def index_catalogue(ray: Any, job: Job, on_progress: OnProgress = lambda progress: None) -> JobReport:
     """Build what a catalogue names, and replace it by what was built.
 
     A repository that fails keeps the shard that it had. Raises InputError, StorageError, IndexBusyError,
@@ -118,20 +93,14 @@ def index_catalogue(ray: Any, job: Job, on_shard: OnShard = lambda progress: Non
         surveys = list(_surveyed(ray, sources, job, failures))
         plans = plan_shards(surveys, recipe, before, job.limits)
         made = {}
-        n_done_tokens = 0
         by_digest = {plan.digest: plan for plan in plans}
-        n_tokens = sum(plan.n_tokens for plan in by_digest.values())
-        for shard in _built(ray, list(by_digest.values()), job):
-            made[shard.digest] = shard
-            plan = by_digest[shard.digest]
-            if shard.problem:
-                failures.append(Failure(plan.name, shard.problem))
-            if shard.encode_seconds:
-                n_done_tokens += plan.n_tokens
-            else:
-                n_tokens -= plan.n_tokens  # found, or failed: it says nothing of the speed
-            elapsed = time.monotonic() - started
-            on_shard(JobProgress(len(by_digest), len(made), n_tokens, n_done_tokens, elapsed))
+        with JobCounter(list(by_digest.values()), started, on_progress) as counter:
+            for shard in _built(ray, list(by_digest.values()), job, counter):
+                made[shard.digest] = shard
+                if shard.problem:
+                    failures.append(Failure(by_digest[shard.digest].name, shard.problem))
+                # Found, or failed: it says nothing of the speed.
+                counter.finished(shard.digest, is_encoded=bool(shard.encode_seconds))
         for digest in by_digest.keys() - made.keys():
             failures.append(Failure(by_digest[digest].name, "Its worker ended; run the same command again."))
         fingerprint = open_checkpoint(job.at.settings.model).fingerprint
@@ -218,19 +187,21 @@ def _survey_row(row: dict[str, Any], at: Workplace, limits: Limits) -> dict[str,
     return {"found": json.dumps(found)}
 
 
-def _built(ray: Any, plans: Sequence[Plan], job: Job) -> Iterator[Made]:
+def _built(ray: Any, plans: Sequence[Plan], job: Job, counter: JobCounter) -> Iterator[Made]:
     """Shards as they are finished; `plans` are in the order in which they are begun."""
     if not plans:
         return
     rows = [{"task": plan.to_json()} for plan in plans]
     pool, use = _pool(ray, job.pool, len(plans))
     with _AsSentence():
+        running = ray.remote(Running).options(num_cpus=0).remote()
+        counter.watch(lambda: ray.get(running.tokens.remote(), timeout=_TOLD_SECONDS))
         data = (
             _dataset(ray, rows)
             .map(partial(_read_row, at=job.at), num_cpus=_READ_CPUS)
             .map_batches(
                 EncodeRows,
-                fn_constructor_args=(job.at,),
+                fn_constructor_args=(job.at, running),
                 batch_size=1,
                 compute=ray.data.ActorPoolStrategy(size=pool),
                 **use,
@@ -287,8 +258,9 @@ def _read_row(row: dict[str, Any], at: Workplace) -> dict[str, Any]:
 class EncodeRows:
     """The actor of the pool: a model, and one shard after the other."""
 
-    def __init__(self, at: Workplace) -> None:
+    def __init__(self, at: Workplace, running: Any) -> None:
         self._encoder = ShardEncoder(at)
+        self._running = running
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """A batch of plans whose words were read."""
@@ -296,7 +268,8 @@ class EncodeRows:
         for task, text in zip(batch["task"], batch["read"], strict=True):
             plan, read = Plan.from_json(str(task)), Made(**json.loads(str(text)))
             if not read.problem:
-                read = _guarded(plan, partial(self._encoder.finish, plan, read))
+                report = TokenReport(self._running, plan.digest)
+                read = _guarded(plan, partial(self._encoder.finish, plan, read, report))
             made.append(json.dumps(to_plain(read)))
         return {"made": made}
 

@@ -45,7 +45,8 @@ from codesearch import Workspace
 from codesearch.cluster_workspace import ClusterWorkspace
 from indexer.build import build
 from indexer.cluster.catalogue import read_catalogue, shards_to_serve
-from indexer.cluster.indexing import Job, JobProgress, JobReport, Pool, index_catalogue
+from indexer.cluster.indexing import Job, JobReport, Pool, index_catalogue
+from indexer.cluster.job_progress import JobProgress
 from indexer.cluster.layout import Cluster, Layout
 from indexer.cluster.layout import Limits as QuestionLimits
 from indexer.cluster.serving import join
@@ -67,7 +68,7 @@ def measure_build(work: Path) -> dict[str, Any]:
             started = time.monotonic()
             report = index_catalogue(
                 ray, Job(path, workplace(work, store), Pool(n_workers, 1), ONE_EACH),
-                lambda progress, first=first: first.append(time.monotonic()),
+                lambda progress, first=first: progress.n_done > len(first) and first.append(time.monotonic()),
             )  # fmt: skip
         found[f"workers_{n_workers}"] = figures_of(report, started, first)
         if n_workers == 2:
