@@ -33,10 +33,12 @@ from cluster_work import (
     ONE_EACH,
     QUESTIONS,
     SETTINGS,
+    add_node,
     begin,
     catalogue_of,
     four_shards,
     nodes,
+    patiently,
     trees,
     workplace,
 )
@@ -249,13 +251,13 @@ def kill_searches(work: Path, n_times: int = 10) -> dict[str, Any]:
     entries = read_catalogue(four_shards(work))
     for _ in range(n_times):
         with nodes(4, 1, 1) as (ray, cluster, others):
-            begin(ray, work, entries, n_groups=2, port=18_766)
+            patiently(lambda ray=ray: begin(ray, work, entries, n_groups=2, port=18_766))
             joined = join(ray, QuestionLimits(5.0))
             workspace = ClusterWorkspace(joined)
             whole = told(workspace, QUESTIONS[0])
             victim = others[0]
             cluster.remove_node(victim, allow_graceful=False)
-            cluster.add_node(num_cpus=1, object_store_memory=150_000_000)
+            add_node(cluster, 1)
             started, n_partial, n_empty, n_errors = time.monotonic(), 0, 0, 0
             n_whole = 0
             while n_whole < 3 and time.monotonic() - started < 120:

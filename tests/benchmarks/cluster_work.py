@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,21 @@ def workplace(work: Path, store: str) -> Workplace:
     return Workplace(open_store(str(work / store)), SETTINGS, "0", str(work))
 
 
+def patiently(begin: Callable[[], Any], n_times: int = 5) -> Any:
+    """What Ray begins; again where it gave up: a node gets half a minute, which a busy machine may not have."""
+    for left in reversed(range(n_times)):
+        try:
+            return begin()
+        except Exception:
+            if not left:
+                raise
+
+
+def add_node(cluster: Any, n_cpus: int) -> Any:
+    """One more node of Ray's test cluster."""
+    return patiently(lambda: cluster.add_node(num_cpus=n_cpus, object_store_memory=150_000_000))
+
+
 @contextmanager
 def nodes(*n_cpus: int) -> Iterator[tuple[Any, Any, list[Any]]]:
     """Ray, the test cluster, and its nodes but the first, which is the driver's."""
@@ -80,9 +95,9 @@ def nodes(*n_cpus: int) -> Iterator[tuple[Any, Any, list[Any]]]:
     from ray.cluster_utils import Cluster as RayCluster
 
     head = {"num_cpus": n_cpus[0], "object_store_memory": 150_000_000, "include_dashboard": False}
-    cluster = RayCluster(initialize_head=True, head_node_args=head)
+    cluster = patiently(lambda: RayCluster(initialize_head=True, head_node_args=head))
     try:
-        others = [cluster.add_node(num_cpus=n, object_store_memory=150_000_000) for n in n_cpus[1:]]
+        others = [add_node(cluster, n) for n in n_cpus[1:]]
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
         cluster.wait_for_nodes()
         yield ray, cluster, others
