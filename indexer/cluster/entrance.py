@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from indexer.cluster.connection import ClusterError, import_ray
@@ -11,19 +13,33 @@ from indexer.cluster.layout import Cluster, Layout, Limits
 from indexer.cluster.remote_shards import GroupGoneError
 from indexer.cluster.shard_answers import Refused, ShardFacts
 from indexer.cluster.workers import Workers
+from indexer.errors import CodesearchError
+from indexer.light_dataclasses import dataclass
+from indexer.open_model import OpenModel, open_model
 from indexer.records import QueryVectors
 
 LOOK_SECONDS = 60.0
+_ENCODER_SHARE = 0.2
+"""Of a question's time: it takes milliseconds, or whoever does it is gone."""
 
 AppBuilder = Callable[[Cluster], Any]
 """Makes an ASGI application over a cluster. It travels to the entrance, and what it imports must be there."""
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderName:
+    """Who encodes queries, and with what."""
+
+    group: str
+    """Of workers."""
+    model: str
+    fingerprint: str
+
+
 class RayCarrier:
     """Calls to groups of shards, and to whoever encodes queries."""
 
-    def __init__(self, ray: Any, encoder: str) -> None:
-        """`encoder` is the name of that group of workers."""
+    def __init__(self, ray: Any, encoder: EncoderName) -> None:
         self._workers = Workers(ray)
         self._encoder = encoder
 
@@ -32,14 +48,23 @@ class RayCarrier:
         return self._workers.begin(group, method, arguments)
 
     def encode(self, text: str, seconds: float) -> QueryVectors:
-        """As of `Carrier`."""
+        """As of `Carrier`; here, where the one that is to do it is gone."""
+        begun = self._workers.begin(self._encoder.group, "encode", (text,))
         try:
-            vectors: QueryVectors | Refused = self._workers.begin(self._encoder, "encode", (text,))(seconds)
+            vectors: QueryVectors | Refused = begun(seconds * _ENCODER_SHARE)
         except GroupGoneError as error:
-            raise ClusterError("The encoder of queries does not answer", "ask again later.") from error
+            if self._here is None:
+                raise ClusterError("The encoder of queries does not answer", "ask again later.") from error
+            return self._here.query_encoder.encode(text)
         if isinstance(vectors, Refused):
             raise vectors.error
         return vectors
+
+    @cached_property
+    def _here(self) -> OpenModel | None:
+        with suppress(CodesearchError):  # it need not be installed where questions come from
+            return open_model(self._encoder.model, self._encoder.fingerprint)
+        return None
 
 
 def layout_of(carrier: RayCarrier, groups: Sequence[str], shards: Sequence[str]) -> Layout:
@@ -64,7 +89,7 @@ class Entrance:
 
     async def reconfigure(self, config: dict[str, Any]) -> None:
         """Take up a catalogue: its groups, its shards in order, and who encodes for them."""
-        carrier = RayCarrier(import_ray(), config["encoder"])
+        carrier = RayCarrier(import_ray(), EncoderName(**config["encoder"]))
         layout = await asyncio.to_thread(layout_of, carrier, config["groups"], config["shards"])
         living = _Living(self._app(Cluster(carrier, layout, self._limits)))
         await living.start()

@@ -79,6 +79,10 @@ class RemoteSearcher:
         """The indexed text of a file, or None."""
         return file_text(self._cluster.call, self._pieces, path)
 
+    def has_text(self, path: str) -> bool:
+        """Yes: a job's shards travel with their texts."""
+        return True
+
     def paths(self) -> tuple[str, ...]:
         """Every indexed file."""
         return paths(self._cluster.call, self._pieces)

@@ -20,7 +20,7 @@ from typing import Any
 
 from indexer.cluster.catalogue import Shard
 from indexer.cluster.connection import ClusterError
-from indexer.cluster.entrance import LOOK_SECONDS, AppBuilder, Entrance, RayCarrier, layout_of
+from indexer.cluster.entrance import LOOK_SECONDS, AppBuilder, EncoderName, Entrance, RayCarrier, layout_of
 from indexer.cluster.layout import Cluster, Layout, Limits
 from indexer.cluster.replica import OpenShards
 from indexer.cluster.store import SHARDS, Store
@@ -101,7 +101,7 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
         config = {
             "groups": list(groups),
             "shards": [each.name for each in served.shards],
-            "encoder": encoder,
+            "encoder": {"group": encoder, "model": served.model, "fingerprint": served.fingerprint},
         }
         door = serve.ingress()(Entrance)
         entrance = _deployment(
@@ -119,7 +119,7 @@ def join(ray: Any, limits: Limits | None = None) -> Cluster:
     try:
         entrance = ray.serve.get_deployment_handle(_ENTRANCE, app_name=APPLICATION)
         config = entrance.config.remote().result(timeout_s=LOOK_SECONDS)
-        carrier = RayCarrier(ray, config["encoder"])
+        carrier = RayCarrier(ray, EncoderName(**config["encoder"]))
 
         def newest() -> Layout:
             config = entrance.config.remote().result(timeout_s=LOOK_SECONDS)

@@ -29,16 +29,15 @@ from typing import Any
 
 import numpy as np
 import psutil
+from cluster_kill import kill_builds, kill_searches
 from cluster_work import (
     ONE_EACH,
     QUESTIONS,
     SETTINGS,
-    add_node,
     begin,
     catalogue_of,
     four_shards,
     nodes,
-    patiently,
     trees,
     workplace,
 )
@@ -48,11 +47,10 @@ from codesearch.cluster_workspace import ClusterWorkspace
 from indexer.build import build
 from indexer.cluster.catalogue import read_catalogue, shards_to_serve
 from indexer.cluster.indexing import Job, JobReport, Pool, index_catalogue
-from indexer.cluster.job_progress import JobProgress
 from indexer.cluster.layout import Cluster, Layout
 from indexer.cluster.layout import Limits as QuestionLimits
 from indexer.cluster.serving import join
-from indexer.cluster.store import SHARDS, open_store
+from indexer.cluster.store import open_store
 from indexer.search import Searcher
 
 # --- build -------------------------------------------------------------------------------------
@@ -177,116 +175,6 @@ def in_process(work: Path, names: Sequence[str]) -> Cluster:
     return Cluster(
         Here(), Layout.of([facts[s.name] for s in shards], group_of), QuestionLimits(120.0, 10_000)
     )
-
-
-# --- kill --------------------------------------------------------------------------------------
-
-
-def kill_builds(work: Path, n_times: int = 10) -> dict[str, Any]:
-    """A node killed in the middle of a build of every package, each cut to its smallest modules."""
-    folders = cut(work)
-    rows = []
-    for number in range(n_times):
-        shutil.rmtree(work / "store-kill", ignore_errors=True)
-        path = catalogue_of(work, folders, "catalogue-kill")
-        at = workplace(work, "store-kill")
-        before: dict[str, bytes] = {}
-        n_killed_at = 3 + 3 * number
-        with nodes(1, 2, 2) as (ray, cluster, others):
-
-            def kill(
-                progress: JobProgress,
-                cluster: Any = cluster,
-                node: Any = others[number % 2],
-                before: dict[str, bytes] = before,
-                n_killed_at: int = n_killed_at,
-            ) -> None:
-                if progress.n_done >= n_killed_at and not before:
-                    before |= notes_of(work)
-                    cluster.remove_node(node, allow_graceful=False)
-
-            started = time.monotonic()
-            report = index_catalogue(ray, Job(path, at, Pool(2, 1), ONE_EACH), kill)
-            seconds = time.monotonic() - started
-        after = notes_of(work)
-        served = shards_to_serve(read_catalogue(path))
-        rows.append(
-            {
-                "killed_after_shards": len(before),
-                "failures": len(report.failures),
-                "n_shards": len(after),
-                "n_whole": sum(at.store.has(SHARDS, each.digest, each.sha256) for each in served),
-                "n_kept": sum(after[name] == content for name, content in before.items()),
-                "n_encoded_twice": len(list((work / "store-kill" / SHARDS).glob("*.tar"))) - len(after),
-                "seconds": round(seconds, 1),
-            }
-        )
-        print(json.dumps({"build": rows[-1]}), file=sys.stderr, flush=True)
-    return {"builds": rows}
-
-
-def notes_of(work: Path) -> dict[str, bytes]:
-    """What is noted of each finished shard."""
-    return {note.name: note.read_bytes() for note in (work / "store-kill" / SHARDS).glob("*.json")}
-
-
-def cut(work: Path, n_bytes: int = 4_000) -> list[Path]:
-    """The packages, of each its smallest modules of some hundred bytes or more."""
-    base = work / "cut"
-    for folder in trees(work):
-        left = n_bytes
-        for path in sorted(folder.rglob("*.py"), key=lambda path: path.stat().st_size):
-            size = path.stat().st_size
-            if size >= 400 and (left == n_bytes or size <= left):
-                left -= size
-                target = base / path.relative_to(folder.parent)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, target)
-    return sorted(base.iterdir())
-
-
-def kill_searches(work: Path, n_times: int = 10) -> dict[str, Any]:
-    """A node with a group of shards killed between questions that are asked without a pause."""
-    rows = []
-    entries = read_catalogue(four_shards(work))
-    for _ in range(n_times):
-        with nodes(4, 1, 1) as (ray, cluster, others):
-            patiently(lambda ray=ray: begin(ray, work, entries, n_groups=2, port=18_766))
-            joined = join(ray, QuestionLimits(5.0))
-            workspace = ClusterWorkspace(joined)
-            whole = told(workspace, QUESTIONS[0])
-            victim = others[0]
-            cluster.remove_node(victim, allow_graceful=False)
-            add_node(cluster, 1)
-            started, n_partial, n_empty, n_errors = time.monotonic(), 0, 0, 0
-            n_whole = 0
-            while n_whole < 3 and time.monotonic() - started < 120:
-                try:
-                    found = workspace.among().find(QUESTIONS[0], 10)
-                except Exception:
-                    n_errors += 1
-                    continue
-                says = any("did not answer" in note for note in found.notes)
-                is_whole = [(p.full_path, p.score) for p in found.passages] == whole
-                n_partial += says
-                n_empty += not says and not is_whole
-                n_whole = n_whole + 1 if is_whole and not says else 0
-            rows.append(
-                {
-                    "whole_after_seconds": round(time.monotonic() - started, 1),
-                    "n_partial_and_said": n_partial,
-                    "n_wrong_unsaid": n_empty,
-                    "n_errors": n_errors,
-                }
-            )
-            ray.serve.shutdown()
-        print(json.dumps({"search": rows[-1]}), file=sys.stderr, flush=True)
-    return {"searches": rows}
-
-
-def told(workspace: Workspace, query: str) -> list[tuple[str, float]]:
-    """What is compared of an answer."""
-    return [(p.full_path, p.score) for p in workspace.among().find(query, 10).passages]
 
 
 # --- detour ------------------------------------------------------------------------------------

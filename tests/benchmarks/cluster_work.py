@@ -7,7 +7,7 @@ import os
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,13 +74,11 @@ def workplace(work: Path, store: str) -> Workplace:
 
 
 def patiently(begin: Callable[[], Any], n_times: int = 5) -> Any:
-    """What Ray begins; again where it gave up: a node gets half a minute, which a busy machine may not have."""
-    for left in reversed(range(n_times)):
-        try:
+    """What Ray begins; again where it gave up: a node gets half a minute, too little on a busy machine."""
+    for _ in range(n_times - 1):
+        with suppress(Exception):
             return begin()
-        except Exception:
-            if not left:
-                raise
+    return begin()
 
 
 def add_node(cluster: Any, n_cpus: int) -> Any:

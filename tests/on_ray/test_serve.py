@@ -128,7 +128,8 @@ def test_the_surface_is_that_of_one_server(served, single, port):
     assert ask(port, "/readyz")[0] in (200, 503)
     names = [each["name"] for each in ask(port, "/v1/repositories")[1]["repositories"]]
     assert names == list(single.names)
-    assert ask(port, "/v1/read", {"repo": names[0], "path": "README.md"})[0] in (200, 400)
+    status, answer = ask(port, "/v1/read", {"repo": names[0], "path": "README.md"})
+    assert status in (200, 400), answer
     assert ask(port, "/v1/status", {"repo": names[0]})[1]["model"] == "codesearch-edge"
     listed = ask(port, "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}})
     assert "search" in str(listed[1])
