@@ -27,6 +27,8 @@ _PIECE_BITS = 40
 """A chunk of a repository in several shards is numbered by its shard above so many bits."""
 _FIRST_SHARE = 0.6
 """Of a question's time a first try may take: a second one is without whoever was late."""
+_LOOK = 0.2
+"""Of the time left that may go into asking whether another catalogue is served."""
 _NAMED = 5
 
 
@@ -147,7 +149,8 @@ class RemoteTogether:
                 chosen = self._promising(asked, request, calls)
                 result = work(chosen, calls)
             except GroupGoneError as error:
-                if self._layout is not self._cluster.layout or self._cluster.takes_up_another():
+                left = started + seconds - time.monotonic()
+                if self._layout is not self._cluster.layout or self._cluster.takes_up_another(left * _LOOK):
                     self._layout = self._cluster.layout
                     self._pieces = self._pieces_by_shard()
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -67,13 +68,16 @@ class RayCarrier:
         return None
 
 
-def layout_of(carrier: RayCarrier, groups: Sequence[str], shards: Sequence[str]) -> Layout:
+def layout_of(
+    carrier: RayCarrier, groups: Sequence[str], shards: Sequence[str], seconds: float = LOOK_SECONDS
+) -> Layout:
     """What groups say that they hold, in the order of `shards`. Raises GroupGoneError."""
+    until = time.monotonic() + seconds
     waits = {group: carrier.begin(group, "facts", ()) for group in groups}
     facts: dict[str, ShardFacts] = {}
     group_of: dict[str, str] = {}
     for group, wait in waits.items():
-        for each in wait(LOOK_SECONDS):
+        for each in wait(max(0.001, until - time.monotonic())):
             facts[each.name], group_of[each.name] = each, group
     return Layout.of([facts[name] for name in shards if name in facts], group_of)
 

@@ -90,9 +90,12 @@ class Cluster:
         carrier: Carrier,
         layout: Layout,
         limits: Limits | None = None,
-        newest: Callable[[], Layout] | None = None,
+        newest: Callable[[float], Layout | None] | None = None,
     ) -> None:
-        """`newest` asks for the layout that is served now; None where this process ends with its own."""
+        """`newest` asks, for so many seconds, for the layout that is served now; it gives None for the same.
+
+        None where this process ends with its own.
+        """
         self.carrier = carrier
         self.layout = layout
         self.limits = limits or Limits()
@@ -105,18 +108,17 @@ class Cluster:
         with self._lock:
             return frozenset(self._gone)
 
-    def takes_up_another(self) -> bool:
-        """Whether another catalogue is served by now, whose groups this goes on with."""
+    def takes_up_another(self, seconds: float) -> bool:
+        """Whether another catalogue is served by now, whose groups this goes on with; asks for so long."""
         if self._newest is None:
             return False
         try:
-            layout = self._newest()
+            layout = self._newest(seconds)
         except Exception:  # the entrance is gone too: then what is known is what there is
             return False
-        is_other = layout.group_of != self.layout.group_of
-        if is_other:
+        if layout is not None:
             self.layout = layout
-        return is_other
+        return layout is not None
 
     def note_gone(self, groups: Iterable[str]) -> None:
         """Leave groups out until they answer."""

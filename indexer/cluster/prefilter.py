@@ -2,7 +2,7 @@
 
 Of each shard two things are known to whoever asks: the mean of its chunks' single vectors, and which rare
 words it holds. A question's words count by how few shards have them, its vector by cosine; the best shards of
-both are asked. What that loses is measured in `tests/benchmarks/cluster_prefilter.py`.
+both are asked. What that loses is measured in `tests/benchmarks/cluster.py`.
 """
 
 from __future__ import annotations

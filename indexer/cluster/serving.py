@@ -121,9 +121,15 @@ def join(ray: Any, limits: Limits | None = None) -> Cluster:
         config = entrance.config.remote().result(timeout_s=LOOK_SECONDS)
         carrier = RayCarrier(ray, EncoderName(**config["encoder"]))
 
-        def newest() -> Layout:
-            config = entrance.config.remote().result(timeout_s=LOOK_SECONDS)
-            return layout_of(carrier, config["groups"], config["shards"])
+        known = list(config["groups"])
+
+        def newest(seconds: float) -> Layout | None:
+            now = entrance.config.remote().result(timeout_s=seconds)
+            if now["groups"] == known:
+                return None
+            layout = layout_of(carrier, now["groups"], now["shards"], seconds)
+            known[:] = now["groups"]
+            return layout
 
         layout = layout_of(carrier, config["groups"], config["shards"])
     except Exception as error:

@@ -18,7 +18,8 @@ def index(catalogue, store, *more):
 
 
 def test_a_job_builds_what_is_missing_and_nothing_twice(ray, write_catalogue, tmp_path):
-    catalogue, store = write_catalogue("task_queue", "billing"), tmp_path / "store"
+    # As any URL that fsspec reaches, where `file://` is a folder.
+    catalogue, store = write_catalogue("task_queue", "billing"), f"local://{tmp_path}/store"
     done = index(catalogue, store, "--json", "--workers", 2)
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
@@ -26,7 +27,7 @@ def test_a_job_builds_what_is_missing_and_nothing_twice(ray, write_catalogue, tm
     entries = read_catalogue(catalogue)
     assert [entry.repository for entry in entries] == ["task_queue", "billing"]
     shards = shards_to_serve(entries)
-    kept = open_store(str(store))
+    kept = open_store(store)
     assert all(kept.has(SHARDS, each.digest, each.sha256) for each in shards)
     assert not any(kept.facts(WORDS, each.digest) for each in shards)
 
@@ -46,6 +47,15 @@ def test_two_jobs_on_one_store_are_not_begun(ray, write_catalogue, tmp_path):
         done = index(write_catalogue("billing"), tmp_path)
     assert done.exit_code == 2
     assert "Another job writes to the store" in done.stderr
+
+
+def test_a_store_that_cannot_be_written_is_a_sentence(ray, write_catalogue, tmp_path):
+    (tmp_path / "file").write_text("")
+    for store in (f"{tmp_path}/file/store", f"local://{tmp_path}/file/store"):
+        done = index(write_catalogue("billing"), store)
+        assert done.exit_code == 2
+        assert f"The store {store} cannot be written (Not a directory)" in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_too_many_workers_are_refused_in_a_sentence(ray, write_catalogue, tmp_path):

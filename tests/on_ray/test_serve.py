@@ -34,7 +34,7 @@ QUESTION = "how are values stored"
 def built(trees, tmp_path_factory, one_encoder):
     """A catalogue whose shards are in a store, one a repository; Ray builds them in `test_index.py`."""
     base = tmp_path_factory.mktemp("built")
-    at = Workplace(open_store(str(base / "store")), BuildSettings(), "0", str(base))
+    at = Workplace(open_store(f"local://{base}/store"), BuildSettings(), "0", str(base))
     at.store.check_writable()
     sizes, recipe = Sizes(shared_tokens=0), recipe_of(at.settings)
     entries = []

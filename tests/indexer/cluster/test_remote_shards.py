@@ -86,10 +86,14 @@ def carrier(searchers, monkeypatch):
 
 
 @pytest.fixture
-def ask(carrier):
+def cluster(carrier):
     facts = {each.name: each for group in carrier.groups.values() for each in group.facts()}
     layout = Layout.of([facts[name] for name in NAMES], dict(zip(NAMES, GROUPS, strict=True)))
-    cluster = Cluster(carrier, layout, Limits(60.0))
+    return Cluster(carrier, layout, Limits(60.0))
+
+
+@pytest.fixture
+def ask(cluster):
     return lambda request, names=NAMES: told(RemoteTogether(cluster, names, narrow), request)
 
 
@@ -140,3 +144,20 @@ def test_shards_of_one_group_are_ranked_there(searchers, ask, carrier):
         theirs = told(Together(own) if len(own) > 1 else own["mailer"], request)
         assert [hit[1:] for hit in found[0]] == [hit[1:] for hit in theirs[0]]
         assert found[1:] == theirs[1:]
+
+
+def test_a_group_that_is_gone_is_named_and_the_rest_answers_in_time(searchers, cluster, carrier, monkeypatch):
+    asked = []
+    monkeypatch.setattr(cluster, "_newest", lambda seconds: asked.append(seconds))
+    carrier.gone.add("b")
+    together = RemoteTogether(cluster, NAMES, narrow)
+    request = SearchRequest(QUERIES[0], 8)
+    own = {name: searchers[name] for name, group in zip(NAMES, GROUPS, strict=True) if group == "a"}
+    try:
+        assert told(together, request) == told(Together(own), request)
+        assert together.missing_shards == ("http_router", "mailer")
+        assert "2 shards did not answer (http_router, mailer)" in together.remarks()[0]
+        assert len(asked) == 1
+        assert asked[0] <= 0.2 * cluster.limits.answer_seconds, "the rest must have time to answer"
+    finally:
+        carrier.gone.clear()
