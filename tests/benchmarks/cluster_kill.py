@@ -152,14 +152,14 @@ class Asking(threading.Thread):
         super().__init__(daemon=True)
         self._workspace, self._query = workspace, query
         self._whole = told(workspace, query)
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.answers: list[tuple[float, str]] = []
         self.errors: list[str] = []
         self.whole_at = float("nan")
 
     def run(self) -> None:
         """Ask until the end."""
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             try:
                 found = self._workspace.among().find(self._query, 10)
             except Exception as error:
@@ -180,7 +180,7 @@ class Asking(threading.Thread):
             if was_partial and len(after) > 10 and all(kind == "whole" for _, kind in after[-10:]):
                 self.whole_at = after[-10][0]
                 break
-        self._stop.set()
+        self._ended.set()
         self.join()
 
 
