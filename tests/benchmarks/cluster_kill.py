@@ -7,6 +7,9 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,43 +41,43 @@ def kill_builds(work: Path, n_times: int = 10) -> dict[str, Any]:
     """A node killed in the middle of a build of every package, each cut to its smallest modules."""
     folders = cut(work)
     rows = []
-    for number in range(n_times):
-        shutil.rmtree(work / "store-kill", ignore_errors=True)
-        path = catalogue_of(work, folders, "catalogue-kill")
-        at = workplace(work, "store-kill")
-        before: dict[str, bytes] = {}
-        n_killed_at = 3 + 3 * number
-        with nodes(1, 2, 2) as (ray, cluster, others):
-
-            def kill(
-                progress: JobProgress,
-                cluster: Any = cluster,
-                node: Any = others[number % 2],
-                before: dict[str, bytes] = before,
-                n_killed_at: int = n_killed_at,
-            ) -> None:
-                if progress.n_done >= n_killed_at and not before:
-                    before |= notes_of(work)
-                    cluster.remove_node(node, allow_graceful=False)
-
+    with nodes(1, 2, 2) as (ray, cluster, others):
+        for number in range(n_times):
+            shutil.rmtree(work / "store-kill", ignore_errors=True)
+            path = catalogue_of(work, folders, "catalogue-kill")
+            at = workplace(work, "store-kill")
+            before: dict[str, bytes] = {}
+            killing = partial(
+                kill_at, work, 3 + 3 * number, before, partial(cluster.remove_node, others[number % 2], False)
+            )
             started = time.monotonic()
-            report = index_catalogue(ray, Job(path, at, Pool(2, 1), ONE_EACH), kill)
+            report = index_catalogue(ray, Job(path, at, Pool(2, 1), ONE_EACH), killing)
             seconds = time.monotonic() - started
-        after = notes_of(work)
-        served = shards_to_serve(read_catalogue(path))
-        rows.append(
-            {
-                "killed_after_shards": len(before),
-                "failures": len(report.failures),
-                "n_shards": len(after),
-                "n_whole": sum(at.store.has(SHARDS, each.digest, each.sha256) for each in served),
-                "n_kept": sum(after[name] == content for name, content in before.items()),
-                "n_encoded_twice": len(list((work / "store-kill" / SHARDS).glob("*.tar"))) - len(after),
-                "seconds": round(seconds, 1),
-            }
-        )
-        print(json.dumps({"build": rows[-1]}), file=sys.stderr, flush=True)
+            after = notes_of(work)
+            served = shards_to_serve(read_catalogue(path))
+            rows.append(
+                {
+                    "killed_after_shards": len(before),
+                    "failures": len(report.failures),
+                    "n_shards": len(after),
+                    "n_whole": sum(at.store.has(SHARDS, each.digest, each.sha256) for each in served),
+                    "n_kept": sum(after[name] == content for name, content in before.items()),
+                    "n_encoded_twice": len(list((work / "store-kill" / SHARDS).glob("*.tar"))) - len(after),
+                    "seconds": round(seconds, 1),
+                }
+            )
+            print(json.dumps({"build": rows[-1]}), file=sys.stderr, flush=True)
+            others[number % 2] = add_node(cluster, 2)
     return {"builds": rows}
+
+
+def kill_at(
+    work: Path, n_shards: int, before: dict[str, bytes], kill: Callable[[], object], progress: JobProgress
+) -> None:
+    """Kill once so many shards are finished, and keep what was noted of those that are."""
+    if progress.n_done >= n_shards and not before:
+        before |= notes_of(work)
+        kill()
 
 
 def notes_of(work: Path) -> dict[str, bytes]:
@@ -101,10 +104,10 @@ def kill_searches(work: Path, n_times: int = 10) -> dict[str, Any]:
     """A node with a group of shards killed while questions are asked without a pause."""
     rows = []
     entries = read_catalogue(four_shards(work))
-    for number in range(n_times):
-        with nodes(2, 2, 2) as (ray, cluster, others):
-            patiently(lambda ray=ray: begin(ray, work, entries, n_groups=3, port=18_766))
-            joined = join(ray, QuestionLimits(5.0))
+    with nodes(2, 2, 2) as (ray, cluster, others):
+        patiently(lambda: begin(ray, work, entries, n_groups=3, port=18_766))
+        joined = join(ray, QuestionLimits(5.0))
+        for number in range(n_times):
             asking = Asking(ClusterWorkspace(joined), QUESTIONS[number])
             homes = homes_of(ray, joined)
             (victim, *_) = [node for node in others if node.node_id in homes.values()]
@@ -112,27 +115,19 @@ def kill_searches(work: Path, n_times: int = 10) -> dict[str, Any]:
             time.sleep(0.5 + 0.1 * number)
             killed = time.monotonic()
             cluster.remove_node(victim, allow_graceful=False)
-            add_node(cluster, 2)
+            others[others.index(victim)] = add_node(cluster, 2)
             asking.end(killed)
             kinds = [kind for moment, kind in asking.answers if moment > killed]
             rows.append(
                 {
-                    "groups_lost": sum(
-                        home == victim.node_id for name, home in homes.items() if "shards" in name
-                    ),
-                    "encoder_lost": any(
-                        home == victim.node_id for name, home in homes.items() if "enc" in name
-                    ),
+                    "lost": [name[:17] for name, home in homes.items() if home == victim.node_id],
                     "whole_after_seconds": round(asking.whole_at - killed, 1),
-                    **{
-                        kind: kinds.count(kind)
-                        for kind in ("whole", "partial and said", "wrong, unsaid", "error")
-                    },
+                    "answers": Counter(kinds),
                     "errors": sorted(set(asking.errors)),
                 }
             )
-            ray.serve.shutdown()
-        print(json.dumps({"search": rows[-1]}), file=sys.stderr, flush=True)
+            print(json.dumps({"search": rows[-1]}), file=sys.stderr, flush=True)
+        ray.serve.shutdown()
     return {"searches": rows}
 
 

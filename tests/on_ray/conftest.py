@@ -21,6 +21,13 @@ SAMPLES = Path(__file__).parents[2] / "sample_repos"
 NAMES = ("task_queue", "http_router", "key_store", "billing")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ray warns of its own settings' names, whichever test is the first to use it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_ray() -> Iterator[None]:
     """Ray warns of things of its own, in threads of its own."""
