@@ -22,7 +22,7 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from codesearch.build_speed import Limiter
-from indexer.errors import BuildInterruptedError, CodesearchError
+from indexer.errors import BuildInterruptedError, CodesearchError, InputError
 from indexer.records import BuildProgress, Mode, SearchRequest
 from tui.engine import CodeIndexEngine
 from tui.errands import Errands
@@ -57,7 +57,7 @@ from tui.screens.search import N_RESULTS, SearchScreen
 from tui.session import Answer, Engine, RepositoryState, Workspace, sentence_of
 from tui.state import default_state_file, load_state, save_state
 from tui.text.document import file_document
-from tui.text.shown_file import lines_around, read_file
+from tui.text.shown_file import lines_around, of_revision, read_file
 from tui.theme import DARK, LIGHT
 
 LOOK_SECONDS = 2.0
@@ -85,6 +85,7 @@ class CodesearchApp(App[None]):
         environment: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.perf_counter,
         pause_seconds: float = PAUSE_SECONDS,
+        revision: str = "",
     ) -> None:
         """Nothing is opened before the app runs.
 
@@ -95,9 +96,10 @@ class CodesearchApp(App[None]):
             environment: where `$EDITOR` and its like are read.
             clock: seconds, for the time a search took.
             pause_seconds: how long typing must pause; 0 searches at once.
+            revision: what `engine` opens in place of the files, for the screens to say.
         """
         super().__init__()
-        self.workspace = Workspace(engine or CodeIndexEngine(), tuple(roots))
+        self.workspace = Workspace(engine or CodeIndexEngine(), tuple(roots), revision)
         self.state_file = state_file or default_state_file()
         self.errands = Errands(self, os.environ if environment is None else environment)
         self.clock = clock
@@ -177,6 +179,8 @@ class CodesearchApp(App[None]):
     def _load(self, message: FileRequested) -> None:
         result = message.result
         try:
+            if result.revision:
+                raise InputError(of_revision(result.passage.path))
             shown = read_file(result.root, result.passage)
             document = file_document(shown.text, result.passage)
             answer: Message = FileLoaded(result, document, shown.notice, shown.state)
@@ -190,6 +194,8 @@ class CodesearchApp(App[None]):
         self.in_thread(partial(self._load_context, message), group="context", exclusive=True)
 
     def _load_context(self, message: ContextRequested) -> None:
+        if message.result.revision:
+            return
         before, after = lines_around(message.result.root, message.result.passage)
         if (before or after) and not get_current_worker().is_cancelled:
             self.search_screen.post_message(ContextLoaded(message.result, tuple(before), tuple(after)))

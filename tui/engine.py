@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from codesearch.answers.counting import counter_for
+from codesearch.answers.drafts import TEXT_NOT_HERE
 from codesearch.answers.explain import says_what_is_missing, stale_note
 from codesearch.answers.findings import Findings, Found, RepositoryStatus
 from codesearch.api import CodeIndex
 from codesearch.locate import build_index, has_index, is_too_wide, manifest_mark
+from codesearch.revision_index import RevisionIndex, index_revision
 from codesearch.unindexed import PlainText
 from codesearch.workspace import Several
-from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError
+from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
 from indexer.languages import language_of
 from indexer.records import (
     BuildReport,
@@ -33,11 +35,21 @@ MAX_DEFINITION_LINES = 60
 class IndexedRepository:
     """A `CodeIndex` as a `Repository`. Notices a newer build, and an index that was deleted while open."""
 
-    def __init__(self, root: Path, state: Path | None = None, *, encodes: bool = False) -> None:
-        """`encodes`: what has no vectors yet is encoded in the background for as long as it is open."""
+    def __init__(
+        self, root: Path, state: Path | None = None, *, encodes: bool = False, revision: str = ""
+    ) -> None:
+        """`encodes`: what has no vectors yet is encoded in the background for as long as it is open.
+
+        `revision` is asked in place of the files, and stays what it was when it was opened.
+        """
         self._state = state
         self._mark = manifest_mark(root, state)  # before it is opened: what is published meanwhile is noticed
-        self._index = CodeIndex.open(root, state=state)
+        self._index = (
+            RevisionIndex.open_revision(root, revision, state=state)
+            if revision
+            else CodeIndex.open(root, state=state)
+        )
+        self._suffix = f"@{self._index.name}" if isinstance(self._index, RevisionIndex) else ""
         self._spans_by_name: dict[str, list[tuple[str, Span]]] | None = None
         if encodes:
             self._index.encode_in_background()
@@ -54,7 +66,7 @@ class IndexedRepository:
     def similar(self, passage: Passage, k: int) -> Found:
         """Passages like this one."""
         self._follow()
-        found = self._index.similar(passage.path, passage.start_line, k + 1)
+        found = self._index.similar(passage.path.removesuffix(self._suffix), passage.start_line, k + 1)
         others = [
             other
             for other in found.passages
@@ -113,6 +125,8 @@ class IndexedRepository:
         self._index.close()
 
     def _follow(self) -> None:
+        if self._suffix:
+            return
         mark = manifest_mark(self._index.root, self._state)
         if mark is None:
             raise IndexMissingError(
@@ -124,9 +138,13 @@ class IndexedRepository:
 
     def _definition(self, path: str, span: Span) -> Passage:
         end_line = min(span.end_line, span.start_line + MAX_DEFINITION_LINES - 1)
-        text = self._index.read(path, span.start_line, end_line)
+        omitted: tuple[tuple[int, int], ...] = ()
+        try:
+            text = self._index.read(path, span.start_line, end_line)
+        except InputError:  # an index that was imported without texts
+            text, omitted = TEXT_NOT_HERE, ((span.start_line, end_line),)
         return Passage(
-            path=path,
+            path=path + self._suffix,
             start_line=span.start_line,
             end_line=end_line,
             text=text,
@@ -137,6 +155,8 @@ class IndexedRepository:
             confidence=1.0,
             n_tokens=counter_for(None).count(text),
             evidence=Evidence(ComponentScores(), (), ()),
+            omitted_lines=omitted,
+            has_text=not omitted,
         )
 
 
@@ -150,26 +170,29 @@ def _without_stale_note(found: Findings) -> Found:
 class CodeIndexEngine:
     """The library as an `Engine`."""
 
-    def __init__(self, state: Path | None = None, *, builds: bool = True) -> None:
+    def __init__(self, state: Path | None = None, *, builds: bool = True, revision: str = "") -> None:
         """`state` keeps the indexes outside their trees.
 
         `builds`: a folder without an index gets one of words, and what has no vectors is encoded in the
-        background.
+        background. `revision` is a branch, tag or commit to be asked in place of the files.
         """
         self._state = state
+        self._revision = revision
         self._builds = builds
         self._opened: dict[Path, IndexedRepository] = {}
 
     def prepare(self, root: Path, progress: ProgressCallback) -> None:
         """An index of words where there is none; not of a home folder."""
-        if self._builds and not has_index(root, self._state) and not is_too_wide(root):
+        if self._builds and not self._revision and not has_index(root, self._state) and not is_too_wide(root):
             build_index(root, progress=progress, encode=False, state=self._state)
 
     def open(self, root: Path) -> Repository:
         """The index of this folder; not of one above it. Raises IndexMissingError."""
-        if not has_index(root, self._state):
+        if not self._revision and not has_index(root, self._state):
             raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
-        self._opened[root] = IndexedRepository(root, self._state, encodes=self._builds)
+        self._opened[root] = IndexedRepository(
+            root, self._state, encodes=self._builds, revision=self._revision
+        )
         return self._opened[root]
 
     def open_unindexed(self, root: Path) -> Repository:
@@ -189,6 +212,8 @@ class CodeIndexEngine:
         """Build or refresh with the settings the index has; one that cannot be used is made anew."""
         if root in self._opened:
             self._opened[root].stop_encoding()
+        if self._revision:
+            return index_revision(root, self._revision, progress=progress, state=self._state)
         try:
             return build_index(root, progress=progress, state=self._state)
         except (IndexMismatchError, IndexCorruptError):

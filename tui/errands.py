@@ -15,6 +15,7 @@ from indexer.errors import CodesearchError
 from indexer.wording import counted
 from tui.handoff import copy_with_tool, editor_command, export
 from tui.messages import CopyRequested, EditorRequested, ExportRequested
+from tui.text.shown_file import of_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Errands:
                 severity="warning",
                 markup=False,
             )
+            return
+        if message.result.revision:
+            self.app.notify(of_revision(name), severity="warning", markup=False)
             return
         path = message.result.root / name
         try:

@@ -29,6 +29,8 @@ class Result:
     """The repository's name as the screens show it."""
     root: Path
     passage: Passage
+    revision: str = ""
+    """Branch, tag or commit that the passage is of; empty: of the files on the disk."""
 
     @property
     def place(self) -> str:
@@ -124,12 +126,15 @@ class Workspace:
 
     engine: Engine
     roots: Sequence[Path]
+    revision: str = ""
+    """Branch, tag or commit that is asked of each; empty: the files themselves."""
     _slots: list[_Slot] = field(init=False)
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
         self._slots = [
-            _Slot(name, root) for name, root in zip(short_names(self.roots), self.roots, strict=True)
+            _Slot(f"{name}@{self.revision}" if self.revision else name, root)
+            for name, root in zip(short_names(self.roots), self.roots, strict=True)
         ]
 
     def open(self, only: Path | None = None) -> tuple[RepositoryState, ...]:
@@ -233,7 +238,7 @@ class Workspace:
                 else:
                     lists.append(
                         [
-                            Result(p.repository, indexed[p.repository].root, replace(p, repository=""))
+                            self._result(indexed[p.repository], replace(p, repository=""))
                             for p in found.passages
                         ]
                     )
@@ -257,13 +262,16 @@ class Workspace:
                     notes.append(f"{slot.name}: {error}" if len(self._slots) > 1 else str(error))
                     n_failed += 1
                     continue
-                lists.append([Result(slot.name, slot.root, passage) for passage in found.passages])
+                lists.append([self._result(slot, passage) for passage in found.passages])
                 notes.extend(note for note in found.notes if note not in notes)
         if n_failed and not lists:
             raise CodesearchError(" ".join(notes))
         in_turns = chain.from_iterable(zip_longest(*lists))
         results = [result for result in in_turns if result is not None]
         return Answer(tuple(results[:k]), tuple(notes))
+
+    def _result(self, slot: _Slot, passage: Passage) -> Result:
+        return Result(slot.name, slot.root, passage, self.revision)
 
     def _open(self, slot: _Slot) -> None:
         if slot.repository is not None:

@@ -30,17 +30,14 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from tui.command import 
 module's own folder comes last, for a checkout that is not installed."""
 
 
-def serve(
-    roots: Sequence[Path], host: str, port: int, state: Path | None = None, *, builds: bool = True
-) -> None:
-    """Serve until interrupted.
+def serve(command: Sequence[str], host: str, port: int) -> None:
+    """Serve until interrupted; `command` is what `application` gave.
 
     Raises InputError for an address that is not loopback or a port in use.
     """
     check_loopback(host)
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    command = shlex.join(application(roots, state, builds=builds))
-    server = LoopbackServer(command, host=host, port=port, title="codesearch", public_url=address)
+    server = LoopbackServer(shlex.join(command), host=host, port=port, title="codesearch", public_url=address)
     try:
         server.serve()
     except OSError as error:
@@ -49,11 +46,14 @@ def serve(
         ) from None
 
 
-def application(roots: Sequence[Path], state: Path | None = None, *, builds: bool = True) -> list[str]:
+def application(
+    roots: Sequence[Path], state: Path | None = None, *, builds: bool = True, revision: str = ""
+) -> list[str]:
     """The command of one browser tab: imports nothing from the folder it is started in."""
     program = [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[1])]
     options = [] if state is None else ["--state", str(state)]
     options += [] if builds else ["--no-build"]
+    options += ["--rev", revision] if revision else []
     return [*program, *options, *(str(root) for root in roots)]
 
 

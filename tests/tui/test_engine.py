@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from codesearch.answers.drafts import TEXT_NOT_HERE
 from indexer.errors import BuildInterruptedError, CodesearchError, IndexMissingError
 from indexer.records import SearchRequest
+from indexer.travel.exporting import export_index
+from indexer.travel.header import WORDS
+from indexer.travel.importing import ImportRules, import_archive
+from tests.git_command import git
+from tui.command import command, folders
 from tui.engine import CodeIndexEngine, IndexedRepository
+from tui.session import Workspace
 
 
 @pytest.fixture
@@ -91,3 +100,45 @@ def test_what_progress_raises_ends_a_real_build(tmp_path):
     with pytest.raises(BuildInterruptedError):
         CodeIndexEngine().build(tmp_path, cancel)
     assert not (tmp_path / ".codesearch" / "manifest.json").exists()
+
+
+def test_a_revision_is_asked_in_place_of_the_files(tmp_path, one_encoder):
+    root = tmp_path / "harbour"
+    root.mkdir()
+    (root / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
+    git(root, "init", "-q", "-b", "trunk")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "first")
+    git(root, "tag", "v1.2")
+    done = CliRunner().invoke(command, [str(root), "--rev", "v1.2"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "`codesearch index --rev NAME` indexes a branch, a tag or a commit" in done.stderr
+    engine = CodeIndexEngine(revision="v1.2")
+    assert engine.build(root, lambda progress: None).n_files == 1
+    (root / "tides.py").write_text("def low_water(day):\n    return day % 3\n")
+    assert folders((root, root / "."), None, "v1.2") == [root]
+    workspace = Workspace(engine, (root,), "v1.2")
+    (state,) = workspace.open()
+    assert (state.name, state.problem, state.status.stale) == ("harbour@v1.2", "", ())
+    for answer in (
+        workspace.search(SearchRequest("when is the water high"), (), lambda: False),
+        workspace.definitions("high_water", 3, (), lambda: False),
+    ):
+        (result,) = answer.results
+        assert (result.revision, result.passage.path) == ("v1.2", "tides.py@v1.2")
+        assert "day % 2" in result.passage.text
+    assert workspace.similar(result, 3, lambda: False).results == ()
+    workspace.close()
+
+
+def test_where_texts_did_not_travel_a_definition_is_its_place(task_queue, tmp_path, one_encoder):
+    export_index(task_queue, tmp_path / "words.tar", "1.0", carries=WORDS)
+    root = tmp_path / "nowhere"
+    root.mkdir()
+    with Path(tmp_path, "words.tar").open("rb") as raw:
+        import_archive(raw, root, ImportRules())
+    repository = CodeIndexEngine(builds=False).open(root)
+    (found,) = repository.definitions("BackoffPolicy", 5).passages
+    assert (found.path, found.symbol, found.has_text) == ("millrace/backoff.py", "BackoffPolicy", False)
+    assert (found.text, found.omitted_lines) == (TEXT_NOT_HERE, ((found.start_line, found.end_line),))
+    repository.close()

@@ -78,3 +78,13 @@ async def test_an_editor_for_a_file_that_is_gone(drive):
         Path("lighthouse/keeper.py").unlink()
         await driver.press("o")
         assert driver.notices == ["keeper.py was deleted after it was indexed."]
+
+
+async def test_a_file_of_a_commit_is_neither_shown_nor_opened(drive):
+    sentence = "is of a commit, not of the disk; what you see is the indexed text."
+    async with drive(revision="v1.2") as driver:
+        assert driver.app.search_screen.query_one("#title").about == "lighthouse@v1.2"
+        await driver.ask(focus="results")
+        await driver.press("f", "o")
+        assert [notice.endswith(sentence) for notice in driver.notices] == [True, True]
+        assert not driver.app.search_screen.shows_file

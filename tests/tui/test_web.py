@@ -23,7 +23,7 @@ def test_loopback_addresses(host):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org", ""])
 def test_other_addresses_are_refused(host):
     with pytest.raises(InputError, match="not a loopback address"):
-        serve([], host, 8321)
+        serve(application([]), host, 8321)
 
 
 @pytest.mark.parametrize(

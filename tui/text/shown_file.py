@@ -44,6 +44,11 @@ class ShownFile:
         return " ".join(said)
 
 
+def of_revision(path: str) -> str:
+    """Why the file of a revision can neither be shown nor opened."""
+    return f"{path} is of a commit, not of the disk; what you see is the indexed text."
+
+
 def read_file(root: Path, passage: Passage) -> ShownFile:
     """The file that the passage is from, as it is now.
 
