@@ -98,6 +98,10 @@ def cut_chunks(
     count up from `first_chunk_id`. A text without a character gives no chunk. A token wider than the
     room left is a chunk of its own, the one case in which `n_tokens` may exceed `max_tokens`.
     """
+    header = first_header(source.path, max_tokens, n_header_tokens)
+    n_tokens = n_header_tokens(header) + len(token_chars)
+    if source.text and n_tokens <= max_tokens:
+        return [_whole(source, spans, header, n_tokens, first_chunk_id)]
     starts, ends = np.ascontiguousarray(token_chars.reshape(-1, 2).T)
     cutter = _Cutter(source, spans, starts, ends, max_tokens, n_header_tokens)
     cuts = _cuts(cutter)
@@ -130,6 +134,25 @@ def cut_chunks(
         chunks.append(chunk)
         line += n_newlines
     return chunks
+
+
+def _whole(source: SourceFile, spans: Sequence[Span], header: str, n_tokens: int, chunk_id: int) -> Chunk:
+    """A file that is one chunk, as most are."""
+    text = source.text
+    return Chunk(
+        chunk_id=chunk_id,
+        path=source.path,
+        file_sha256=source.sha256,
+        language=source.language,
+        text=text,
+        start_char=0,
+        end_char=len(text),
+        start_line=1,
+        end_line=1 + text.count("\n") - text.endswith("\n"),
+        n_tokens=n_tokens,
+        spans=tuple(spans),
+        header=header,
+    )
 
 
 def _cuts(cutter: _Cutter) -> list[int]:

@@ -44,6 +44,8 @@ def cut_regions(
     the text has lines.
     """
     text, offset = chunk.text, chunk.start_char
+    if len(tokenized.token_chars) < min_tokens:  # all that can be told apart is joined
+        return Regions(np.array([[0, len(text)]], np.int32), np.empty((0, 2), np.int32))
     if not text:
         return Regions(np.array([[0, 0]], np.int32), np.empty((0, 2), np.int32))
     starts = tokenized.token_chars[:, 0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -157,18 +156,26 @@ class _PathFacts:
 
 @lru_cache(maxsize=32_768)
 def _path_facts(text: str) -> _PathFacts:
-    path = PurePosixPath(text)
+    folder, _, name = text.rpartition("/")
+    dot = name.rfind(".", 1)
+    own = name[:dot] if 0 < dot < len(name) - 1 else name
     aside = _ASIDE.search(text.lower())
     return _PathFacts(
-        name_roots=_roots_of(path.stem),
-        folder_roots=_roots_of(str(path.parent)),
-        joined=joined(path.stem),
+        name_roots=_roots_of(own),
+        folder_roots=_roots_of_folder(folder),
+        joined=joined(own),
         is_test=is_test(text),
         aside=stem(aside.group(2)) if aside else "",
         is_vendored=is_vendored(text),
         variant=platform_variant(text),
         version=version_folder(text),
     )
+
+
+@lru_cache(maxsize=1024)
+def _roots_of_folder(folder: str) -> tuple[str, ...]:
+    """Remembered for its other files."""
+    return _roots_of(folder)
 
 
 def _roots_of(text: str) -> tuple[str, ...]:

@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from indexer.reading import grammar_process
-from indexer.reading.grammar_process import GrammarError, end_processes, find_symbols
+from indexer.reading.grammar_process import (
+    GrammarError,
+    GrammarText,
+    end_processes,
+    find_all,
+    find_symbols,
+)
 
 ROOT = Path(__file__).parents[3]
 DEEP = "%w(" * 13_333
@@ -60,6 +66,27 @@ def test_a_text_that_fills_memory_or_crashes_its_grammar_ends_its_own_process_al
     with pytest.raises(GrammarError, match=r"crashed the parser or took more than 3\d\d MB of memory"):
         find_symbols(text.encode(), grammar, 20.0)
     assert names("def g(): pass\n") == ["g"]
+
+
+def test_texts_that_are_sent_together_are_each_found_whatever_the_others_do(monkeypatch) -> None:
+    asked = []
+    ask = grammar_process._Process.ask
+    monkeypatch.setattr(
+        grammar_process._Process, "ask", lambda self, *rest: (asked.append(1), ask(self, *rest))[1]
+    )
+    monkeypatch.setattr(grammar_process, "_LOT_BYTES", 100)
+    good = [GrammarText(f"def f{n}(): pass\n".encode(), "python") for n in range(20)]
+    assert [[symbol.name for symbol in found] for found in find_all(good, 20.0)] == [
+        [f"f{n}"] for n in range(20)
+    ]
+    assert len(asked) == 4
+    monkeypatch.setattr(grammar_process, "_LOT_BYTES", 1 << 20)
+    texts = [
+        good[0], GrammarText(NESTED.encode(), "kotlin"), good[1], GrammarText(DEEP.encode(), "java"), good[2],
+    ]  # fmt: skip
+    found = find_all(texts, 20.0)
+    said = [str(each).split()[0] if isinstance(each, GrammarError) else each[0].name for each in found]
+    assert said == ["f0", "crashed", "f1", "crashed", "f2"]
 
 
 def test_a_text_that_takes_too_long_leaves_the_process_as_it_was() -> None:
