@@ -185,7 +185,7 @@ def containment(bench: Bench) -> Row:
     outside = hostile.make_outside(place / "outside")
     write_tree(place / "tree", n_files=3)
     hostile.links(place / "tree", outside)
-    bench.builder(place / "tree", count=False)
+    bench.builder(place / "tree")
     n_questions = test_containment.ask_everything(place / "tree")
     return Row(
         "containment",
@@ -201,7 +201,7 @@ def edits(bench: Bench) -> Row:
     n_rounds, n_files, n_seen = bench.count(20), 300, 0
     root = bench.place("edits") / "tree"
     write_tree(root, n_files=n_files)
-    assert bench.builder(root, count=False)["n_files"] == n_files
+    assert bench.builder(root)["n_files"] == n_files
     draw = random.Random(9)
     paths = sorted(root.rglob("*.py"))
     with Searcher.open(root) as searcher:
@@ -248,7 +248,7 @@ def secrets(bench: Bench) -> Row:
             (root / f"{stem}_{kind.replace(' ', '_')}.{suffix}").write_text(shape.format(value))
     for name in (".env", ".env.local", "id_rsa", "server.pem", "key.p12", ".netrc", "credentials.json"):
         (root / name).write_text("password=hunter2hunter2\n")
-    bench.builder(root, include_secrets=False, count=False)
+    bench.builder(root, include_secrets=False)
     content = b"".join(p.read_bytes() for p in (root / ".codesearch").rglob("*") if p.is_file()).lower()
     assert b"it is" in content
     leaked = [kind for kind, value in ISSUED.items() if value.encode().lower() in content]

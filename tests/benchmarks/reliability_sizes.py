@@ -149,7 +149,7 @@ def large(bench: Bench, n_files: int, max_memory: str) -> tuple[Path, Finished]:
     n_real = min(_REAL_FILES, n_files) if bench.stand_in else 0
     write_many(root, n_files - n_real)
     if bench.stand_in:
-        bench.builder(root, count=False)
+        bench.builder(root)
         # Vectors stay, the index goes: what follows is a whole build that computes only what is new.
         shutil.rmtree(root / ".codesearch" / "generations")
         (root / ".codesearch" / "manifest.json").unlink()

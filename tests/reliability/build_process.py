@@ -4,10 +4,10 @@ Started once by the tests (`Builder` in trees.py), so that imports are paid once
 of random vectors, one a token: everything else is the product. Reads one JSON object a line and answers
 with one: root, rebuild, repair (in place of a build), include_secrets; kill_at (the n-th call that
 touches a file or a database, 0: never), kill_after (seconds, null: never), kill_in (a function, as
-`module:name`, at whose first call it is killed), interrupt (the signal is SIGINT), count (false: calls are
-not counted), in_steps (words are published first, and again after each block), file_limit (bytes that any
-file may have, null: none), vectors (the family, auto), encode (false: words alone), ask (a question that is
-asked afterwards, and encodes what it names), build (false: it is only asked), unprivileged (root may
+`module:name`, at whose first call it is killed), interrupt (the signal is SIGINT), count (calls are counted
+though none kills), in_steps (words are published first, and again after each block), file_limit (bytes that
+any file may have, null: none), vectors (the family, auto), encode (false: words alone), ask (a question that
+is asked afterwards, and encodes what it names), build (false: it is only asked), unprivileged (root may
 write no more than others).
 """
 
@@ -117,7 +117,7 @@ def build_once(order: dict[str, Any], answer: int) -> None:
     if order.get("interrupt"):  # what a shell starts in the background ignores the signal
         signal.signal(signal.SIGINT, signal.default_int_handler)
     switch = KillSwitch(order.get("kill_at", 0), signal.SIGINT if order.get("interrupt") else signal.SIGKILL)
-    if order.get("count", True):
+    if order.get("count") or switch.at:
         switch.install()
     result: dict[str, Any] = {}
     try:

@@ -65,7 +65,7 @@ def test_two_builds_of_one_tree(tmp_path: Path, new_builder: Callable[[], Builde
     for number in range(3):
         change_tree(tmp_path, seed=number)
         for builder in (first, second):
-            builder.start(tmp_path, count=False)
+            builder.start(tmp_path)
         results = [first.wait(), second.wait()]
         assert [r["error"] for r in results if "error" in r] in ([], ["IndexBusyError"]), results
         assert texts_in_index(tmp_path) == texts_on_disk(tmp_path)
@@ -98,7 +98,7 @@ def test_readers_during_updates(tmp_path: Path, indexed: Path, builder: Builder)
     for number in range(4):
         change_tree(root, seed=number)
         states.append(texts_on_disk(root))
-        assert "error" not in builder(root, count=False)
+        assert "error" not in builder(root)
     done.set()
     for thread in threads:
         thread.join()
@@ -164,8 +164,8 @@ def test_two_worktrees_have_indexes_of_their_own(tmp_path: Path, new_builder: Ca
     subprocess.run([*git, "worktree", "add", "-q", str(other)], check=True, capture_output=True)
     (other / "only_here.py").write_text("def only_here():\n    return 1\n")
     first, second = new_builder(), new_builder()
-    first.start(main, count=False)
-    second.start(other, count=False)
+    first.start(main)
+    second.start(other)
     assert "error" not in first.wait()
     assert "error" not in second.wait()
     assert "only_here.py" not in texts_in_index(main)

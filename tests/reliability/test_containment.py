@@ -54,7 +54,7 @@ def try_tree(folder: Path, builder: Builder, plant: Plant) -> None:
     plant(root, outside)
     before = outside.state()
     for _ in range(2):
-        result = builder(root, count=False)
+        result = builder(root)
         assert "error" not in result, result
         with CodeIndex.open(root) as index:
             assert index.search("merge the invoice number")
@@ -81,7 +81,7 @@ def try_state(folder: Path, indexed: Path, builder: Builder, plant: Plant) -> No
     check_nothing_happened(root, outside, before)
     (root / "new.py").write_text("def new():\n    return 1\n")
     for order in ({}, {"repair": True}, {"rebuild": True}):
-        result = builder(root, count=False, **order)
+        result = builder(root, **order)
         said = [result["message"]] if "message" in result else result.get("findings", [])
         assert result.get("n_files") or "findings" in result or said, result
         assert not any("\n" in sentence for sentence in said)
@@ -100,7 +100,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory, builder: Builder) -> Path:
     write_tree(folder / "tree", n_files=3)
     (folder / "tree" / "long.py").write_text(f"# {'a' * 3000} {'x' * 3000}\n")
     IN_TREE[0](folder / "tree", outside)
-    builder(folder / "tree", count=False)
+    builder(folder / "tree")
     return folder / "tree"
 
 

@@ -45,7 +45,7 @@ def kill_builds(folder: Path, builder: Builder, n_kills: int, seed: int = 1) -> 
     """Kill first builds, each of a tree of its own, at random calls; how many were killed in time."""
     draw = random.Random(seed)
     write_tree(folder / "calm")
-    n_calls = builder(folder / "calm")["n_calls"]
+    n_calls = builder(folder / "calm", count=True)["n_calls"]
     expected = answer(folder / "calm")
     n_killed = 0
     for number in range(n_kills):
@@ -65,7 +65,7 @@ def kill_updates(folder: Path, indexed: Path, builder: Builder, n_kills: int, se
     calm = folder / "calm"
     shutil.copytree(indexed, calm)
     change_tree(calm, seed=99)
-    n_calls = builder(calm)["n_calls"]
+    n_calls = builder(calm, count=True)["n_calls"]
     expected = answer(calm)
     n_killed = 0
     for number in range(n_kills):
@@ -114,7 +114,7 @@ def kill_by_the_clock(folder: Path, indexed: Path, builder: Builder, n_kills: in
         root = folder / f"tree_{number}"
         shutil.copytree(indexed, root)
         change_tree(root, seed=7)
-        n_killed += builder(root, kill_after=draw.uniform(0.01, 0.3), count=False)["killed"]
+        n_killed += builder(root, kill_after=draw.uniform(0.01, 0.3))["killed"]
         check_after_kill(root, builder, before)
         shutil.rmtree(root)
     return n_killed
@@ -142,7 +142,7 @@ def test_garbage_of_embeddings_is_collected_and_a_kill_in_it_loses_nothing(
     replace_most()
     calm = tmp_path / "calm"
     shutil.copytree(root, calm)
-    n_calls = builder(calm)["n_calls"]
+    n_calls = builder(calm, count=True)["n_calls"]
     assert (calm / ".codesearch" / "embeddings" / "0000.rows").exists()  # under half is garbage yet
     replace_most()
     for kill_at in range(n_calls // 2, n_calls, n_calls // 10):
@@ -164,7 +164,7 @@ def test_ctrl_c_leaves_the_old_index_and_one_sentence(
     calm = tmp_path / "calm"
     shutil.copytree(indexed, calm)
     change_tree(calm, seed=4)
-    n_calls = builder(calm)["n_calls"]
+    n_calls = builder(calm, count=True)["n_calls"]
     for number, share in enumerate((0.01, 0.2, 0.5, 0.8)):
         root = tmp_path / f"tree_{number}"
         shutil.copytree(indexed, root)
@@ -191,12 +191,12 @@ def test_a_kill_while_a_vector_index_is_trained_leaves_the_old_index(
     shutil.copytree(indexed, root)
     before = texts_on_disk(root)
     change_tree(root, seed=6)
-    result = builder(root, vectors=vectors, kill_in=training, count=False, in_steps=False)
+    result = builder(root, vectors=vectors, kill_in=training, in_steps=False)
     assert result["killed"]
     assert texts_in_index(root) == before
     assert damage(root) == []
     assert answer(root)
-    assert builder(root, count=False)["n_encoded"] == 0  # every vector had been finished
+    assert builder(root)["n_encoded"] == 0  # every vector had been finished
     assert texts_in_index(root) == texts_on_disk(root)
 
 
@@ -205,7 +205,7 @@ def test_doctor_takes_away_what_a_kill_left(tmp_path: Path, indexed: Path, build
     calm = tmp_path / "calm"
     shutil.copytree(indexed, calm)
     change_tree(calm, seed=5)
-    n_calls = builder(calm)["n_calls"]
+    n_calls = builder(calm, count=True)["n_calls"]
     for kill_at in range(n_calls // 3, n_calls, n_calls // 15):
         root = tmp_path / f"tree_{kill_at}"
         shutil.copytree(indexed, root)

@@ -43,7 +43,7 @@ def check_now(root: Path) -> None:
 def check_rest(root: Path, builder: Builder, calm: Calm) -> None:
     """A build encodes what is missing, and only that; then the index is as if nothing had happened."""
     finished = stored_keys(root)
-    assert builder(root, count=False)["n_encoded"] == len(needed_keys(root) - finished)
+    assert builder(root)["n_encoded"] == len(needed_keys(root) - finished)
     assert answer(root, QUESTION) == calm.answer
     assert not (findings := examine(root).findings), findings
 
@@ -53,13 +53,13 @@ class Calm:
 
     def __init__(self, folder: Path, builder: Builder) -> None:
         write_tree(folder)
-        asked = builder(folder, encode=False, ask=QUESTION)
+        asked = builder(folder, encode=False, ask=QUESTION, count=True)
         self.hits: list[Any] = asked["hits"]
         assert all(asked["has_vectors"])
         assert answer(folder, QUESTION)
         self.n_calls: int = asked["n_calls"]
         self.n_file_bytes = max(path.stat().st_size for path in (folder / ".codesearch").rglob("*"))
-        builder(folder, count=False)
+        builder(folder)
         self.answer = answer(folder, QUESTION)
 
 
@@ -72,7 +72,7 @@ def kill_words_first(folder: Path, builder: Builder, calm: Calm, n_kills: int, s
         kill_at = draw.randrange(1, calm.n_calls)
         n_killed += builder(root, encode=False, ask=QUESTION, kill_at=kill_at)["killed"]
         check_now(root)
-        assert builder(root, encode=False, ask=QUESTION, count=False)["hits"] == calm.hits
+        assert builder(root, encode=False, ask=QUESTION)["hits"] == calm.hits
         check_now(root)
         check_rest(root, builder, calm)
         shutil.rmtree(root)
@@ -85,10 +85,10 @@ def write_together(folder: Path, builders: Sequence[Builder], calm: Calm, n_roun
         root = folder / f"together_{number}"
         write_tree(root)
         if number % 2:  # the search finds something to encode
-            builders[0](root, encode=False, count=False)
+            builders[0](root, encode=False)
         orders: list[dict[str, Any]] = [{"encode": False}, {}, {"build": False, "ask": QUESTION}]
         for builder, order in zip(builders, orders, strict=True):
-            builder.start(root, count=False, **order)
+            builder.start(root, **order)
         results = [builder.wait() for builder in builders]
         errors = {result["error"] for result in results if "error" in result}
         assert errors <= ({"IndexBusyError"} if number % 2 else {"IndexBusyError", "IndexMissingError"}), (
@@ -106,14 +106,14 @@ def fill_the_disk(folder: Path, builder: Builder, calm: Calm, n_rounds: int, see
         root = folder / f"full_{number}"
         write_tree(root)
         limit = draw.randrange(2 * calm.n_file_bytes)
-        words = builder(root, encode=False, file_limit=limit, count=False)
+        words = builder(root, encode=False, file_limit=limit)
         assert words.get("error") in (None, "StorageError"), words
         n_failed += "error" in words
         check_now(root)
         if "error" in words:
             assert not has_index(root)
-            builder(root, encode=False, count=False)
-        asked = builder(root, build=False, ask=QUESTION, file_limit=limit, count=False)
+            builder(root, encode=False)
+        asked = builder(root, build=False, ask=QUESTION, file_limit=limit)
         assert asked.get("hits") == calm.hits, asked
         check_now(root)
         check_rest(root, builder, calm)
@@ -127,16 +127,16 @@ def forbid_writing(folder: Path, builder: Builder, calm: Calm) -> None:
     write_tree(root)
     try:
         root.chmod(0o555)
-        refused = builder(root, encode=False, unprivileged=True, count=False)
+        refused = builder(root, encode=False, unprivileged=True)
         assert refused["error"] == "StorageError", refused
         root.chmod(0o755)
         assert not (root / ".codesearch").exists()
-        builder(root, encode=False, count=False)
+        builder(root, encode=False)
         state = root / ".codesearch"
         for path in (root, state, *(p for p in state.rglob("*") if p.is_dir())):
             path.chmod(0o555)
         before = {path: path.stat().st_mtime_ns for path in state.rglob("*")}
-        asked = builder(root, build=False, ask=QUESTION, unprivileged=True, count=False)
+        asked = builder(root, build=False, ask=QUESTION, unprivileged=True)
         assert asked.get("hits") == calm.hits, asked
         assert all(asked["has_vectors"])
         assert before == {path: path.stat().st_mtime_ns for path in state.rglob("*")}
