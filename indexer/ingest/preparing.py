@@ -25,7 +25,7 @@ from indexer.vectors.cores import usable_cores
 _LOTS_AHEAD = 2
 _LOTS_SENT = 3
 """One is being cut, one read, and one waits."""
-_BYTES_A_SECOND, _FILES_A_SECOND = 4_000_000, 2_000
+_BYTES_A_SECOND, _FILES_A_SECOND = 4_000_000, 4_000
 """What one process prepares, roughly; starting one takes half a second."""
 _MIN_SECONDS = 0.7
 _MAX_PROCESSES = 3
