@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
-from indexer.cluster.connection import ClusterError, import_ray
+from indexer.cluster.connection import ClusterError
 from indexer.cluster.layout import Cluster, Layout, Limits
 from indexer.cluster.remote_shards import GroupGoneError
 from indexer.cluster.shard_answers import Refused, ShardFacts
@@ -93,7 +93,9 @@ class Entrance:
 
     async def reconfigure(self, config: dict[str, Any]) -> None:
         """Take up a catalogue: its groups, its shards in order, and who encodes for them."""
-        carrier = RayCarrier(import_ray(), EncoderName(**config["encoder"]))
+        import ray
+
+        carrier = RayCarrier(ray, EncoderName(**config["encoder"]))
         layout = await asyncio.to_thread(layout_of, carrier, config["groups"], config["shards"])
         living = _Living(self._app(Cluster(carrier, layout, self._limits)))
         await living.start()

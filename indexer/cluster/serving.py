@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 from functools import partial
@@ -21,10 +21,10 @@ from typing import Any
 from indexer.cluster.catalogue import Shard
 from indexer.cluster.connection import ClusterError
 from indexer.cluster.entrance import LOOK_SECONDS, AppBuilder, EncoderName, Entrance, RayCarrier, layout_of
+from indexer.cluster.hosts import Host
 from indexer.cluster.layout import Cluster, Layout, Limits
 from indexer.cluster.replica import OpenShards
 from indexer.cluster.store import SHARDS, Store
-from indexer.cluster.workers import Host, Make
 from indexer.errors import IndexMismatchError, IndexMissingError, InputError
 from indexer.light_dataclasses import dataclass
 from indexer.open_model import open_model
@@ -86,7 +86,7 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
             logging_config=_QUIET,
         )
         there = set(serve.status().applications)
-        wanted: dict[str, tuple[int, Make]] = {
+        wanted: dict[str, tuple[int, Callable[[], Any]]] = {
             name: (how.n_replicas, partial(OpenShards, how.store, own, how.cache, how.cache_bytes))
             for name, own in groups.items()
         }
@@ -97,7 +97,12 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
         for name, (n_replicas, make) in wanted.items():
             if name not in there:
                 deployment = _deployment(serve, Host, "Workers", how, num_replicas=n_replicas, **patient)
-                serve.run(deployment.bind(name, make), name=name, route_prefix=None, logging_config=_QUIET)
+                serve.run(
+                    deployment.bind(name, ray.cloudpickle.dumps(make)),
+                    name=name,
+                    route_prefix=None,
+                    logging_config=_QUIET,
+                )
         config = {
             "groups": list(groups),
             "shards": [each.name for each in served.shards],

@@ -1,92 +1,20 @@
-"""Who works for a deployment: an actor beside each of its replicas, which is called without Serve between.
-
-Serve decides where replicas are, watches them and starts them again; a call through its handles passes a
-router's loop, a replica's and a pool of threads, and takes three times as long as one of the actor itself. A
-question is a few short calls to every group, so those go to the actors. They end with their replicas.
-"""
+"""Calls to the workers of deployments (`hosts.py`) that are ready, by turns; to another one where one went."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from indexer.cluster.connection import import_ray
+from indexer.cluster.hosts import NAMESPACE
 from indexer.cluster.remote_shards import GroupGoneError
-from indexer.cluster.replica import answer
 from indexer.light_dataclasses import dataclass
 
-_NAMESPACE = "codesearch"
-_N_AT_ONCE = 32
-"""Calls that one worker works on."""
 _LOOK_SECONDS = 5.0
 """For so long it is not asked which workers there are, while those that are known answer."""
-_QUIET_SECONDS = 1.0
-"""Nobody asks a worker any more that was not called for so long."""
-
-Make = Callable[[], Any]
-
-
-class Worker:
-    """The actor: answers calls by the methods of one object, which it makes."""
-
-    def __init__(self, make: Make) -> None:
-        self._served = make()
-        self._called = time.monotonic()
-        self._n_inside = 0
-        self._lock = threading.Lock()
-
-    def ask(self, method: str, arguments: Sequence[Any]) -> Any:
-        """What the object says."""
-        with self._lock:
-            self._n_inside += 1
-        try:
-            return answer(self._served, method, arguments)
-        finally:
-            with self._lock:
-                self._n_inside -= 1
-                self._called = time.monotonic()
-
-    def ready(self) -> None:
-        """Answer, once it is made."""
-
-    def is_quiet(self) -> bool:
-        """Whether nobody asks any more."""
-        return not self._n_inside and time.monotonic() - self._called > _QUIET_SECONDS
-
-
-class Host:
-    """The deployment: each replica has a worker on its machine."""
-
-    def __init__(self, name: str, make: Make) -> None:
-        ray = import_ray()
-        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        here = ray.get_runtime_context().get_node_id()
-        actor = ray.remote(Worker).options(
-            name=f"{name}/{uuid.uuid4().hex}",
-            namespace=_NAMESPACE,
-            num_cpus=0,  # the replica has taken them, and computes nothing
-            max_concurrency=_N_AT_ONCE,
-            scheduling_strategy=strategy(here, soft=False),
-        )
-        self._worker = actor.remote(make)
-        ray.get(self._worker.ready.remote())
-
-    async def check_health(self) -> None:
-        """Raises where the worker is gone."""
-        await self._worker.ready.remote()
-
-    async def __del__(self) -> None:
-        """Let the worker finish what it was asked: Serve knows only of what goes through its handles."""
-        import asyncio
-
-        with suppress(Exception):
-            while not await self._worker.is_quiet.remote():
-                await asyncio.sleep(_QUIET_SECONDS / 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +86,7 @@ class Workers:
         """Ask which workers there are, and which of them are ready."""
         ray, self._looked = self._ray, time.monotonic()
         listed = ray.util.list_named_actors(all_namespaces=True)
-        names = {each["name"] for each in listed if each["namespace"] == _NAMESPACE}
+        names = {each["name"] for each in listed if each["namespace"] == NAMESPACE}
         known = {each.name for own in self._known.values() for each in own}
         for gone in known - names:
             own = self._known[_owner(gone)]
@@ -166,7 +94,7 @@ class Workers:
         self._begun = {name: each for name, each in self._begun.items() if name in names}
         for name in names - known - self._begun.keys():
             with suppress(ValueError):  # it ended since
-                actor = ray.get_actor(name, namespace=_NAMESPACE)
+                actor = ray.get_actor(name, namespace=NAMESPACE)
                 self._begun[name] = _Known(name, actor), actor.ready.remote()
         for name, (worker, said) in list(self._begun.items()):
             if not ray.wait([said], timeout=0)[0]:
