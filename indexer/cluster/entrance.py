@@ -20,6 +20,8 @@ from indexer.open_model import OpenModel, open_model
 from indexer.records import QueryVectors
 
 LOOK_SECONDS = 60.0
+_HERE_SECONDS = 5.0
+"""For so long queries are encoded here once their encoder did not answer."""
 _ENCODER_SHARE = 0.2
 """Of a question's time: it takes milliseconds, or whoever does it is gone."""
 
@@ -43,6 +45,7 @@ class RayCarrier:
     def __init__(self, ray: Any, encoder: EncoderName) -> None:
         self._workers = Workers(ray)
         self._encoder = encoder
+        self._here_until = 0.0
 
     def begin(self, group: str, method: str, arguments: Sequence[Any]) -> Callable[[float], Any]:
         """As of `Carrier`."""
@@ -50,12 +53,16 @@ class RayCarrier:
 
     def encode(self, text: str, seconds: float) -> QueryVectors:
         """As of `Carrier`; here, where the one that is to do it is gone."""
+        here = self._here if time.monotonic() < self._here_until else None
+        if here is not None:
+            return here.query_encoder.encode(text)
         begun = self._workers.begin(self._encoder.group, "encode", (text,))
         try:
             vectors: QueryVectors | Refused = begun(seconds * _ENCODER_SHARE)
         except GroupGoneError as error:
             if self._here is None:
                 raise ClusterError("The encoder of queries does not answer", "ask again later.") from error
+            self._here_until = time.monotonic() + _HERE_SECONDS
             return self._here.query_encoder.encode(text)
         if isinstance(vectors, Refused):
             raise vectors.error

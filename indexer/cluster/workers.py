@@ -1,4 +1,4 @@
-"""Calls to the workers of deployments (`hosts.py`) that are ready, by turns; to another one where one went."""
+"""Calls to the workers of deployments (`hosts.py`) that are ready, by turns; to another where one went."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from indexer.cluster.hosts import NAMESPACE
 from indexer.cluster.remote_shards import GroupGoneError
 from indexer.light_dataclasses import dataclass
 
+_FETCH_SECONDS = 1.0
+"""For an answer that is there."""
 _LOOK_SECONDS = 5.0
 """For so long it is not asked which workers there are, while those that are known answer."""
+_LOOK_AGAIN_SECONDS = 0.25
+"""The same where none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,13 @@ class Workers:
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
-        self._known: dict[str, list[_Known]] = {}
+        self._known: dict[str, tuple[_Known, ...]] = {}
         self._begun: dict[str, tuple[_Known, Any]] = {}
         """By name: workers that were not heard of yet, and what they say once they are ready."""
         self._looked = -_LOOK_SECONDS
         self._turn = itertools.count()
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
 
     def begin(self, name: str, method: str, arguments: Sequence[Any]) -> Callable[[float], Any]:
         """Send a call to one worker; what is returned waits so many seconds. It raises GroupGoneError."""
@@ -48,7 +53,11 @@ class Workers:
                 try:
                     if answer is None:
                         raise GroupGoneError([name])
-                    return self._ray.get(answer, timeout=max(0.0, until - time.monotonic()))
+                    left = until - time.monotonic()
+                    if left <= 0 and not self._ray.wait([answer], timeout=0)[0]:
+                        raise TimeoutError
+                    # What is there counts, however long others were waited for before.
+                    return self._ray.get(answer, timeout=max(_FETCH_SECONDS, left))
                 except self._ray.exceptions.RayActorError as error:
                     # Another replica has the same shards.
                     self._forget(name, worker)
@@ -68,10 +77,18 @@ class Workers:
 
     def _one_of(self, name: str) -> _Known | None:
         """The next worker of a deployment, by turns; one that is not ready yet where there is no other."""
-        with self._lock:
-            if time.monotonic() - self._looked > _LOOK_SECONDS or not self._known.get(name):
+        own = self._known.get(name, ())
+        since = time.monotonic() - self._looked
+        # Whoever has a worker does not wait for the look of another.
+        if since > (_LOOK_SECONDS if own else _LOOK_AGAIN_SECONDS) and self._looking.acquire(
+            blocking=not own
+        ):
+            try:
                 self._look()
-            own = self._known.get(name)
+            finally:
+                self._looking.release()
+        with self._lock:
+            own = self._known.get(name, ())
             if own:
                 return own[next(self._turn) % len(own)]
             return next((each for each, _ in self._begun.values() if _owner(each.name) == name), None)
@@ -79,30 +96,34 @@ class Workers:
     def _forget(self, name: str, worker: _Known | None) -> None:
         """Leave a worker out until it says that it is ready."""
         with self._lock:
-            self._known[name] = [each for each in self._known.get(name, ()) if each != worker]
-            self._looked = -_LOOK_SECONDS
+            self._known[name] = tuple(each for each in self._known.get(name, ()) if each != worker)
 
     def _look(self) -> None:
         """Ask which workers there are, and which of them are ready."""
         ray, self._looked = self._ray, time.monotonic()
         listed = ray.util.list_named_actors(all_namespaces=True)
         names = {each["name"] for each in listed if each["namespace"] == NAMESPACE}
-        known = {each.name for own in self._known.values() for each in own}
-        for gone in known - names:
-            own = self._known[_owner(gone)]
-            self._known[_owner(gone)] = [each for each in own if each.name != gone]
-        self._begun = {name: each for name, each in self._begun.items() if name in names}
-        for name in names - known - self._begun.keys():
+        with self._lock:
+            for owner, own in self._known.items():
+                self._known[owner] = tuple(each for each in own if each.name in names)
+            known = {each.name for own in self._known.values() for each in own}
+            begun = {name: each for name, each in self._begun.items() if name in names}
+        for name in names - known - begun.keys():
             with suppress(ValueError):  # it ended since
                 actor = ray.get_actor(name, namespace=NAMESPACE)
-                self._begun[name] = _Known(name, actor), actor.ready.remote()
-        for name, (worker, said) in list(self._begun.items()):
-            if not ray.wait([said], timeout=0)[0]:
-                continue
-            del self._begun[name]
-            with suppress(ray.exceptions.RayError):
-                ray.get(said)
-                self._known.setdefault(_owner(name), []).append(worker)
+                begun[name] = _Known(name, actor), actor.ready.remote()
+        ready = []
+        for name, (worker, said) in list(begun.items()):
+            if ray.wait([said], timeout=0)[0]:
+                del begun[name]
+                with suppress(ray.exceptions.RayError):
+                    ray.get(said)
+                    ready.append(worker)
+        with self._lock:
+            self._begun = begun
+            for worker in ready:
+                owner = _owner(worker.name)
+                self._known[owner] = (*self._known.get(owner, ()), worker)
 
 
 def _owner(name: str) -> str:
