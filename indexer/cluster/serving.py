@@ -94,15 +94,20 @@ def serve_catalogue(ray: Any, served: Served, how: Serving, app: AppBuilder) -> 
         wanted[encoder] = 1, partial(Encoder, served.model, served.fingerprint)
         # What is there goes on until what replaces it has started, and answers what it was asked.
         patient = {"graceful_shutdown_timeout_s": 2 * how.limits.answer_seconds}
-        for name, (n_replicas, make) in wanted.items():
-            if name not in there:
-                deployment = _deployment(serve, Host, "Workers", how, num_replicas=n_replicas, **patient)
-                serve.run(
-                    deployment.bind(name, ray.cloudpickle.dumps(make)),
-                    name=name,
-                    route_prefix=None,
-                    logging_config=_QUIET,
-                )
+        starting = [
+            serve.RunTarget(
+                _deployment(serve, Host, "Workers", how, num_replicas=n_replicas, **patient).bind(
+                    name, ray.cloudpickle.dumps(make)
+                ),
+                name=name,
+                route_prefix=None,
+                logging_config=_QUIET,
+            )
+            for name, (n_replicas, make) in wanted.items()
+            if name not in there
+        ]
+        if starting:
+            serve.run_many(starting)  # all at once: each fetches and opens its shards
         config = {
             "groups": list(groups),
             "shards": [each.name for each in served.shards],
