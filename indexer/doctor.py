@@ -37,7 +37,7 @@ from indexer.models.checkpoint import open_checkpoint
 from indexer.records import ProgressCallback
 from indexer.settings import BuildSettings
 from indexer.storage.compaction import segments_read
-from indexer.storage.database import StoreReader
+from indexer.storage.database import UNCOVERED, StoreReader
 from indexer.storage.facts import TOTALS, recorded_settings
 from indexer.storage.generations import (
     DATABASE,
@@ -317,7 +317,7 @@ def _contradictions(folder: Path, store: StoreReader) -> Iterator[str]:
         ((count,),) = store.query(f"SELECT count(*) FROM {table}")  # noqa: S608
         if facts.get(name) != str(count):
             yield f"{DATABASE} holds {count:,} {table} where it notes {facts.get(name)}"
-    gaps = store.query(_GAPS)
+    gaps = store.query(UNCOVERED)
     if gaps:
         yield f"the chunks of {gaps[0][0]} and {len(gaps) - 1:,} other files do not cover their files"
     tables = load_tables(folder)
@@ -336,12 +336,6 @@ def _contradictions(folder: Path, store: StoreReader) -> Iterator[str]:
         n_moved += place is None or place != sizes
     if n_moved:
         yield f"embeddings.db does not know the vectors of {counted(n_moved, 'chunk')}, to be computed again"
-
-
-_GAPS = """SELECT path FROM files LEFT JOIN (
-    SELECT file_id, min(start_char) AS low, max(end_char) AS high, sum(end_char - start_char) AS n
-    FROM chunks GROUP BY file_id) AS cover USING (file_id)
-    WHERE low IS NOT 0 OR high IS NOT length(text) OR n IS NOT length(text)"""
 
 
 def _places(folder: Path) -> dict[str, tuple[int, int]]:

@@ -33,8 +33,8 @@ def export_command(target: str, path: str | None, no_text: bool, vectors_only: b
     of symbols, checksums of files, and of every few lines which words they hold and how often, not in which
     order.
 
-    With --vectors-only an import needs the files to make an index of. Even so, much of a text can be guessed
-    from its vectors by whoever has the model: give OUT to nobody who may not read the files.
+    With --vectors-only an import needs the files to make an index of. Even so, words can be guessed from
+    vectors by whoever has the model: give OUT to nobody who may not read the files.
     """
     from codesearch import __version__
     from codesearch.cli.options import state_in_force

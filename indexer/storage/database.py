@@ -361,6 +361,12 @@ def _damaged(error: sqlite3.Error) -> IndexCorruptError:
     )
 
 
+UNCOVERED = """SELECT path FROM files LEFT JOIN (
+    SELECT file_id, min(start_char) AS low, max(end_char) AS high, sum(end_char - start_char) AS n
+    FROM chunks GROUP BY file_id) AS cover USING (file_id)
+    WHERE low IS NOT 0 OR high IS NOT length(text) OR n IS NOT length(text)"""
+"""Files whose chunks are not their whole text, one behind the other."""
+
 _TO_ENCODE = (
     "SELECT chunk_id, embedding_key, n_tokens FROM chunks JOIN files USING (file_id)"
     " WHERE embedding_key != '' ORDER BY mtime_ns DESC, chunk_id"

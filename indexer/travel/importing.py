@@ -27,7 +27,7 @@ from indexer.embeddings.other_store import OtherStore
 from indexer.errors import IndexMismatchError, IndexMissingError, InputError, StorageError
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
-from indexer.storage.database import StoreReader, StoreWriter
+from indexer.storage.database import UNCOVERED, StoreReader, StoreWriter
 from indexer.storage.facts import has_text, recorded_settings
 from indexer.storage.full_text import create_tables, save_words
 from indexer.storage.generations import (
@@ -294,6 +294,8 @@ def _check_database(folder: Path, header: Header) -> None:
             for (path,) in theirs.execute("SELECT path FROM files"):
                 if not _is_inside(path):
                     raise InputError(_REFUSED.format(f"it names a file outside its tree, {str(path)[:60]!r}"))
+            if theirs.execute(UNCOVERED).fetchone() is not None:
+                raise InputError(_REFUSED.format("its chunks do not cover their files"))
             if has_text(dict(theirs.execute("SELECT key, value FROM facts"))) != header.has_text or not (
                 header.has_text or all(is_shape(text) for (text,) in theirs.execute("SELECT text FROM files"))
             ):

@@ -362,6 +362,7 @@ def test_a_database_with_a_trigger_or_with_paths_outside(members, root, tmp_path
         ("CREATE TRIGGER t AFTER INSERT ON files BEGIN DELETE FROM files; END", "other tables than an index"),
         ("UPDATE files SET path = '../../secret' WHERE file_id = 1", "outside its tree"),
         ("PRAGMA user_version = 99", "other tables than an index"),
+        ("UPDATE chunks SET end_char = end_char + 1 WHERE chunk_id = 1", "do not cover their files"),
     ):
         file = tmp_path / "index.db"
         file.write_bytes(members["index.db"])
