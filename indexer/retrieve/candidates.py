@@ -45,8 +45,13 @@ _WIDE_LOSS = np.float32(0.02)
 """A region is as near as a wide span around it, less this."""
 _CHAR_BITS = 32
 
-_DEFINITION_WEIGHT = {"function": 0.7, "macro": 0.7, "method": 0.4, "constant": 0.4, "section": 0.4}
-"""How much of a definition a span of a kind is; kinds that are not listed count whole."""
+_DEFINITION_WEIGHT = {
+    "function": 0.7, "macro": 0.7, "method": 0.4, "constant": 0.4, "section": 0.4, "impl": 0.4,
+}  # fmt: skip
+"""How much of a definition a span of a kind is; kinds that are not listed count whole.
+
+An extension or an `impl` block adds to a type that is defined elsewhere, in Swift in dozens of files.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,15 @@ def test_a_named_span_scores_the_region_in_which_it_begins() -> None:
     )
 
 
+def test_an_extension_is_less_of_a_definition_than_the_type() -> None:
+    spans = [("class", 9, 8), ("impl", 3, 19)]  # kind, chunk, where in it
+    gatherer = Index(answers={"leaf IN": spans}).gatherer()
+    looked_up = gatherer.look_up(query_shape("Application", "x"), Mode.HYBRID, EVERYTHING)
+    found = gatherer.gather(looked_up, None, Mode.LEXICAL, EVERYTHING, np.array([WIDE, LONG]))
+    scores = dict(zip(found.region.tolist(), found.definition.tolist(), strict=True))
+    assert 0 < scores[1] < scores[4] == 1
+
+
 def test_the_best_symbol_of_a_region_counts() -> None:
     symbols = {"MATCH": [(71, 3.0, 3.0), (72, 8.0, 8.0)], "span_id IN": [(71, 5, 0), (72, 5, 4)]}
     index = Index(answers=symbols)
