@@ -33,7 +33,7 @@ from indexer.training.settings import AdaptProgress, TrainSettings
 from tests.indexer.conftest import quiet
 from tests.indexer.training.conftest import write_bank
 
-SETTINGS = TrainSettings(minutes=1, seed=1, rate=4e-3, batch_tokens=1024, max_steps=24, distillation=0.05,
+SETTINGS = TrainSettings(minutes=1, seed=1, rate=4e-3, batch_tokens=1024, max_steps=12, distillation=0.05,
                          row_temperature=0.05, single_temperature=0.1, learned_share=1.0)  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def test_a_tiny_model_learns_its_folder_and_indexes_it(
     card = (done.folder / "README.md").read_text()
     for said in (
         "rows | 0.",
-        "24 steps",
+        "12 steps",
         "tree, no history, licence not stated",
         "by documentation",
         "thread",
