@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -39,7 +40,7 @@ _MAX_KEPT_BYTES = 100_000_000
 """Larger models are compiled each time: it takes a small part of what they then compute."""
 _SHORT_LANE_TOKENS = 256
 """Slots of a lane of short sequences: a global layer compares every slot of a lane with every other."""
-_GRAPH_FORMAT = 2
+_GRAPH_FORMAT = 3
 """Changed with `cpu_graph.py`, so that no older graph is taken from the cache."""
 
 
@@ -77,6 +78,7 @@ class CpuBackbone:
         self._files = TensorFiles(checkpoint.weight_files)
         self._embeddings = checkpoint.tensor_prefix + _EMBEDDINGS
         self.block_tokens = checkpoint.architecture.half_window
+        self._window_tokens = checkpoint.window_tokens
         options = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[dtype],
             "NUM_STREAMS": n_streams,
@@ -89,7 +91,10 @@ class CpuBackbone:
         self._requests = [model.create_infer_request() for _ in range(n_requests)]
 
     def encode_all(self, batches: Iterable[PackedBatch]) -> Iterator[TokenVectors]:
-        """The vectors of each batch, in order; as many are computed ahead as there are streams."""
+        """The vectors of each batch, in order; as many are computed ahead as there are streams.
+
+        Precondition: no sequence is longer than the checkpoint's window.
+        """
         free, running = list(self._requests), deque[tuple[Any, PackedBatch, Lanes]]()
         try:
             for batch in batches:
@@ -106,6 +111,8 @@ class CpuBackbone:
                 request.wait()
 
     def _inputs(self, batch: PackedBatch, lanes: Lanes) -> list[NDArray[Any]]:
+        if batch.max_seqlen > self._window_tokens:
+            raise ValueError(f"a sequence of {batch.max_seqlen} tokens for a window of {self._window_tokens}")
         rows = self._files.float32_rows(self._embeddings, batch.input_ids)
         embedding = np.zeros((lanes.segment.size, rows.shape[1]), np.float32)
         embedding[lanes.slots] = rows
@@ -166,7 +173,10 @@ def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any
         name = checkpoint.tensor_prefix + name
         return files.float32(name) if name in files.entries else None
 
-    parts = (checkpoint.fingerprint, library_and_cpu(), options["INFERENCE_PRECISION_HINT"], _GRAPH_FORMAT)
+    # Tables of positions beyond the window would be a fourth of what is kept, mapped and checked.
+    architecture = replace(checkpoint.architecture, max_positions=checkpoint.window_tokens)
+    precision = options["INFERENCE_PRECISION_HINT"]
+    parts = (checkpoint.fingerprint, checkpoint.window_tokens, library_and_cpu(), precision, _GRAPH_FORMAT)
     name = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:32]
     kept = recall_bytes("openvino", name)
     if kept is not None:
@@ -176,7 +186,7 @@ def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any
             # It computes with the weights where they are mapped.
             return _core().import_model(Tensor(kept, shared_memory=True), "CPU", options)
     row_dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
-    model = _core().compile_model(build_graph(checkpoint.architecture, weights, row_dense), "CPU", options)
+    model = _core().compile_model(build_graph(architecture, weights, row_dense), "CPU", options)
     if 4 * checkpoint.architecture.n_parameters < _MAX_KEPT_BYTES:
         remember_bytes("openvino", name, model.export_model().getvalue())
     return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,19 @@ def test_a_caller_that_stops_early_leaves_a_backbone_that_computes(checkpoint: C
     stopped.close()
     for vectors, hidden in zip(backbone.encode_all(many), expected, strict=True):
         assert np.array_equal(vectors.hidden, hidden)
+
+
+def test_a_sequence_beyond_the_window_is_not_computed_with_positions_that_are_not_there(
+    checkpoint: Checkpoint,
+) -> None:
+    window = checkpoint.window_tokens
+    backbone = CpuBackbone(replace(checkpoint, window_tokens=64), "float32", 1)
+    whole = CpuBackbone(checkpoint, "float32", 1)
+    (batch,) = batches([64], window)
+    (found,), (expected,) = backbone.encode_all([batch]), whole.encode_all([batch])
+    assert np.array_equal(found.hidden, expected.hidden)
+    with pytest.raises(ValueError, match="65 tokens for a window of 64"):
+        list(backbone.encode_all(batches([65], window)))
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a model", None])

@@ -16,6 +16,7 @@ from indexer.models.checkpoint import open_checkpoint
 
 PROGRAM = """
 import json, sys
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from indexer.models.checkpoint import open_checkpoint
@@ -23,7 +24,7 @@ from indexer.encoders.encoder import Encoder
 from indexer.encoders.cpu_memory import _STREAM_BYTES, bytes_per_token, release_memory, resident_bytes
 from indexer.chunking.pack import pack
 from indexer.records import Window
-checkpoint = open_checkpoint("codesearch-edge")
+checkpoint = replace(open_checkpoint("codesearch-edge"), window_tokens=6000)
 encoder = Encoder(checkpoint, device="cpu", dtype=sys.argv[1], threads=1)
 rng = np.random.default_rng(0)
 def encode(n):
