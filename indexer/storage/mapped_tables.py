@@ -119,14 +119,31 @@ class _Part:
 
 
 def _part(chunk_keys: Sequence[ChunkKey], stored: Mapping[str, StoredEmbedding]) -> _Part:
-    columns = np.empty((len(chunk_keys), len(_COLUMNS)), np.int64)
-    regions, wide = [], []
-    for at, row in enumerate(chunk_keys):
-        e = stored.get(row.embedding_key) or _without_vectors(row)
-        columns[at] = row.chunk_id, row.file_id, *_columns_of(e)
-        regions.append(e.regions)
-        wide.append(e.wide)
-    return _Part(columns, np.concatenate(regions), np.concatenate(wide))
+    columns: list[tuple[int, ...]] = []
+    regions: list[Int32Array] = []
+    wide = [np.empty((0, 2), np.int32)]
+    lacking: list[Int32Array] = []
+    """Regions of the chunks without vectors since the last one that has some: no row of numbers for each."""
+
+    def add_lacking() -> None:
+        if lacking:
+            chars = np.concatenate(lacking)
+            regions.append(np.pad(chars, ((0, 0), (0, 1))))
+            lacking.clear()
+
+    for row in chunk_keys:
+        e = stored.get(row.embedding_key)
+        if e is None:
+            segment = LACKING if row.embedding_key else WORDS_ONLY
+            columns.append((row.chunk_id, row.file_id, segment, 0, 0, 0, 0, len(row.regions), 0))
+            lacking.append(row.regions)
+        else:
+            add_lacking()
+            columns.append((row.chunk_id, row.file_id, *_columns_of(e)))
+            regions.append(e.regions)
+            wide.append(e.wide)
+    add_lacking()
+    return _Part(np.array(columns, np.int64), np.concatenate(regions), np.concatenate(wide))
 
 
 def _columns_of(e: StoredEmbedding) -> tuple[int, ...]:
@@ -136,22 +153,17 @@ def _columns_of(e: StoredEmbedding) -> tuple[int, ...]:
     )  # fmt: skip
 
 
-def _without_vectors(row: ChunkKey) -> StoredEmbedding:
-    segment = LACKING if row.embedding_key else WORDS_ONLY
-    regions = np.hstack([row.regions, np.zeros((len(row.regions), 1), np.int32)])
-    return StoredEmbedding(segment, 0, 0, 0, 0, regions, np.empty((0, 2), np.int32), 0)
-
-
 def with_vectors(tables: Tables, stored: Mapping[int, StoredEmbedding]) -> Tables:
     """The same tables where more chunks have vectors; `stored` is by position in the chunk table."""
     columns = np.stack([getattr(tables, name) for name in _COLUMNS], axis=1)
     regions = np.array(tables.regions)
-    wide = np.split(tables.wide, tables.wide_start[1:-1])
-    for at, e in stored.items():
+    wide, done = [], 0
+    for at, e in sorted(stored.items()):
         columns[at, 2:] = _columns_of(e)
         regions[tables.region_start[at] : tables.region_start[at + 1]] = e.regions
-        wide[at] = e.wide
-    return _from_columns(columns, regions, np.concatenate(wide))
+        wide += [tables.wide[done : tables.wide_start[at]], e.wide]
+        done = int(tables.wide_start[at + 1])
+    return _from_columns(columns, regions, np.concatenate([*wide, tables.wide[done:]]))
 
 
 def _batched(chunk_keys: Iterable[ChunkKey]) -> Iterator[list[ChunkKey]]:

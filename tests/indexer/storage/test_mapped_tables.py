@@ -6,7 +6,14 @@ import pytest
 from indexer.embeddings.embedding_store import StoredEmbedding
 from indexer.errors import IndexCorruptError
 from indexer.storage.database import ChunkKey
-from indexer.storage.mapped_tables import load_tables, make_tables, save_tables
+from indexer.storage.mapped_tables import (
+    LACKING,
+    WORDS_ONLY,
+    load_tables,
+    make_tables,
+    save_tables,
+    with_vectors,
+)
 
 NO_REGIONS = np.empty((0, 2), np.int32)
 
@@ -52,6 +59,25 @@ def test_chunks_asked_for_in_parts_give_the_same_tables(monkeypatch, n_at_once):
     assert sum(asked) == len(KEYS)
     for name in whole.__slots__:
         assert np.array_equal(getattr(whole, name), getattr(parts, name)), name
+
+
+@pytest.mark.parametrize("first", [{}, {"a": A}, {"b": B}])
+def test_chunks_that_get_vectors_later_stand_as_if_they_had_had_them(first):
+    """Of chunks without any, those that are to have some are told from those that are not."""
+    regions = {"a": A.regions[:, :2], "b": B.regions[:, :2], "": np.array([[0, 2], [2, 8]], "<i4")}
+    keys = [ChunkKey(at, 1, key, regions[key]) for at, key in enumerate(["a", "", "b", "b", "a"])]
+    every = {"a": A, "b": B}
+    some = make_tables(keys, lambda of: first)
+    a, b = (every[key].segment if key in first else LACKING for key in "ab")
+    assert some.segment.tolist() == [a, WORDS_ONLY, b, b, a]
+    later = {
+        at: every[row.embedding_key]
+        for at, row in enumerate(keys)
+        if row.embedding_key and row.embedding_key not in first
+    }
+    whole, after = make_tables(keys, lambda of: every), with_vectors(some, later)
+    for name in whole.__slots__:
+        assert np.array_equal(getattr(whole, name), getattr(after, name)), name
 
 
 def test_a_model_without_single_vectors_has_no_wide_rows():
