@@ -53,23 +53,24 @@ class RayCarrier:
 
     def encode(self, text: str, seconds: float) -> QueryVectors:
         """As of `Carrier`; here, where the one that is to do it is gone."""
-        here = self._here if time.monotonic() < self._here_until else None
-        if here is not None:
+        here = self._here
+        if here is not None and time.monotonic() < self._here_until:
             return here.query_encoder.encode(text)
         begun = self._workers.begin(self._encoder.group, "encode", (text,))
         try:
             vectors: QueryVectors | Refused = begun(seconds * _ENCODER_SHARE)
         except GroupGoneError as error:
-            if self._here is None:
+            if here is None:
                 raise ClusterError("The encoder of queries does not answer", "ask again later.") from error
             self._here_until = time.monotonic() + _HERE_SECONDS
-            return self._here.query_encoder.encode(text)
+            return here.query_encoder.encode(text)
         if isinstance(vectors, Refused):
             raise vectors.error
         return vectors
 
     @cached_property
     def _here(self) -> OpenModel | None:
+        """The model, held for as long as questions are asked: each needs its tokenizer."""
         with suppress(CodesearchError):  # it need not be installed where questions come from
             return open_model(self._encoder.model, self._encoder.fingerprint)
         return None

@@ -61,7 +61,7 @@ class Workers:
                 except self._ray.exceptions.RayActorError as error:
                     # Another replica has the same shards.
                     self._forget(name, worker)
-                    worker = self._one_of(name)
+                    worker = self._ready(name)
                     if worker is None:
                         raise GroupGoneError([name]) from error
                     answer = worker.actor.ask.remote(method, arguments)
@@ -88,10 +88,14 @@ class Workers:
             finally:
                 self._looking.release()
         with self._lock:
+            begun = next((each for each, _ in self._begun.values() if _owner(each.name) == name), None)
+        return self._ready(name) or begun
+
+    def _ready(self, name: str) -> _Known | None:
+        """The next worker that said that it is ready."""
+        with self._lock:
             own = self._known.get(name, ())
-            if own:
-                return own[next(self._turn) % len(own)]
-            return next((each for each, _ in self._begun.values() if _owner(each.name) == name), None)
+        return own[next(self._turn) % len(own)] if own else None
 
     def _forget(self, name: str, worker: _Known | None) -> None:
         """Leave a worker out until it says that it is ready."""

@@ -86,9 +86,11 @@ def test_where_one_went_another_answers():
 
 @pytest.mark.parametrize("said", [RayActorError("gone"), RayError("a bug"), None])
 def test_a_group_without_an_answer_is_gone(said):
+    ray = FakeRay(a=said)
     with pytest.raises(GroupGoneError) as error:
-        Workers(FakeRay(a=said)).begin("group", "ping", ())(0.0)
+        Workers(ray).begin("group", "ping", ())(0.0)
     assert error.value.groups == ("group",)
+    assert ray.asked == ["a"], "who is listed and gone is not asked for ever"
     with pytest.raises(GroupGoneError):
         Workers(FakeRay()).begin("group", "ping", ())(0.0)
 
