@@ -94,13 +94,15 @@ class Bench:
         """A number of attempts, scaled down as asked."""
         return max(1, round(n * self.scale))
 
-    def new_builder(self) -> MeasuredBuilder:
-        self.builders.append(MeasuredBuilder())
-        return self.builders[-1]
+    def first_builders(self, n_builders: int) -> list[MeasuredBuilder]:
+        """So many that work at once, started when so many are first asked for."""
+        while len(self.builders) < n_builders:
+            self.builders.append(MeasuredBuilder())
+        return self.builders[:n_builders]
 
     @property
     def builder(self) -> MeasuredBuilder:
-        return self.builders[0] if self.builders else self.new_builder()
+        return self.first_builders(1)[0]
 
     @property
     def peak_bytes(self) -> int:

@@ -83,7 +83,7 @@ def kill_words(bench: Bench) -> Row:
 
 def words_together(bench: Bench) -> Row:
     n_rounds = bench.count(10)
-    builders = [bench.builder, bench.new_builder(), bench.new_builder()]
+    builders = bench.first_builders(3)
     calm = test_words_first.Calm(bench.place("calm"), bench.builder)
     test_words_first.write_together(bench.place("together"), builders, calm, n_rounds)
     return Row(
@@ -121,7 +121,7 @@ def words_in_a_closed_tree(bench: Bench) -> Row:
 def two_builds(bench: Bench) -> Row:
     n_rounds = bench.count(5)
     for _ in range(n_rounds):
-        test_concurrency.test_two_builds_of_one_tree(bench.place("two"), bench.new_builder)
+        test_concurrency.test_two_builds_of_one_tree(bench.place("two"), bench.first_builders)
     return Row("two-builds", "two builds of one tree at once", f"{3 * n_rounds} pairs")
 
 
@@ -139,7 +139,9 @@ def readers(bench: Bench) -> Row:
 def worktrees(bench: Bench) -> Row:
     n_rounds = bench.count(5)
     for _ in range(n_rounds):
-        test_concurrency.test_two_worktrees_have_indexes_of_their_own(bench.place("trees"), bench.new_builder)
+        test_concurrency.test_two_worktrees_have_indexes_of_their_own(
+            bench.place("trees"), bench.first_builders
+        )
     return Row("worktrees", "two worktrees of a repository indexed at once", f"{n_rounds} pairs")
 
 

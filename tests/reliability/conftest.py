@@ -11,22 +11,23 @@ from tests.reliability.trees import Builder, write_tree
 
 
 @pytest.fixture(scope="session")
-def new_builder() -> Iterator[Callable[[], Builder]]:
-    """For tests that need more than one at a time."""
-    builders: list[Builder] = []
+def builders() -> Iterator[Callable[[int], list[Builder]]]:
+    """`builders(n)`: so many that work at once, started when so many are first asked for."""
+    started: list[Builder] = []
 
-    def make() -> Builder:
-        builders.append(Builder())
-        return builders[-1]
+    def first(n_builders: int) -> list[Builder]:
+        while len(started) < n_builders:
+            started.append(Builder())
+        return started[:n_builders]
 
-    yield make
-    for builder in builders:
+    yield first
+    for builder in started:
         builder.close()
 
 
 @pytest.fixture(scope="session")
-def builder(new_builder: Callable[[], Builder]) -> Builder:
-    return new_builder()
+def builder(builders: Callable[[int], list[Builder]]) -> Builder:
+    return builders(1)[0]
 
 
 @pytest.fixture(scope="session")

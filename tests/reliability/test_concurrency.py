@@ -58,10 +58,10 @@ def test_two_threads_do_not_write_at_once(tmp_path: Path) -> None:
     assert busy[0] < 20
 
 
-def test_two_builds_of_one_tree(tmp_path: Path, new_builder: Callable[[], Builder]) -> None:
+def test_two_builds_of_one_tree(tmp_path: Path, builders: Callable[[int], list[Builder]]) -> None:
     """One of them does the work, the other says that it is at it, or finds it done."""
     write_tree(tmp_path, n_files=30)
-    first, second = new_builder(), new_builder()
+    first, second = builders(2)
     for number in range(3):
         change_tree(tmp_path, seed=number)
         for builder in (first, second):
@@ -155,7 +155,9 @@ def test_a_reader_that_is_killed_pins_nothing(tmp_path: Path, indexed: Path, bui
     assert len(generation_names(root / ".codesearch")) == 1
 
 
-def test_two_worktrees_have_indexes_of_their_own(tmp_path: Path, new_builder: Callable[[], Builder]) -> None:
+def test_two_worktrees_have_indexes_of_their_own(
+    tmp_path: Path, builders: Callable[[int], list[Builder]]
+) -> None:
     main, other = tmp_path / "main", tmp_path / "other"
     write_tree(main)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(main)]
@@ -163,7 +165,7 @@ def test_two_worktrees_have_indexes_of_their_own(tmp_path: Path, new_builder: Ca
         subprocess.run([*git, *arguments], check=True)
     subprocess.run([*git, "worktree", "add", "-q", str(other)], check=True, capture_output=True)
     (other / "only_here.py").write_text("def only_here():\n    return 1\n")
-    first, second = new_builder(), new_builder()
+    first, second = builders(2)
     first.start(main)
     second.start(other)
     assert "error" not in first.wait()

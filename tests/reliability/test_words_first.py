@@ -157,9 +157,9 @@ def test_killed_anywhere(tmp_path: Path, builder: Builder, calm: Calm) -> None:
 
 
 def test_several_writers_and_a_search(
-    tmp_path: Path, new_builder: Callable[[], Builder], builder: Builder, calm: Calm
+    tmp_path: Path, builders: Callable[[int], list[Builder]], calm: Calm
 ) -> None:
-    write_together(tmp_path, [builder, new_builder(), new_builder()], calm, 2)
+    write_together(tmp_path, builders(3), calm, 2)
 
 
 def test_a_full_disk(tmp_path: Path, builder: Builder, calm: Calm) -> None:
