@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -32,6 +33,11 @@ PUBLIC = """
 def python_files() -> list[Path]:
     folders = [ROOT / name for name in (*PACKAGES, "tests")]
     return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
 def tracked_files() -> list[Path]:
@@ -103,7 +109,7 @@ def test_functions_take_few_enough_parameters():
     long_ones = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for node in ast.walk(parsed(path)):
                 if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                     continue
                 marks = getattr(node, "decorator_list", [])
@@ -183,7 +189,7 @@ def test_what_is_imported_is_asked_for():
 def imported_by(path: Path) -> set[str]:
     """Top-level names of all that a file imports, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
