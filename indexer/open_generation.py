@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from indexer.open_model import OpenModel, held_model, open_model
 from indexer.records import (
     Chunk,
     ComponentScores,
+    Float32Array,
     Hit,
     Int64Array,
     MissingVectors,
@@ -37,6 +38,7 @@ from indexer.records import (
 )
 from indexer.retrieve.candidates import MAX_CHUNKS, Asked, CandidateGatherer, Gathered
 from indexer.retrieve.filters import Masks, make_masks
+from indexer.retrieve.groups import over_largest
 from indexer.retrieve.path_signals import FileFacts, path_signals
 from indexer.retrieve.ranking import Ranked, rank
 from indexer.retrieve.several_indexes import Part
@@ -51,7 +53,7 @@ from indexer.storage.plaid_candidates import MultiVectors
 from indexer.storage.single_candidates import SingleVectors
 
 if TYPE_CHECKING:
-    from indexer.ingest.on_demand import OnDemand
+    from indexer.ingest.on_demand import Encoded, Excerpt, OnDemand, Reading
 
 _CACHED_CHUNKS = 64
 """A chunk's text is 30 kB or so."""
@@ -59,6 +61,10 @@ _LOOKED_UP_CHUNKS = 2_000
 """Of so many chunks without vectors a search asks whether others have stored them meanwhile."""
 _FEW_CHUNKS = 64
 """So few without vectors are encoded in the time left though no word names them: a question may mean them."""
+_FIRST_SHARE = 0.6
+"""Of the time for encoding, where excerpts are read: the rest is for whole chunks."""
+_WHOLE_CHUNKS = 3
+"""So many of the chunks that excerpts rank highest are read whole before any other is."""
 _KNOWN_STEMS = 5_000
 """Words of which the number of regions is remembered: some 100 bytes each."""
 _KNOWN_FILES = 20_000
@@ -76,6 +82,9 @@ def _opened_store(root: Path, path: Path, manifest: Manifest) -> StoreReader:
     return TreeTextReader(path, root, manifest)
 
 
+Found = TypeVar("Found")
+
+
 class OpenGeneration:
     """The parts of an index that searches use. Threads may share it; it never sees a later build."""
 
@@ -83,6 +92,8 @@ class OpenGeneration:
         self.root = root
         self.state = state
         self.manifest = manifest
+        self._excerpts: dict[int, Excerpt] = {}
+        """What was read of chunks that lack vectors, by their positions."""
         self._known_files: dict[int, FileFacts] = {}
         self._known_counts: dict[str, int] = {}
         self._pin = Pin(root, state, manifest)
@@ -151,9 +162,9 @@ class OpenGeneration:
         """The rankers over what has vectors by now."""
         return self._gatherer_over(self.tables)
 
-    def _gatherer_over(self, tables: Tables) -> CandidateGatherer:
+    def _gatherer_over(self, tables: Tables, unread: Int64Array | None = None) -> CandidateGatherer:
         return CandidateGatherer(
-            self.store, tables, self.segments, self.layout.codec, self.singles, self.multis
+            self.store, tables, self.segments, self.layout.codec, self.singles, self.multis, unread
         )
 
     @cached_property
@@ -232,28 +243,111 @@ class OpenGeneration:
             self._known_files = {}
         return facts
 
-    def encode_named(self, asked: Asked, masks: Masks, seconds: float) -> None:
-        """Have the vectors of the chunks that words rank highest, as many as there are or `seconds` allow."""
+    def encode_named(
+        self,
+        asked: Asked,
+        masks: Masks,
+        vectors: QueryVectors,
+        row_rarities: Float32Array | None,
+        seconds: float,
+    ) -> None:
+        """Have vectors made for the chunks that words rank highest, as many as there are or `seconds` allow.
+
+        Where that is too little for all of them, of long ones an excerpt first, then the whole of those that
+        excerpts rank highest. `vectors` and `row_rarities` are the query's, as `rank` has them.
+        """
         until = time.monotonic() + seconds
+        left: Callable[[], float] = lambda: max(0.0, until - time.monotonic())  # noqa: E731
         with self.model.encoding:
-            tables = self.tables
             named = np.sort(self.gatherer.named(asked.looked_up, masks)[:MAX_CHUNKS])
             by_words = self.gatherer.gather(asked.looked_up, None, Mode.LEXICAL, masks, named)
             part = self.part(asked, by_words)
-            ordered = by_words.chunk[rank(by_words, part.file_of, part.paths, Mode.LEXICAL).order]
-            named = ordered[np.sort(np.unique(ordered, return_index=True)[1])]
-            named = named[tables.lacks_vectors[named]]
-            others = np.setdiff1d(np.flatnonzero(tables.lacks_vectors), named)[:_LOOKED_UP_CHUNKS]
+            wanted = self._lacking(by_words, rank(by_words, part.file_of, part.paths, Mode.LEXICAL))
+            others = np.setdiff1d(np.flatnonzero(self.tables.lacks_vectors), wanted)[:_LOOKED_UP_CHUNKS]
             passing = others if masks.chunks is None else others[masks.chunks[others]]
-            if len(passing) <= _FEW_CHUNKS:
-                named = np.concatenate([named, passing])
-            ids = tables.chunk_id
-            left = max(0.0, until - time.monotonic())
-            stored = self._on_demand.encode(ids[named].tolist(), ids[others].tolist(), left)
-            at = tables.position(np.fromiter(stored, np.int64)).tolist()
-            self.tables = with_vectors(tables, dict(zip(at, stored.values(), strict=True)))
-            self.gatherer = self._gatherer_over(self.tables)
-            self._evidence_finder = EvidenceFinder(self.tables, self.segments, self.layout.codec)
+            few = [self._whole(at) for at in passing.tolist()] if len(passing) <= _FEW_CHUNKS else []
+            other_ids = self.tables.chunk_id[others].tolist()
+            readings = self._readings(by_words, wanted, self._on_demand.room(seconds))
+            if not self._excerpts and not any(each.picked for each in readings):
+                self._take(self._on_demand.encode([*readings, *few], other_ids, left()))
+                return
+            self._take(self._on_demand.encode(readings, other_ids, _FIRST_SHARE * left()))
+            if not left():
+                return
+            gathered = self.gatherer.gather(asked.looked_up, vectors, Mode.HYBRID, masks, named)
+            ranked = rank(gathered, part.file_of, part.paths, Mode.HYBRID, row_rarities)
+            best = [at for at in self._lacking(gathered, ranked).tolist() if at in self._excerpts]
+            again = [self._whole(at) for at in best]
+            ordered = [*again[:_WHOLE_CHUNKS], *readings, *again[_WHOLE_CHUNKS:], *few]
+            self._take(self._on_demand.encode(self._unread(ordered), [], left()))
+
+    def _unread(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Those of chunks that lack vectors, without excerpts that were read."""
+        at = self.tables.position(np.array([each.chunk_id for each in readings], np.int64)).tolist()
+        lacks = self.tables.lacks_vectors
+        return [
+            each
+            for place, each in zip(at, readings, strict=True)
+            if lacks[place] and not (each.picked and place in self._excerpts)
+        ]
+
+    def _lacking(self, g: Gathered, ranked: Ranked) -> Int64Array:
+        """Ranked chunks that lack vectors, best first."""
+        ordered = g.chunk[ranked.order]
+        ordered = ordered[np.sort(np.unique(ordered, return_index=True)[1])]
+        return ordered[self.tables.lacks_vectors[ordered]]
+
+    def _readings(self, g: Gathered, chunks: Int64Array, room: float) -> list[Reading]:
+        """What is to be read of candidates, by the words that were gathered: each whole if `room` is enough.
+
+        `room` is in tokens. Of a chunk of which an excerpt was read for other words, the whole.
+        """
+        from indexer.ingest.excerpts import EXCERPT_TOKENS, LEAST_SAVED, pick_regions
+
+        missing = self.store.missing_chunks(self.tables.chunk_id[chunks].tolist())
+        is_ample = sum(each.n_tokens for each in missing) <= room
+        worth = over_largest(g.lexical) + np.float32(0.5) * g.definition
+        found = []
+        for at, chunk in zip(chunks.tolist(), missing, strict=True):
+            whole = self._whole(at)
+            first, last = np.searchsorted(g.chunk, [at, at + 1]).tolist()
+            of_region = np.zeros(len(whole.regions), np.float32)
+            of_region[g.region[first:last] - self.tables.region_start[at]] = worth[first:last]
+            known = self._excerpts.get(at)
+            if known is not None and int(of_region.argmax()) not in known.unread:
+                continue
+            n_tokens = chunk.n_tokens * np.diff(whole.regions[:, :2]).ravel() / max(1, whole.regions[-1, 1])
+            if is_ample or known is not None or chunk.n_tokens <= LEAST_SAVED * EXCERPT_TOKENS:
+                found.append(whole)
+            else:
+                picked = pick_regions(of_region, n_tokens)
+                n_picked = int(n_tokens[list(picked)].sum())
+                best = int(of_region.argmax())
+                found.append(replace(whole, picked=picked, best=best, n_tokens=n_picked))
+        return found
+
+    def _whole(self, at: int) -> Reading:
+        from indexer.ingest.on_demand import Reading
+
+        tables = self.tables
+        first, last = tables.region_start[at : at + 2].tolist()
+        return Reading(int(tables.chunk_id[at]), np.asarray(tables.regions[first:last]))
+
+    def _take(self, encoded: Encoded) -> None:
+        """Search over these vectors too."""
+
+        def by_position(found: dict[int, Found]) -> dict[int, Found]:
+            at = self.tables.position(np.fromiter(found, np.int64, len(found))).tolist()
+            return dict(zip(at, found.values(), strict=True))
+
+        whole = by_position(encoded.whole)
+        self.tables = with_vectors(self.tables, whole)
+        known = self._excerpts | by_position(encoded.excerpts)
+        self._excerpts = {at: each for at, each in known.items() if at not in whole}
+        read = with_vectors(self.tables, {at: each.stored for at, each in self._excerpts.items()})
+        unread = [each.unread + self.tables.region_start[at] for at, each in self._excerpts.items()]
+        self.gatherer = self._gatherer_over(read, np.concatenate([np.empty(0, np.int64), *unread]))
+        self._evidence_finder = EvidenceFinder(read, self.segments, self.layout.codec)
 
     @property
     def n_encoded(self) -> int:

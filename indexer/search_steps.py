@@ -169,7 +169,8 @@ class SearchSteps:
         shape = query_shape(request.query, repository, part.words if part.used else None)
         whole = self._ask({model: each.text for model, each in digests.items()}, shape, mode, indexes)
         if request.encode_seconds:
-            _encode_named(whole, indexes, time.monotonic() + request.encode_seconds)
+            queries = {model: each.text for model, each in digests.items()}
+            _encode_named(whole, queries, indexes, time.monotonic() + request.encode_seconds)
         texts, heading = [whole], title_of(request.query)
         if heading is not None:
             shape = query_shape(heading, repository)
@@ -245,12 +246,15 @@ class SearchSteps:
         return _Text(asked, rarities, rarity(0, n_regions), vectors)
 
 
-def _encode_named(whole: _Text, indexes: Sequence[Index], until: float) -> None:
-    """Have vectors made for what words name, as long as there is time."""
+def _encode_named(whole: _Text, queries: Mapping[str, str], indexes: Sequence[Index], until: float) -> None:
+    """Have vectors made for what words name, as long as there is time; `queries` is what models read."""
     for index in indexes:
-        if whole.vectors and index.open.tables.lacks_vectors.any():
+        model = index.open.manifest.model_fingerprint
+        vectors = whole.vectors.get(model)
+        if vectors is not None and index.open.tables.lacks_vectors.any():
             left = max(0.0, until - time.monotonic())
-            index.open.encode_named(whole.asked[index.name], index.masks, left)
+            telling = most_telling(vectors, row_rarities(queries[model], vectors.tokens, whole.rarities))
+            index.open.encode_named(whole.asked[index.name], index.masks, *telling, left)
 
 
 def _answer(fan_out: FanOut, indexes: Sequence[Index], texts: Sequence[_Text], asking: _Asking) -> _Answer:

@@ -1,4 +1,4 @@
-"""Vectors for chunks of an open index that have none yet, computed when a search names them.
+"""Vectors for chunks of an open index that have none yet, or for excerpts, computed when a search names them.
 
 What is computed serves the searches of this process from memory at once, and is stored for all others
 where no other process is writing: nobody waits for a lock, and nothing is computed twice.
@@ -11,10 +11,12 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.disk.write_lock import write_lock
 from indexer.embeddings.embedding_store import (
@@ -26,9 +28,11 @@ from indexer.embeddings.embedding_store import (
 )
 from indexer.errors import CodesearchError
 from indexer.ingest.embed import Embedder
+from indexer.ingest.excerpts import excerpt_key, excerpt_of, spread
 from indexer.ingest.prepare import Preparer
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
+from indexer.records import Int32Array, Int64Array
 from indexer.settings import BuildSettings
 from indexer.storage.database import MissingChunk, StoreReader
 from indexer.storage.generations import EMBEDDINGS
@@ -56,6 +60,60 @@ class OpenIndex:
     segments: SegmentReader
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is wanted of a chunk: its vectors, or those of an excerpt."""
+
+    chunk_id: int
+    regions: Int32Array
+    """(R, 3) as in the tables."""
+    picked: tuple[int, ...] = ()
+    """Numbers of the excerpt's regions; none for the whole chunk."""
+    best: int = 0
+    """The one of them that is wanted most."""
+    n_tokens: int = 0
+    """Of the excerpt."""
+
+    def is_answered_by(self, stored: StoredEmbedding) -> bool:
+        """Whether what is stored, a chunk's or an excerpt's, holds the region that is wanted most."""
+        return not self.picked or self.regions[self.best, 0] in stored.regions[:, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Where the vectors of some regions of a chunk lie."""
+
+    stored: StoredEmbedding
+    """As of the whole chunk; regions that were not read have no rows."""
+    unread: Int64Array
+    """Numbers of those regions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Where vectors lie, by chunk_id; no chunk is in both."""
+
+    whole: dict[int, StoredEmbedding]
+    excerpts: dict[int, Excerpt]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one key stands for."""
+
+    chunk: MissingChunk
+    reading: Reading
+
+    @property
+    def key(self) -> str:
+        key = self.chunk.embedding_key
+        return excerpt_key(key) if self.reading.picked else key
+
+    @property
+    def n_tokens(self) -> int:
+        return self.reading.n_tokens if self.reading.picked else self.chunk.n_tokens
+
+
 class OnDemand:
     """Encodes chunks of one open generation. One thread at a time."""
 
@@ -73,47 +131,66 @@ class OnDemand:
         """As measured so far, the loading of the model left out; 0 where nothing was encoded."""
         return self._n_tokens / self._seconds if self._seconds else 0.0
 
-    def encode(
-        self, chunk_ids: Sequence[int], others: Sequence[int], seconds: float
-    ) -> dict[int, StoredEmbedding]:
-        """Where the vectors of these chunks lie, by chunk_id, as many as `seconds` allow; best first.
+    def encode(self, readings: Sequence[Reading], others: Sequence[int], seconds: float) -> Encoded:
+        """Where the vectors of these chunks lie, as many as `seconds` allow; best first.
 
-        What other processes have stored costs nothing of that time, and is found for `others` too.
+        A chunk of which an excerpt is stored that lacks the region asked for most is read whole. What other
+        processes have stored costs nothing of the time, and is found for `others`, chunk_ids, too.
         """
         started = time.monotonic()
-        wanted = self._index.store.missing_chunks(chunk_ids)
-        known = [*wanted, *self._index.store.missing_chunks(others)]
+        chunks = self._index.store.missing_chunks([*(each.chunk_id for each in readings), *others])
         found: dict[str, StoredEmbedding] = {}
         with suppress(*_NOT_NOW), self._embeddings() as embeddings:
-            found |= embeddings.load([chunk.embedding_key for chunk in known])
+            found |= embeddings.load([chunk.embedding_key for chunk in chunks])
+            found |= embeddings.load([_Piece(*each).key for each in zip(chunks, readings, strict=False)])
+        pieces = []
+        for chunk, reading in zip(chunks, readings, strict=False):
+            piece = _Piece(chunk, reading)
+            lacks_best = piece.key in found and not reading.is_answered_by(found[piece.key])
+            pieces.append(_Piece(chunk, replace(reading, picked=())) if lacks_best else piece)
+        todo = [each for each in pieces if found.keys().isdisjoint((each.chunk.embedding_key, each.key))]
         computed: list[NewEmbedding] = []
-        todo = [chunk for chunk in wanted if chunk.embedding_key not in found]
-        while step := self._step(todo, started + seconds - time.monotonic()):
-            todo = todo[len(step) :]
-            for new in self._encoded(step):
-                found[new.key] = self._hold(new)
+        while n := self._step([each.n_tokens for each in todo], started + seconds - time.monotonic()):
+            now, todo = todo[:n], todo[n:]
+            for new in self._encoded(now):
+                found[new.key] = self._hold(new.single, new.rows, new)
                 computed.append(new)
         if computed:
             with suppress(*_NOT_NOW), self._embeddings() as embeddings:
                 for new in computed:
                     embeddings.add(new)
-        return {chunk.chunk_id: found[chunk.embedding_key] for chunk in known if chunk.embedding_key in found}
+        whole = {each.chunk_id: found[each.embedding_key] for each in chunks if each.embedding_key in found}
+        return Encoded(
+            whole,
+            {
+                each.chunk.chunk_id: self._spread(found[each.key], each.reading.regions)
+                for each in pieces
+                if each.reading.picked and each.key in found and each.chunk.chunk_id not in whole
+            },
+        )
 
-    def _step(self, chunks: Sequence[MissingChunk], seconds: float) -> Sequence[MissingChunk]:
-        """The first chunks, as many as this time is enough for: cores idle at the end of each step."""
-        if seconds <= 0 or not chunks:
-            return []
-        speed = self.tokens_per_second
-        room = speed * seconds if speed else _FIRST_TOKENS
-        n_whole = bisect_right(list(accumulate(chunk.n_tokens for chunk in chunks)), room)
-        if n_whole or not speed or chunks[0].n_tokens * _LEAST_SHARE <= room:
-            return chunks[: max(1, n_whole)]
-        return []
+    def room(self, seconds: float) -> float:
+        """Tokens that this time is enough for, as far as is known."""
+        return self.tokens_per_second * seconds if self._seconds else _FIRST_TOKENS
 
-    def _encoded(self, chunks: Sequence[MissingChunk]) -> Iterator[NewEmbedding]:
-        stored = self._index.store.chunks([chunk.chunk_id for chunk in chunks])
-        keys = {chunk.embedding_key for chunk in chunks}
-        prepared = [p for p in self._preparer.prepare_chunks(list(stored.values())) if p.key in keys]
+    def _step(self, n_tokens: Sequence[int], seconds: float) -> int:
+        """How many of the first pieces this time is enough for: cores idle at the end of each step."""
+        if seconds <= 0 or not n_tokens:
+            return 0
+        room = self.room(seconds)
+        n_whole = bisect_right(list(accumulate(n_tokens)), room)
+        if n_whole or not self._seconds or n_tokens[0] * _LEAST_SHARE <= room:
+            return max(1, n_whole)
+        return 0
+
+    def _encoded(self, pieces: Sequence[_Piece]) -> Iterator[NewEmbedding]:
+        stored = self._index.store.chunks([each.chunk.chunk_id for each in pieces])
+        picked = {each.chunk.embedding_key: each.reading.picked for each in pieces}
+        prepared = [
+            excerpt_of(whole, picked[whole.key]) if picked[whole.key] else whole
+            for whole in self._preparer.prepare_chunks(list(stored.values()))
+            if whole.key in picked
+        ]
         self._embedder.load()
         started = time.monotonic()
         for finished in self._embedder.embed(prepared):
@@ -121,14 +198,30 @@ class OnDemand:
         self._seconds += time.monotonic() - started
         self._n_tokens += sum(len(p.tokenized.input_ids) for p in prepared)
 
-    def _hold(self, new: NewEmbedding) -> StoredEmbedding:
-        """Serve a chunk's vectors from memory, as if they were stored."""
+    def _spread(self, stored: StoredEmbedding, regions: Int32Array) -> Excerpt:
+        """An excerpt as its whole chunk, served from memory."""
+        segments = self._index.segments
+        single = segments.single(stored.segment, stored.single_start, stored.n_single)
+        rows = segments.rows(stored.segment, stored.rows_start, stored.n_rows)
+        over = spread(stored, single, regions)
+        wide = np.empty((0, 2), np.int32)
+        return Excerpt(
+            self._hold(over.single, rows, replace(stored, regions=over.regions, wide=wide)), over.unread
+        )
+
+    def _hold(
+        self,
+        single: NDArray[np.floating],
+        rows: NDArray[np.uint8],
+        divided: NewEmbedding | StoredEmbedding,
+    ) -> StoredEmbedding:
+        """Serve vectors from memory, as if they were stored, divided into regions as these are."""
         segment = _FIRST_SEGMENT + self._n_held
         self._n_held += 1
-        single = np.ascontiguousarray(new.single, dtype=np.float16)
-        self._index.segments.hold(segment, single, new.rows)
+        single = np.ascontiguousarray(single, dtype=np.float16)
+        self._index.segments.hold(segment, single, rows)
         return StoredEmbedding(
-            segment, 0, len(single), 0, len(new.rows), new.regions, new.wide, new.n_header_rows
+            segment, 0, len(single), 0, len(rows), divided.regions, divided.wide, divided.n_header_rows
         )
 
     @contextmanager

@@ -81,7 +81,7 @@ class Gathered:
     is_flat: NDArray[np.bool_]
     """(N,): no span of the region's chunk is wider than a region, as in text without headings."""
     has_vectors: NDArray[np.bool_]
-    """(N,) False: the region's chunk was not encoded yet, and its vectors' scores mean nothing."""
+    """(N,) False: the region was not encoded yet, and its vectors' scores mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +158,16 @@ class CandidateGatherer:
         codec: RowCodec | None,
         singles: SingleVectors,
         multis: MultiVectors,
+        unread: Int64Array | None = None,
     ) -> None:
+        """`unread` are regions, by position, that have no vectors though their chunk has some."""
         self._store = store
         self._tables = tables
         self._segments = segments
         self._codec = codec
         self._singles = singles
         self._multis = multis
+        self._unread = unread if unread is not None else np.empty(0, np.int64)
 
     def words_of(self, shape: QueryShape, mode: Mode) -> tuple[str, ...]:
         """The words that full text is asked for."""
@@ -269,6 +272,7 @@ class CandidateGatherer:
         maxima = header = None
         if found_maxima is not None:
             maxima, header = found_maxima.regions, found_maxima.headers
+        has_vectors = np.repeat(tables.has_vectors[chunks], counts) & ~np.isin(region, self._unread)
         keep = np.arange(n) if filters.regions is None else np.flatnonzero(filters.regions[region])
         return Gathered(
             region=region[keep],
@@ -282,7 +286,7 @@ class CandidateGatherer:
             maxima=None if maxima is None else maxima[:, keep],
             header_maxima=None if header is None else header[:, keep],
             is_flat=np.repeat(tables.wide_start[chunks] == tables.wide_start[chunks + 1], counts)[keep],
-            has_vectors=np.repeat(tables.has_vectors[chunks], counts)[keep],
+            has_vectors=has_vectors[keep],
         )
 
     def named(self, looked_up: LookedUp, filters: Masks) -> Int64Array:

@@ -1,8 +1,9 @@
 """How well a tree answers of which nothing is encoded: words name candidates, a budget of tokens is read.
 
-Every question begins with no vectors at all. Their vectors are taken from the index that has all of them, as
-many tokens of named chunks as the budget pays for, so that a run costs minutes; what is encoded is the
-same. Compared, paired, with the whole index and with words alone. Needs what `quality.py` needs.
+Every question begins with no vectors at all. Vectors of whole chunks are taken from the index that has all of
+them, as many as the budget pays for; excerpts are encoded, and kept for the other budgets. So a run costs
+minutes, and what is searched is what the product would have. Compared, paired, with the whole index and with
+words alone. Needs what `quality.py` needs.
 
     python tests/benchmarks/instant.py --budgets 0,15000,45000
 """
@@ -18,7 +19,9 @@ from bench_data import Collection, load_collections
 from metrics import bootstrap, ndcg_at, paired_difference
 from product import IndexSpec, tree_of
 
-from indexer.embeddings.embedding_store import StoredEmbedding
+from indexer.embeddings.embedding_store import NewEmbedding, StoredEmbedding
+from indexer.ingest.on_demand import Encoded, OnDemand, Reading, _Piece
+from indexer.open_generation import OpenGeneration
 from indexer.records import SearchRequest
 from indexer.search import Searcher
 from indexer.storage.mapped_tables import Tables, with_vectors
@@ -26,27 +29,44 @@ from indexer.storage.mapped_tables import Tables, with_vectors
 DEPTH = 60
 WHOLE = -1
 """The budget of the index that has every vector."""
+SECONDS = 1e6
+"""What a search is allowed: a share of it is that share of the budget, however long anything takes."""
 
 
 class Borrowed:
-    """In place of the model: vectors of an index that has them, for a budget of tokens a question."""
+    """In place of `OnDemand`: vectors of an index that has them, for a budget of tokens a question."""
 
     tokens_per_second = 0.0
 
-    def __init__(self, tables: Tables, n_tokens: dict[int, int], budget: int) -> None:
+    def __init__(self, real: OnDemand, tables: Tables) -> None:
+        self._real = real
         self._tables = tables
-        self._n_tokens = n_tokens
-        self._budget = budget
+        self._excerpts: dict[tuple[int, tuple[int, ...]], NewEmbedding] = {}
+        self.budget = self.spent = 0
 
-    def encode(self, ids: Sequence[int], others: Sequence[int], seconds: float) -> dict[int, StoredEmbedding]:
-        """The named chunks, best first, as far as the budget goes."""
-        found: dict[int, StoredEmbedding] = {}
-        spent = 0
-        for chunk_id in ids:
-            if spent >= self._budget:
+    def room(self, seconds: float) -> float:
+        """A share of the budget."""
+        return self.budget * min(1.0, seconds / SECONDS)
+
+    def encode(self, readings: Sequence[Reading], others: Sequence[int], seconds: float) -> Encoded:
+        """The first of these, as far as the budget goes."""
+        real, found = self._real, Encoded({}, {})
+        room = round(self.room(seconds), -2)
+        for chunk in real._index.store.missing_chunks([each.chunk_id for each in readings]):
+            reading = readings[len(found.whole) + len(found.excerpts)]
+            piece = _Piece(chunk, reading)
+            if piece.n_tokens * 0.5 > room - self.spent:
                 break
-            spent += self._n_tokens[chunk_id]
-            found[chunk_id] = stored_of(self._tables, chunk_id)
+            self.spent += piece.n_tokens
+            if not reading.picked:
+                found.whole[chunk.chunk_id] = stored_of(self._tables, chunk.chunk_id)
+                continue
+            key = chunk.chunk_id, reading.picked
+            if key not in self._excerpts:
+                (self._excerpts[key],) = real._encoded([piece])
+            new = self._excerpts[key]
+            held = real._hold(new.single, new.rows, new)
+            found.excerpts[chunk.chunk_id] = real._spread(held, reading.regions)
         return found
 
 
@@ -71,23 +91,32 @@ def without_vectors(tables: Tables) -> Tables:
     return with_vectors(tables, nothing)
 
 
-def scores(collection: Collection, budget: int) -> Iterator[float]:
-    """NDCG@10 of each question."""
+def forget(generation: OpenGeneration, bare: Tables, borrowed: Borrowed | None) -> None:
+    """Back to where nothing was encoded; with every vector where `borrowed` is None."""
+    patched: dict[str, Any] = vars(generation)
+    for name in ("gatherer", "_evidence_finder", "singles", "multis"):
+        patched.pop(name, None)
+    generation._excerpts = {}
+    generation.tables = bare
+    if borrowed is not None:
+        borrowed.spent = 0
+        patched["_on_demand"] = borrowed
+
+
+def scores(collection: Collection, budgets: Sequence[int]) -> Iterator[tuple[int, float, int]]:
+    """Budget, NDCG@10 and tokens read, of each question with each."""
     with Searcher.open(tree_of(collection, IndexSpec("codesearch-edge"))) as searcher:
-        whole = searcher.generation.tables
+        generation = searcher.generation
+        whole = generation.tables
         bare = without_vectors(whole)
-        n_tokens = dict(searcher.generation.store.query("SELECT chunk_id, n_tokens FROM chunks"))
+        borrowed = Borrowed(generation._on_demand, whole)
         for query in collection.queries:
-            if budget != WHOLE:
-                patched: dict[str, Any] = vars(searcher.generation)
-                for name in ("gatherer", "_evidence_finder", "singles", "multis"):
-                    patched.pop(name, None)
-                searcher.generation.tables = bare
-                patched["_on_demand"] = Borrowed(whole, n_tokens, budget)
-            request = SearchRequest(query.text, DEPTH, encode_seconds=1.0)
-            hits = searcher.search(request).hits
-            files = list(dict.fromkeys(searcher.chunk(hit.chunk_id).path for hit in hits))
-            yield ndcg_at(files, {target.path for target in query.targets})
+            for budget in budgets:
+                borrowed.budget = budget
+                forget(generation, *((whole, None) if budget == WHOLE else (bare, borrowed)))
+                hits = searcher.search(SearchRequest(query.text, DEPTH, encode_seconds=SECONDS)).hits
+                files = list(dict.fromkeys(searcher.chunk(hit.chunk_id).path for hit in hits))
+                yield budget, ndcg_at(files, {target.path for target in query.targets}), borrowed.spent
 
 
 def main() -> None:
@@ -99,12 +128,18 @@ def main() -> None:
     names = [name for name in arguments.repos.split(",") if name]
     collections = load_collections(["repo"], names)
     budgets = [WHOLE, *(int(budget) for budget in arguments.budgets.split(","))]
-    found = {budget: [score for c in collections for score in scores(c, budget)] for budget in budgets}
+    found: dict[int, list[float]] = {budget: [] for budget in budgets}
+    spent: dict[int, list[int]] = {budget: [] for budget in budgets}
+    for collection in collections:
+        for budget, score, n_tokens in scores(collection, budgets):
+            found[budget].append(score)
+            spent[budget].append(n_tokens)
+        print(collection.name, {budget: round(float(np.mean(each)), 4) for budget, each in found.items()})
     for budget in budgets:
         mean = bootstrap(found[budget])
         difference = paired_difference(found[budget], found[WHOLE])
         label = "every vector" if budget == WHOLE else f"{budget:,} tokens a question"
-        print(f"{label:<26} {mean}   {difference}")
+        print(f"{label:<26} read {np.mean(spent[budget]):>8,.0f} {mean}   {difference}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from indexer.ingest import embed
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings
-from indexer.storage.database import MissingChunk
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 
@@ -142,10 +141,68 @@ def test_a_model_that_was_loaded_ahead_is_not_loaded_again(tree, monkeypatch):
     [(0.0, 1.5, 2), (0.0, 0.0, 0), (1_000.0, 9.1, 3), (1_000.0, 1.6, 1), (1_000.0, 1.4, 0), (1e6, 1.0, 4)],
 )
 def test_a_step_is_what_the_time_left_is_enough_for(tree, speed, seconds, expected):
-    chunks = [MissingChunk(at, str(at), n) for at, n in enumerate((3_000, 4_000, 2_000, 500))]
     with Searcher.open(tree) as searcher:
         on_demand = searcher.generation._on_demand
         if speed:
             on_demand._n_tokens, on_demand._seconds = int(speed), 1.0
-        assert len(on_demand._step(chunks, seconds)) == expected
-        assert on_demand._step([], 9.0) == []
+        assert on_demand._step((3_000, 4_000, 2_000, 500), seconds) == expected
+        assert on_demand._step([], 9.0) == 0
+
+
+# --- excerpts of long chunks -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_tree(tmp_path, monkeypatch):
+    """A tree of two long files, which has time for excerpts alone."""
+    root = tmp_path / "long"
+    root.mkdir()
+    filler = [f"def strike_{at}(hour):\n    return {list(range(at, at + 30))}\n\n" for at in range(24)]
+    for name, thing in (("lamp", "lamp burns"), ("horn", "horn sounds")):
+        parts = [*filler[:12], f"def ignite_{name}(oil):\n    return 'the {thing}'\n\n", *filler[12:]]
+        (root / f"{name}.py").write_text("".join(parts))
+    build(root, BuildSettings(), encode=False)
+    monkeypatch.setattr("indexer.ingest.on_demand._FIRST_TOKENS", 1_000)
+    monkeypatch.setattr("indexer.open_generation._WHOLE_CHUNKS", 0)
+    return root
+
+
+def test_where_time_is_short_the_telling_regions_of_long_files_are_read(long_tree):
+    with Searcher.open(long_tree) as searcher:
+        result = ask(searcher)
+        best = searcher.explain(result, result.hits[0])
+        assert searcher.chunk(best.chunk_id).path == "lamp.py"
+        assert "ignite_lamp" in searcher.chunk(best.chunk_id).text[best.start_char : best.end_char]
+        assert best.scores.colbert > 0.5
+        assert {match.code_word for match in best.matches} >= {"ignite_lamp"}
+        assert (searcher.n_encoded, result.missing.n_chunks) == (0, 2)
+
+
+def test_an_excerpt_is_read_once_and_serves_other_searches(long_tree, monkeypatch):
+    with Searcher.open(long_tree) as searcher:
+        first = ask(searcher)
+        assert ask(searcher).hits == first.hits
+    monkeypatch.setattr("indexer.ingest.embed.load_encoder", None)
+    with Searcher.open(long_tree) as searcher:
+        assert ask(searcher).hits == first.hits
+        assert searcher.n_encoded == 0
+
+
+def test_other_words_have_the_rest_of_an_excerpts_chunk_read_whole(long_tree):
+    with Searcher.open(long_tree) as searcher:
+        ask(searcher)
+        ask(searcher, "strike_3")
+        assert searcher.n_encoded == 2
+        assert not searcher.generation._excerpts
+    with Searcher.open(long_tree) as searcher:
+        ask(searcher)
+        assert searcher.n_encoded == 2
+
+
+def test_what_excerpts_rank_highest_is_read_whole_in_the_time_left(long_tree, monkeypatch):
+    monkeypatch.setattr("indexer.open_generation._WHOLE_CHUNKS", 1)
+    with Searcher.open(long_tree) as searcher:
+        best, *_ = ask(searcher).hits
+        assert searcher.n_encoded == 1
+        assert len(searcher.generation._excerpts) == 1
+        assert searcher.generation.tables.has_vectors[best.chunk_id - 1]
