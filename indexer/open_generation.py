@@ -282,14 +282,13 @@ class OpenGeneration:
             self._take(self._on_demand.encode(self._unread(ordered), [], left()))
 
     def _unread(self, readings: Sequence[Reading]) -> list[Reading]:
-        """Those of chunks that lack vectors, without excerpts that were read."""
+        """Those of chunks that lack vectors, each chunk once, without excerpts that were read."""
         at = self.tables.position(np.array([each.chunk_id for each in readings], np.int64)).tolist()
-        lacks = self.tables.lacks_vectors
-        return [
-            each
-            for place, each in zip(at, readings, strict=True)
-            if lacks[place] and not (each.picked and place in self._excerpts)
-        ]
+        found: dict[int, Reading] = {}
+        for place, each in zip(at, readings, strict=True):
+            if self.tables.lacks_vectors[place] and not (each.picked and place in self._excerpts):
+                found.setdefault(place, each)
+        return list(found.values())
 
     def _lacking(self, g: Gathered, ranked: Ranked) -> Int64Array:
         """Ranked chunks that lack vectors, best first."""

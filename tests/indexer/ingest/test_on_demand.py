@@ -7,6 +7,7 @@ import pytest
 from indexer.build import build, load_model_ahead
 from indexer.disk.write_lock import write_lock
 from indexer.ingest import embed
+from indexer.ingest.on_demand import OnDemand
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings
@@ -163,8 +164,15 @@ def long_tree(tmp_path, monkeypatch):
         (root / f"{name}.py").write_text("".join(parts))
     build(root, BuildSettings(), encode=False)
     monkeypatch.setattr("indexer.ingest.on_demand._FIRST_TOKENS", 1_000)
-    monkeypatch.setattr("indexer.open_generation._WHOLE_CHUNKS", 0)
+    allow_pieces_of(monkeypatch, 1_000)
     return root
+
+
+def allow_pieces_of(monkeypatch, n_tokens):
+    """Time is enough for pieces of fewer tokens, and for none that is longer."""
+    monkeypatch.setattr(
+        OnDemand, "_step", lambda self, pieces, seconds: int(bool(pieces) and pieces[0] < n_tokens)
+    )
 
 
 def test_where_time_is_short_the_telling_regions_of_long_files_are_read(long_tree):
@@ -188,9 +196,10 @@ def test_an_excerpt_is_read_once_and_serves_other_searches(long_tree, monkeypatc
         assert searcher.n_encoded == 0
 
 
-def test_other_words_have_the_rest_of_an_excerpts_chunk_read_whole(long_tree):
+def test_other_words_have_the_rest_of_an_excerpts_chunk_read_whole(long_tree, monkeypatch):
     with Searcher.open(long_tree) as searcher:
         ask(searcher)
+        allow_pieces_of(monkeypatch, 9_000)
         ask(searcher, "strike_3")
         assert searcher.n_encoded == 2
         assert not searcher.generation._excerpts
@@ -200,9 +209,15 @@ def test_other_words_have_the_rest_of_an_excerpts_chunk_read_whole(long_tree):
 
 
 def test_what_excerpts_rank_highest_is_read_whole_in_the_time_left(long_tree, monkeypatch):
-    monkeypatch.setattr("indexer.open_generation._WHOLE_CHUNKS", 1)
+    allow_pieces_of(monkeypatch, 9_000)
+    read = []
+    encoded = OnDemand._encoded
+    monkeypatch.setattr(
+        OnDemand, "_encoded", lambda self, pieces: read.extend(pieces) or encoded(self, pieces)
+    )
     with Searcher.open(long_tree) as searcher:
         best, *_ = ask(searcher).hits
-        assert searcher.n_encoded == 1
-        assert len(searcher.generation._excerpts) == 1
-        assert searcher.generation.tables.has_vectors[best.chunk_id - 1]
+        assert searcher.n_encoded == 2
+        assert not searcher.generation._excerpts
+    assert [bool(each.reading.picked) for each in read] == [True, True, False, False]
+    assert read[2].chunk.chunk_id == best.chunk_id
