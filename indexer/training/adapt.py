@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -69,7 +70,7 @@ class AdaptReport:
     """Questions measured with."""
     n_steps: int
     n_tokens: int
-    """Of the windows that hold the pairs."""
+    """Of the windows of all steps, each as often as it was trained on."""
     elapsed_seconds: float
     before: dict[str, float]
     """Held-out MRR of `rows` and `single`, those that the model makes; of the better of the starting model
@@ -203,7 +204,7 @@ class _Run:
             n_pairs=len(examples.questions),
             n_held_out=len(held_out.questions),
             n_steps=training.n_steps,
-            n_tokens=examples.n_tokens,
+            n_tokens=training.n_tokens,
             elapsed_seconds=training.elapsed_seconds,
             before=best.values,
             after=after.values,
@@ -212,9 +213,10 @@ class _Run:
         if is_better:
             facts = CardFacts(
                 sources=sources,
-                pairs={str(kind): n for kind, n in self._corpus.count(held_out=False).items()},
+                pairs=Counter(str(question.kind) for question in examples.questions),
                 n_held_out=done.n_held_out,
-                n_tokens=done.n_tokens,
+                n_tokens=examples.n_tokens,
+                n_seen_tokens=done.n_tokens,
                 n_steps=done.n_steps,
                 minutes=done.elapsed_seconds / 60,
                 device=hardware(device),

@@ -42,7 +42,9 @@ class CardFacts:
     """Trained on, by kind."""
     n_held_out: int
     n_tokens: int
-    """Of the windows trained on."""
+    """Of the windows that hold the pairs."""
+    n_seen_tokens: int
+    """Of all steps, a window as often as it came."""
     n_steps: int
     minutes: float
     device: str
@@ -102,7 +104,7 @@ that the gain is an estimate from above.
 | --- | --- |
 | started from | {_short_name(checkpoint)} |
 | trained on | {sum(facts.pairs.values()):,} pairs ({pairs}) in {facts.n_tokens:,} tokens |
-| training | {facts.n_steps:,} steps in {facts.minutes:.1f} minutes; {facts.settings} |
+| training | {_training(facts)} |
 | hardware | {facts.device} |
 | read in | passes of {checkpoint.window_tokens:,} tokens |
 
@@ -113,6 +115,13 @@ Data, with the licences that their own files state:
 The model is made from these folders: share it with those who may read them.
 What holds for {_short_name(checkpoint)} (see its own card) holds for this model too.
 """
+
+
+def _training(facts: CardFacts) -> str:
+    return (
+        f"{facts.n_steps:,} steps over {facts.n_seen_tokens:,} tokens, repeats counted, in"
+        f" {facts.minutes:.1f} minutes; {facts.settings}"
+    )
 
 
 def _short_name(checkpoint: Checkpoint) -> str:

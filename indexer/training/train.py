@@ -53,6 +53,8 @@ class _State:
     epoch: int = 0
     n_batches: int = 0
     """Of the epoch, done."""
+    n_tokens: int = 0
+    """Of all steps' windows."""
     elapsed_seconds: float = 0.0
     loss: float = 0.0
     mrr: float = 0.0
@@ -112,6 +114,11 @@ class Training:
     def n_steps(self) -> int:
         """Steps done."""
         return self._state.step
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all steps' windows."""
+        return self._state.n_tokens
 
     @property
     def elapsed_seconds(self) -> float:
@@ -195,6 +202,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), 1.0)
         self._optimizer.step()
         state.step += 1
+        state.n_tokens += sum(len(examples.windows[window]) for window in batch.windows)
         state.losses.append(loss.item())
         memory = min(_LOSS_MEMORY, 1 - 1 / state.step)
         state.loss = memory * state.loss + (1 - memory) * loss.item()
@@ -253,8 +261,8 @@ class Training:
         state = self._state
         facts = {
             "step": state.step, "epoch": state.epoch, "n_batches": state.n_batches,
-            "elapsed_seconds": state.elapsed_seconds, "loss": state.loss, "mrr": state.mrr,
-            "best": state.best,
+            "n_tokens": state.n_tokens, "elapsed_seconds": state.elapsed_seconds, "loss": state.loss,
+            "mrr": state.mrr, "best": state.best,
         }  # fmt: skip
         _save(tensors, {"state": json.dumps(facts)}, self._folder / STATE_FILE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,9 +92,10 @@ def test_a_tiny_model_learns_its_folder_and_indexes_it(
     own = json.loads((done.folder / "codesearch.json").read_text())
     assert own["window_tokens"] == 512
     card = (done.folder / "README.md").read_text()
+    assert 0 < done.n_pairs == sum(int(n) for n in re.findall(r"(\d+) by ", card))
+    assert f"12 steps over {done.n_tokens:,} tokens" in card
     for said in (
         "rows | 0.",
-        "12 steps",
         "tree, no history, licence not stated",
         "by documentation",
         "thread",
