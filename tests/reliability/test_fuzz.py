@@ -124,13 +124,14 @@ def test_any_arguments_end_in_a_sentence(
 
 
 def test_any_json_rpc(indexed: Path) -> None:
-    """Lines that are no request end in errors of the protocol; the next request is answered."""
+    """Lines that are no request, the first ones too, end in errors of the protocol; the next is answered."""
     deep = "[" * 3000 + "]" * 3000
     lines = [
         "", "{", "null", "[]", "3", '"x"', "{}", deep, '{"jsonrpc": "2.0"}', '{"jsonrpc": "1.0", "id": 1}',
         '{"jsonrpc": "2.0", "id": {}, "method": "tools/call"}', '{"jsonrpc": "2.0", "id": 7, "method": 3}',
         '{"jsonrpc": "2.0", "id": 8, "method": "tools/call", "params": {"name": "../x", "arguments": []}}',
         '{"jsonrpc": "2.0", "id": 1e400, "method": "ping"}', '{"a": "\\ud800"}', "\x1b[31m", "{" * 100_000,
+        '"' + "x" * 100_000,
         '{"jsonrpc": "2.0", "id": 9, "method": "resources/read", "params": {"uri": "file:///etc/passwd"}}',
     ]  # fmt: skip
     start = {
@@ -140,19 +141,17 @@ def test_any_json_rpc(indexed: Path) -> None:
     }  # fmt: skip
     ping = {"jsonrpc": "2.0", "id": "still-there", "method": "ping"}
     ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    sent = [json.dumps(start), json.dumps(ready), *lines, json.dumps(ping)]
+    sent = ["{", json.dumps(start), json.dumps(ready), *lines, json.dumps(ping)]
     command = [sys.executable, "-m", "codesearch", "mcp", str(indexed)]
     pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     # The last request is answered while its sender is there: a closed input ends the server at once.
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, env=environment
-    ) as server:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, env=environment) as server:
         watchdog = threading.Timer(120, server.kill)
         watchdog.start()
         assert server.stdin is not None
         assert server.stdout is not None
-        server.stdin.write("\n".join(sent) + "\n")
+        server.stdin.write(b"\xff\xfe\x00\n" + "\n".join(sent).encode() + b"\n")
         server.stdin.flush()
         answered = []
         for line in server.stdout:
@@ -163,7 +162,7 @@ def test_any_json_rpc(indexed: Path) -> None:
         answered += server.stdout
         assert server.wait(timeout=60) == 0
         watchdog.cancel()
-    ids = [json.loads(line).get("id") for line in answered]
-    assert "start" in ids
-    assert "still-there" in ids
-    assert "root:" not in "".join(answered)
+    by_id = {answer.get("id"): answer for answer in map(json.loads, answered)}
+    assert by_id["start"]["result"]["serverInfo"]["name"] == "codesearch"
+    assert "still-there" in by_id
+    assert b"root:" not in b"".join(answered)

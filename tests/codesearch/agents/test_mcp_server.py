@@ -396,30 +396,6 @@ async def test_over_stdio(repository):
         await drive_every_tool(client)
 
 
-def test_babble_on_stdin_does_not_end_the_server(repository):
-    hello = {
-        "jsonrpc": "2.0", "id": 1, "method": "initialize",
-        "params": {"protocolVersion": "2025-06-18", "capabilities": {},
-                   "clientInfo": {"name": "test", "version": "1"}},
-    }  # fmt: skip
-    babble = [
-        b"{",
-        b"[]",
-        b"null",
-        b'{"jsonrpc": "2.0"}',
-        b"\xff\xfe\x00",
-        b"[" * 5000,
-        b'"' + b"x" * 100_000,
-    ]
-    command = [sys.executable, "-m", "codesearch", "mcp", str(repository)]
-    sent = b"\n".join([*babble, json.dumps(hello).encode()]) + b"\n"
-    done = subprocess.run(command, input=sent, capture_output=True, env=environment(), timeout=120)
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    (answer,) = [answer for answer in answers if answer.get("id") == 1]
-    assert answer["result"]["serverInfo"]["name"] == "codesearch"
-    assert done.returncode == 0
-
-
 async def test_over_http(repository):
     command = [sys.executable, "-m", "codesearch", "mcp", str(repository), "--http", "--port"]
     server = subprocess.Popen(
