@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from codesearch.agents import mcp_server
+from codesearch.agents import mcp_server, shared_parameters
 from codesearch.choices import CONTEXT_FORMATS, MODES
 from codesearch.render import context_blocks
 from codesearch.service import operations
@@ -13,7 +13,7 @@ from indexer.records import Mode
 
 def test_modes_are_one_list():
     assert tuple(Mode) == MODES
-    assert get_args(get_args(mcp_server.Mode)[0]) == MODES
+    assert get_args(get_args(shared_parameters.Mode)[0]) == MODES
     assert get_args(operations.Search.model_fields["mode"].annotation) == MODES
 
 

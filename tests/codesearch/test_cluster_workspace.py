@@ -156,9 +156,7 @@ def test_one_repository_answers_as_if_there_were_no_other(cluster, single, name)
 
 def test_a_question_takes_few_rounds(cluster, carrier):
     ClusterWorkspace(cluster).among().find("wait longer between attempts", 8)
-    assert [method for group, method in carrier.calls if group == "one"] == [
-        "count", "find_rows", "gather", "places", "details",
-    ]  # fmt: skip
+    assert [method for group, method in carrier.calls if group == "one"] == ["count", "gather_whole", "show"]
 
 
 def test_everything_else_is_read_too(cluster, single):

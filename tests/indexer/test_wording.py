@@ -22,6 +22,7 @@ _ALWAYS_MANY = {
     "file.n_tokens",
     "n_tokens",
     "facts.n_tokens",
+    "facts.n_seen_tokens",
 }
 
 

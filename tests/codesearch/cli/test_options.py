@@ -40,7 +40,8 @@ def test_a_home_folder_is_indexed_only_when_it_is_asked_for(run, one_sentence, t
     assert not list(tmp_path.rglob(".codesearch"))
 
 
-def test_a_folder_without_an_index_answers_at_once(run, tmp_path):
+def test_a_folder_without_an_index_answers_at_once(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("indexer.open_generation._FEW_CHUNKS", 0)  # as in a large one
     (tmp_path / "lamp.py").write_text("def ignite_lamp():\n    return 'it burns'\n")
     (tmp_path / "clock.py").write_text("def strike(hour):\n    return ['dong'] * hour\n")
     result = run("search", "ignite the lamp", tmp_path, "-k", 1)
