@@ -19,7 +19,6 @@ from cluster_work import (
     add_node,
     begin,
     catalogue_of,
-    four_shards,
     nodes,
     patiently,
     trees,
@@ -35,6 +34,8 @@ from indexer.cluster.layout import Cluster
 from indexer.cluster.layout import Limits as QuestionLimits
 from indexer.cluster.serving import join
 from indexer.cluster.store import SHARDS
+
+_UNHARMED_SECONDS = 20.0
 
 
 def kill_builds(work: Path, n_times: int = 10) -> dict[str, Any]:
@@ -101,11 +102,11 @@ def cut(work: Path, n_bytes: int = 4_000) -> list[Path]:
 
 
 def kill_searches(work: Path, n_times: int = 10) -> dict[str, Any]:
-    """A node with a group of shards killed while questions are asked without a pause."""
+    """A node with a group of shards killed while all that `kill_builds` left is asked without a pause."""
     rows = []
-    entries = read_catalogue(four_shards(work))
+    entries = read_catalogue(work / "catalogue-kill.jsonl")
     with nodes(2, 2, 2) as (ray, cluster, others):
-        patiently(lambda: begin(ray, work, entries, n_groups=3, port=18_766))
+        patiently(lambda: begin(ray, work, entries, n_groups=3, port=18_766, store="store-kill"))
         joined = join(ray, QuestionLimits(5.0))
         for number in range(n_times):
             asking = Asking(ClusterWorkspace(joined), QUESTIONS[number])
@@ -167,11 +168,14 @@ class Asking(threading.Thread):
             self.answers.append((time.monotonic(), kind))
 
     def end(self, killed: float, seconds: float = 150.0) -> None:
-        """Wait until answers were not whole, and ten are again; end."""
+        """Wait until answers were not whole and ten are again, or until all were for long; end."""
         while time.monotonic() - killed < seconds:
             time.sleep(0.2)
             after = [each for each in list(self.answers) if each[0] > killed]
             was_partial = any(kind != "whole" for _, kind in after)
+            if not was_partial and time.monotonic() - killed > _UNHARMED_SECONDS:
+                self.whole_at = killed  # an encoder went, which whoever asks does without
+                break
             if was_partial and len(after) > 10 and all(kind == "whole" for _, kind in after[-10:]):
                 self.whole_at = after[-10][0]
                 break

@@ -129,13 +129,20 @@ def four_shards(work: Path) -> Path:
 
 
 def begin(
-    ray: Any, work: Path, entries: Sequence[Entry], *, n_groups: int, port: int, n_replicas: int = 1
+    ray: Any,
+    work: Path,
+    entries: Sequence[Entry],
+    *,
+    n_groups: int,
+    port: int,
+    n_replicas: int = 1,
+    store: str = "store-four",
 ) -> None:
-    """Serve entries of `four_shards`."""
+    """Serve entries whose shards a store of the workplace has: `four_shards` fills the one of four."""
     from codesearch.cli.cluster import application
 
     how = Serving(
-        open_store(str(work / "store-four")), work / "cache", n_groups, n_replicas, port=port,
+        open_store(str(work / store)), work / "cache", n_groups, n_replicas, port=port,
         limits=QuestionLimits(60.0, 10_000),
     )  # fmt: skip
     app = partial(application, hosts=frozenset({"127.0.0.1"}), token=None, tokenizer=None)
