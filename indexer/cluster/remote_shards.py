@@ -27,7 +27,6 @@ from indexer.cluster.shard_answers import (
     FoundPart,
     Narrowed,
     Refused,
-    RemoteAsked,
     ShardFacts,
     Shown,
 )
@@ -400,11 +399,11 @@ def _note(asked: Sequence[Asked], kept: Sequence[_Kept]) -> None:
         cast("RemoteLookedUp", each.looked_up).found = own.looked_up
 
 
-def _travelling(asked: Sequence[Asked], at: Sequence[int]) -> list[RemoteAsked]:
+def _travelling(asked: Sequence[Asked], at: Sequence[int]) -> list[Asked]:
     found = [cast("RemoteLookedUp", asked[n].looked_up).found for n in at]
     assert all(each is not None for each in found), "what is gathered in part was nominated before"
     return [
-        RemoteAsked(asked[n].shape, cast(LookedUp, each), asked[n].rarities)
+        Asked(asked[n].shape, cast(LookedUp, each), asked[n].rarities)
         for n, each in zip(at, found, strict=True)
     ]
 

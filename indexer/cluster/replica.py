@@ -26,7 +26,6 @@ from indexer.cluster.shard_answers import (
     FoundWithin,
     Narrowed,
     Refused,
-    RemoteAsked,
     ShardCounts,
     ShardFacts,
     Shown,
@@ -157,15 +156,14 @@ class OpenShards(Closing):
     def gather(
         self,
         shards: Sequence[Narrowed],
-        asked: Sequence[RemoteAsked],
+        asked: Sequence[Asked],
         vectors: QueryVectors | None,
         mode: Mode,
         chunks: Sequence[Int64Array],
     ) -> list[tuple[Part, bool]]:
         """The regions of some chunks of each, and whether its expression ran out of time."""
         indexes = self._indexes(shards)
-        own = [Asked(each.shape, each.looked_up, each.rarities) for each in asked]
-        return self._gathered(indexes, own, vectors, mode, chunks)
+        return self._gathered(indexes, asked, vectors, mode, chunks)
 
     def show(
         self,

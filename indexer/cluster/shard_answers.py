@@ -20,7 +20,7 @@ from indexer.records import (
     SearchRequest,
     WordMatch,
 )
-from indexer.retrieve.candidates import LookedUp, Nominations, Places
+from indexer.retrieve.candidates import Nominations, Places
 from indexer.retrieve.query_shape import QueryShape
 from indexer.retrieve.several_indexes import Part
 from indexer.settings import BuildSettings
@@ -121,15 +121,6 @@ class FoundNames:
 
     found: Found
     named: Nominations
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteAsked:
-    """A text and what full text says of it in one shard, once that was compared with all others."""
-
-    shape: QueryShape
-    looked_up: LookedUp
-    rarities: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,10 +93,8 @@ class _Process:
         with contextlib.suppress(Exception):  # if it is the files' fault, they fail here too
             write_message(self._requests, self._preparer.facts() | {"with_tokens": self._with_tokens})
             for lot in lots:
-                for following in lots[
-                    n_sent : n_done + _LOTS_SENT
-                ]:  # so that it never waits for this process
-                    self._send(following)
+                for following in lots[n_sent : n_done + _LOTS_SENT]:
+                    self._send(following)  # so that it never waits for this process
                     n_sent += 1
                 answer = read_files(self._answers, [found for found, _ in lot])
                 yield answer or self._prepared_here(lot)

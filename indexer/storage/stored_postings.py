@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.disk.mapped_arrays import map_array
+from indexer.disk.mapped_arrays import map_array, save_array
 from indexer.errors import IndexCorruptError
 from indexer.light_dataclasses import dataclass
 from indexer.records import Int64Array
@@ -70,7 +70,7 @@ def save_postings(path: Path, tables: Sequence[StoredPostings]) -> None:
     blocks = [np.array([part.nbytes for part in parts], "<i8").tobytes()]
     for part in parts:
         blocks += [part.tobytes(), bytes(-part.nbytes % _ALIGNED_BYTES)]
-    np.save(path, np.frombuffer(b"".join(blocks), np.uint8))
+    save_array(path, np.frombuffer(b"".join(blocks), np.uint8))
 
 
 def load_postings(path: Path, n_tables: int) -> list[StoredPostings] | None:

@@ -18,6 +18,7 @@ from indexer.light_dataclasses import dataclass
 from indexer.records import Float32Array, Int64Array
 from indexer.training.examples import Examples
 from indexer.training.scoring import Encoded, TextEncoder
+from indexer.vectors.ragged import run_places
 
 _BLOCK_TOKENS = 16_384
 _BLOCK_QUESTIONS = 128
@@ -212,8 +213,7 @@ def _row_scores(stored: StoredVectors, chosen: Sequence[int], named: Int64Array)
 def _places(first_rows: Int64Array, chosen: Int64Array) -> tuple[Int64Array, Int64Array]:
     """Where the rows of the texts `chosen` lie, in order, and how many each has."""
     counts = np.diff(first_rows)[chosen]
-    places = np.repeat(first_rows[chosen] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-    return places, counts
+    return run_places(first_rows[chosen], counts), counts
 
 
 def _names(table: VectorTable) -> Float32Array:
