@@ -14,6 +14,8 @@ from indexer.records import Float32Array
 
 _SMALL = 1_000_000
 """Multiplications of a product that OpenBLAS computes without copying."""
+_KERNEL_ROWS = 16
+"""Rows that OpenBLAS multiplies at once: those left over at a block's end take longer and round otherwise."""
 _BLOCK_WIDTH = 64
 """Columns of a weight in a block: 20 rows of 768 numbers are still a small product."""
 
@@ -38,6 +40,7 @@ def times_blocks(rows: Float32Array, blocks: Float32Array) -> Float32Array:
 def tall_product(rows: Float32Array, columns: Float32Array, out: Float32Array) -> None:
     """`rows @ columns`, (n, m), into `out`; rows (n, d) are many, columns (d, m) few."""
     n_block = max(1, _SMALL // max(1, columns.size))
+    n_block = n_block // _KERNEL_ROWS * _KERNEL_ROWS or n_block
     n_whole = len(rows) // n_block * n_block
     if n_whole:
         np.matmul(
