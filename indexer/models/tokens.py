@@ -89,6 +89,7 @@ class ChunkTokenizer:
                 f"{checkpoint.name}: tokenizer.json cannot be read ({error}); download the model again."
             ) from error
         self._read = token_reader(self._tokenizer)
+        self._count = token_counter(self._tokenizer)
         self._keeps_to_lines = _by_pieces(self._tokenizer) is not None
         n_vocabulary = _vocabulary_size(self._tokenizer)
         if n_vocabulary > checkpoint.architecture.vocab_size:
@@ -135,7 +136,7 @@ class ChunkTokenizer:
 
     def count(self, text: str) -> int:
         """Tokens of a text by itself, without specials."""
-        return sum(len(tokens.ids) for tokens in self._read(list(_segments(text))))
+        return sum(map(self._count, _segments(text)))
 
     def count_header(self, header: str) -> int:
         """Tokens that specials, prefix, prompt and a header line take from a chunk."""
