@@ -16,8 +16,8 @@ _SMALL = 1_000_000
 """Multiplications of a product that OpenBLAS computes without copying."""
 _KERNEL_ROWS = 16
 """Rows that OpenBLAS multiplies at once: those left over at a block's end take longer and round otherwise."""
-_BLOCK_WIDTH = 64
-"""Columns of a weight in a block: 20 rows of 768 numbers are still a small product."""
+_BLOCK_WIDTH = 32
+"""Columns of a weight in a block: 40 rows of 768 numbers are still a small product."""
 
 
 def weight_blocks(weight: Float32Array) -> Float32Array:
