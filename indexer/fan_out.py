@@ -74,6 +74,11 @@ class Pick:
     ranked: Ranked
 
 
+_LOOK_UPS_BY_FTS5 = 3
+"""By one index, before it is asked for where words stand: a report is looked up twice, with its title."""
+_MAX_REGIONS_READ = 50_000
+"""Of an index whose rows' lengths are read for that: 0.1 s."""
+
 LookingUp = Callable[[], tuple[list[LookedUp], dict[str, int]]]
 """Waits for what full text says in each index, and how many regions of all hold each stem."""
 
@@ -90,11 +95,7 @@ class FanOut:
     def looking_up(self, shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> LookingUp:
         """Begin to ask full text for a query's words, which weigh by the statistics of all indexes."""
         if len(indexes) == 1:
-            (only,) = indexes
-            gatherer = only.open.gatherer
-            return beside(
-                lambda: ([gatherer.look_up(shape, mode, only.masks)], only.open.counts_of(shape.stems))
-            )
+            return beside(partial(look_up_in_one, shape, mode, indexes))
         words = words_for(shape, mode, indexes)
         every = max(words, key=len)
         # Each thread reads of a share of the indexes: to hand over one by one would cost more than is kept.
@@ -174,6 +175,25 @@ def _maxima(
             for at, maxima in zip(alike, maxima_of(rows, list(alike.values())), strict=True):
                 found[at] = maxima
     return found
+
+
+def look_up_in_one(
+    shape: QueryShape, mode: Mode, indexes: Sequence[Index]
+) -> tuple[list[LookedUp], dict[str, int]]:
+    """What full text says in the only index: by FTS5 at first, then by where its words stand.
+
+    Both say the same to the last digit. To read how long all rows are takes longer than a question saves, but
+    later ones share their common words, which cost most: a report's title and body, looked up in 13,000
+    regions, take 14 ms by FTS5 and 6 so, 3 where all words were asked for before.
+    """
+    (only,) = indexes
+    only.open.n_looked_up += 1
+    if only.open.n_looked_up <= _LOOK_UPS_BY_FTS5 or only.open.n_regions > _MAX_REGIONS_READ:
+        looked_up = only.open.gatherer.look_up(shape, mode, only.masks)
+        return [looked_up], only.open.counts_of(shape.stems)
+    words = words_for(shape, mode, indexes)
+    known = count(shape, words[0], indexes)
+    return look_up_rows(find_rows(words, known.statistics, indexes), shape, mode, indexes), known.n_with
 
 
 def words_for(shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> list[tuple[str, ...]]:

@@ -96,6 +96,8 @@ class OpenGeneration:
         """What was read of chunks that lack vectors, by their positions."""
         self._known_files: dict[int, FileFacts] = {}
         self._known_counts: dict[str, int] = {}
+        self.n_looked_up = 0
+        """Texts whose words were looked up in it alone."""
         self._pin = Pin(root, state, manifest)
         try:
             self.folder = self._pin.folder

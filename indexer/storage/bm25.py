@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.light_dataclasses import dataclass
-from indexer.records import Float32Array
 from indexer.words import is_unspaced
 
 _K1 = 1.2
@@ -49,11 +48,16 @@ class TableStatistics:
         return max(math.log((self.n_rows - n + 0.5) / (n + 0.5)), _LEAST_RARITY)
 
 
-def saturated(n_times: NDArray[np.uint16], lengths: NDArray[np.int32], mean_length: float) -> Float32Array:
-    """(W, M) what a word of rarity 1 adds to rows that hold it (W, M) times, of (M,) tokens each."""
+def saturated(
+    n_times: NDArray[np.uint16], lengths: NDArray[np.int32], mean_length: float
+) -> NDArray[np.float64]:
+    """(W, M) what a word of rarity 1 adds to rows that hold it (W, M) times, of (M,) tokens each.
+
+    In the order that FTS5 computes it, to the last digit.
+    """
     times = n_times.astype(np.float64)
-    damping = lengths * (_K1 * _B / mean_length) + _K1 * (1.0 - _B)
-    return (times * (_K1 + 1.0) / (times + damping)).astype(np.float32)
+    damping = _K1 * (1.0 - _B + _B * lengths / mean_length)
+    return times * (_K1 + 1.0) / (times + damping)
 
 
 def match_of(word: str) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.light_dataclasses import dataclass
-from indexer.records import Float32Array, Int64Array
+from indexer.records import Int64Array
 from indexer.storage.bm25 import TableStatistics, is_beginning, saturated
 from indexer.storage.stored_postings import MAX_PLACES, StoredPostings
 from indexer.vectors.base import BestScores, top_k
@@ -32,8 +32,8 @@ TOKENIZER = "porter ascii"
 HIGHEST = "\U0010ffff"
 """Sorts behind every character of a word."""
 
-_KEPT_BYTES = 2 << 20
-"""Of each table: thirty words that each stand in a third of 20,000 rows."""
+_KEPT_BYTES = 3 << 20
+"""Of each table: twenty words that each stand in a third of 20,000 rows."""
 _COLUMN_BITS = 7
 _ABOVE_NOTHING = np.nextafter(0.0, 1.0)
 _MOST_TIMES = np.iinfo(np.uint16).max
@@ -49,9 +49,9 @@ class Postings:
     """(W, M) how often each has it, by each weighting of the columns."""
     lengths: NDArray[np.int32]
     """(M,) tokens of each."""
-    _kept: tuple[float, Float32Array] | None = None
+    _kept: tuple[float, NDArray[np.float64]] | None = None
 
-    def shares(self, mean_length: float) -> Float32Array:
+    def shares(self, mean_length: float) -> NDArray[np.float64]:
         """(W, M) what the word would add to each row's score if its rarity were 1; kept for the next time."""
         kept = self._kept
         if kept is None or kept[0] != mean_length:
@@ -62,7 +62,7 @@ class Postings:
     @property
     def n_bytes(self) -> int:
         """What they hold in memory, shares included."""
-        return self.rows.nbytes + 3 * self.n_times.nbytes + self.lengths.nbytes
+        return self.rows.nbytes + 5 * self.n_times.nbytes + self.lengths.nbytes
 
 
 @dataclass(frozen=True, slots=True)
