@@ -37,7 +37,7 @@ from indexer.errors import (
     StorageError,
 )
 from indexer.ingest.backlog import Backlog, Missing
-from indexer.ingest.embed import Embedder, load_ahead
+from indexer.ingest.embed import Embedder
 from indexer.ingest.encoding import encode_for
 from indexer.ingest.ingest import TEXT_RULES, Ingest
 from indexer.ingest.prepare import Preparer
@@ -152,14 +152,6 @@ def is_being_written(root: Path, outside: Path | None = None) -> bool:
     return has_writer(state_folder(root, outside))
 
 
-def load_model_ahead(settings: BuildSettings) -> None:
-    """Begin to load the model in a thread, beside a build of words after which searches encode.
-
-    Raises CheckpointError as `build` does.
-    """
-    load_ahead(open_checkpoint(settings.model), settings.max_memory_bytes)
-
-
 def _folder(root: Path) -> Path:
     root = root.resolve()
     if not root.exists():
@@ -233,8 +225,10 @@ class _Build:
         layout = row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
             made = self._making(wanted, layout, embeddings)
-            if self.encode and 0 < changes.n_new_bytes(before.files) <= _LOAD_AHEAD_BYTES:
-                made.embedder.load_ahead()
+            if 0 < changes.n_new_bytes(before.files) <= _LOAD_AHEAD_BYTES:
+                made.preparer.load_ahead([*changes.suspect, *changes.added])
+                if self.encode:
+                    made.embedder.load_ahead()
             if live is None or not is_current:
                 base = live if before.files else None
                 with new_generation(self.state, base) as folder:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from indexer.embeddings.embedding_store import RowLayout, row_layout
+from indexer.encoders.loading import load_ahead
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
@@ -85,3 +86,11 @@ def open_model(name_or_folder: str, fingerprint: str) -> OpenModel | None:
                 return None
             known = _models[fingerprint] = OpenModel(checkpoint)
         return known
+
+
+def load_model_ahead(settings: BuildSettings) -> object:
+    """Begin to load what encodes chunks, in a thread beside a build of words after which searches encode.
+
+    It stays loaded for as long as what is returned is held. Raises CheckpointError.
+    """
+    return load_ahead(open_checkpoint(settings.model), settings.max_memory_bytes)

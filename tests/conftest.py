@@ -68,10 +68,10 @@ def _no_known_repositories() -> None:
 @pytest.fixture(scope="session")
 def one_encoder() -> Iterator[None]:
     """Builds of this run share one encoder a model: loading the weights costs more than a tiny tree."""
-    from indexer.ingest import embed
+    from indexer.encoders import loading
 
     loaded: dict[str, object] = {}
-    load = embed.load_encoder
+    load = loading.load_encoder
 
     def shared(checkpoint, max_memory_bytes):
         if checkpoint.fingerprint not in loaded:
@@ -79,7 +79,7 @@ def one_encoder() -> Iterator[None]:
         return loaded[checkpoint.fingerprint]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed, "load_encoder", shared)
+        patch.setattr(loading, "load_encoder", shared)
         yield
 
 

@@ -7,6 +7,7 @@ modules beside this one.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -215,4 +216,22 @@ def main() -> None:
     """Entry point of the installed command."""
     # To look for garbage with every 700 objects, as Python does, takes 20 ms of a start, which leaves none.
     gc.set_threshold(_YOUNG_OBJECTS)
-    cli(prog_name="codesearch")
+    try:
+        cli(prog_name="codesearch")
+    except SystemExit as end:
+        _end(end.code if isinstance(end.code, int) else 0)
+
+
+def _end(code: int) -> None:
+    """End the process; what it holds in memory goes back with it, not piece by piece, which takes 50 ms.
+
+    A thread that still loads a model is not waited for. With CODESEARCH_DEBUG as Python ends by itself, which
+    profilers need.
+    """
+    if os.environ.get("CODESEARCH_DEBUG"):
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+            stream.flush()
+    os._exit(code)

@@ -187,6 +187,8 @@ def seen_option(command: Command) -> Command:
 
 
 _MAY_ASK_SERVER = "codesearch.may_ask_server"
+_held: list[object] = [None]
+"""The model that was loaded ahead goes with the process: to let it go before takes 20 ms."""
 
 
 @contextmanager
@@ -350,12 +352,12 @@ def build_words(folder: Path, config: Config, state: Path | None) -> Path:
     from codesearch.cli.progress import ProgressBar
     from codesearch.known_repositories import remember_if_possible
     from codesearch.locate import build_index
-    from indexer.build import load_model_ahead
+    from indexer.open_model import load_model_ahead
     from indexer.wording import counted
 
     settings = config.build_settings()
     if _encodes(config):
-        load_model_ahead(settings)
+        _held[0] = load_model_ahead(settings)
     with ProgressBar() as bar:
         report = build_index(folder, progress=bar, settings=settings, encode=False, state=state)
     remember_if_possible(folder.resolve())
@@ -376,12 +378,12 @@ def _refresh(index: CodeIndex, config: Config, *, wanted: bool) -> None:
     if not index.state().n_stale:
         return
     from codesearch.locate import recorded_settings
-    from indexer.build import load_model_ahead
+    from indexer.open_model import load_model_ahead
 
     try:
         settings = recorded_settings(index.root, state_in_force()) if _encodes(config) else None
         if settings is not None:
-            load_model_ahead(settings)
+            _held[0] = load_model_ahead(settings)
         report = index.update() if wanted else index.refresh()
     except Exception as error:  # whatever it is, the index that is there still answers
         if wanted:

@@ -6,8 +6,8 @@ process. Importing this loads no model library; the first chunk does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +16,7 @@ import numpy as np
 from indexer.chunking.pack import count_slots, pack, split_vectors
 from indexer.chunking.windows import cut_section_windows, cut_windows, join_windows
 from indexer.embeddings.embedding_store import NOWHERE, NewEmbedding, stored_rows
+from indexer.encoders import loading
 from indexer.encoders.chunk_vectors import PoolRecipe, pool_chunk, pool_recipe
 from indexer.ingest.prepare import PreparedChunk, sections_of
 from indexer.models.checkpoint import Checkpoint
@@ -25,29 +26,6 @@ from indexer.vectors.row_codec import RowCodec
 
 if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
-
-
-def load_encoder(checkpoint: Checkpoint, max_memory_bytes: int) -> Encoder:
-    """The model, in the library that computes it."""
-    from indexer.encoders.encoder import Encoder
-
-    return Encoder(checkpoint, max_memory_bytes=max_memory_bytes)
-
-
-_loading: dict[str, Future[Encoder]] = {}
-"""Models that are being loaded, by fingerprint."""
-
-
-def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int) -> None:
-    """Begin to load a model in a thread, for the next Embedder of this process that needs it."""
-    _loading[checkpoint.fingerprint] = _in_thread(lambda: load_encoder(checkpoint, max_memory_bytes))
-
-
-def _in_thread(load: Callable[[], Encoder]) -> Future[Encoder]:
-    pool = ThreadPoolExecutor(1, "encoder")
-    begun = pool.submit(load)
-    pool.shutdown(wait=False)
-    return begun
 
 
 class Reader(Protocol):
@@ -83,8 +61,8 @@ class Embedder:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        begun, self._begun = self._begun or _loading.pop(self._checkpoint.fingerprint, None), None
-        return begun.result() if begun else load_encoder(self._checkpoint, self._max_memory_bytes)
+        begun, self._begun = self._begun or loading.take(self._checkpoint), None
+        return begun.result() if begun else loading.load_encoder(self._checkpoint, self._max_memory_bytes)
 
     @cached_property
     def _recipe(self) -> PoolRecipe:
@@ -96,10 +74,10 @@ class Embedder:
 
         def load() -> Encoder:
             _ = self._reader.tokenizer  # the first that is waited for
-            return load_encoder(self._checkpoint, self._max_memory_bytes)
+            return loading.load_encoder(self._checkpoint, self._max_memory_bytes)
 
-        if self._checkpoint.fingerprint not in _loading:
-            self._begun = _in_thread(load)
+        if not loading.is_loading(self._checkpoint):
+            self._begun = loading.in_thread(load)
 
     def load(self) -> None:
         """Load the model, if it is not there yet."""

@@ -22,10 +22,12 @@ from indexer.disk.contained import digest_on_disk
 from indexer.embeddings.embedding_store import ROW_FORMAT
 from indexer.errors import CheckpointError
 from indexer.ingest.prefetch import prefetch
+from indexer.languages import LANGUAGES, language_of
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.path_roles import is_data
+from indexer.reading.grammar_process import start_ahead
 from indexer.reading.read_file import ReadFile, read_files
 from indexer.records import (
     Chunk,
@@ -39,6 +41,7 @@ from indexer.records import (
 )
 from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.manifest import Manifest
+from indexer.vectors.cores import beside
 
 Task = tuple[FoundFile, FileRow | None]
 """A file, and what is indexed under its path."""
@@ -109,6 +112,15 @@ class Preparer:
     def tokenizer(self) -> ChunkTokenizer:
         """The checkpoint's; each process makes its own."""
         return ChunkTokenizer(self._checkpoint)
+
+    def load_ahead(self, files: Sequence[FoundFile]) -> None:
+        """Begin what preparing these waits for: a process for grammars, and the tokenizer on another core.
+
+        Raises CheckpointError where there is no other core.
+        """
+        if any(LANGUAGES[language_of(found.path, "")].grammar for found in files):
+            start_ahead()
+        beside(lambda: self.tokenizer)
 
     def prepare(self, found: FoundFile, old: FileRow | None = None) -> PreparedFile:
         """A file's chunks, or why it has none; `old` is what is indexed under its path."""

@@ -147,6 +147,12 @@ def _answers_to(lot: Sequence[GrammarText], seconds: float) -> list[dict[str, An
         # Its age may be to blame, not this text: it was just ending, or earlier texts had filled it up.
 
 
+def start_ahead() -> None:
+    """Start a process for the next text, where none waits: that takes longer than to parse most texts."""
+    with contextlib.suppress(OSError):  # said of the text, if it cannot be started then either
+        _processes.put_back(_processes.take())
+
+
 def end_processes() -> None:
     """End the processes that wait for work; the next text starts one."""
     _processes.end()
@@ -208,10 +214,16 @@ class _Process:
             status = _HANGS if self._is_hanging else self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             status = _HANGS
+        self.kill()
+        return status
+
+    def kill(self) -> None:
+        """End it at once: it has nothing to finish."""
         self._process.kill()
         self._process.wait()
-        self._stdout.close()
-        return status
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
 
     def _send(self, request: bytes, until: float) -> None:
         rest = memoryview(request)
@@ -286,7 +298,7 @@ class _Processes:
         """End all that wait."""
         with self._lock:
             while self._waiting:
-                self._waiting.pop().end()
+                self._waiting.pop().kill()
 
 
 _processes = _Processes()

@@ -29,11 +29,11 @@ def refuse(event, args):
         if path.removeprefix("file://").startswith(root + os.sep):
             raise OSError(30, "Read-only file system", path)
 sys.addaudithook(refuse)
-from codesearch.cli.main import main
+from codesearch.cli.main import cli
 for command in commands:
     sys.argv[1:] = [*command.split(), root]
     try:
-        main()
+        cli(prog_name="codesearch")
     except SystemExit as ended:
         print("exit code", ended.code, flush=True)
 """

@@ -16,6 +16,7 @@ import pytest
 from indexer import build as build_module
 from indexer.build import build
 from indexer.disk.state_place import state_folder
+from indexer.encoders import loading
 from indexer.errors import (
     BuildInterruptedError,
     IndexMismatchError,
@@ -23,7 +24,6 @@ from indexer.errors import (
     NothingToIndexError,
     StorageError,
 )
-from indexer.ingest import embed
 from indexer.reading import redact as redact_module
 from indexer.reading import secret_rules
 from indexer.records import Mode, SearchRequest
@@ -199,9 +199,9 @@ def test_progress_goes_forward_through_the_stages(tree):
 
 def test_the_model_of_a_small_tree_is_loaded_while_its_files_are_read(tree, monkeypatch):
     loads = threading.Event()
-    load, write = embed.load_encoder, build_module._Build._write_words
+    load, write = loading.load_encoder, build_module._Build._write_words
 
-    def loading(*given):
+    def load_noted(*given):
         loads.set()
         return load(*given)
 
@@ -209,9 +209,19 @@ def test_the_model_of_a_small_tree_is_loaded_while_its_files_are_read(tree, monk
         assert loads.wait(60)
         return write(run, *given)
 
-    monkeypatch.setattr(embed, "load_encoder", loading)
+    monkeypatch.setattr(loading, "load_encoder", load_noted)
     monkeypatch.setattr(build_module._Build, "_write_words", writing)
     assert build(tree, SETTINGS).n_encoded_chunks
+
+
+@pytest.mark.parametrize(("name", "expected"), [("more.py", 1), ("more.txt", 0)])
+def test_a_process_for_grammars_is_started_ahead_where_a_new_file_has_one(tree, monkeypatch, name, expected):
+    build(tree, SETTINGS)
+    started = []
+    monkeypatch.setattr("indexer.ingest.prepare.start_ahead", lambda: started.append(1))
+    (tree / name).write_text("def more():\n    pass\n")
+    build(tree, SETTINGS, encode=False)
+    assert len(started) == expected
 
 
 def test_the_commit_is_recorded(tree):

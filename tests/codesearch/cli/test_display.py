@@ -77,11 +77,11 @@ def test_a_long_answer_on_a_terminal_begins_with_the_best(repository, tmp_path, 
 
 COMMANDS = """
 import sys
-from codesearch.cli.main import main
+from codesearch.cli.main import cli
 for command in sys.argv[1:]:
     sys.argv[1:] = command.split()
     try:
-        main()
+        cli(prog_name="codesearch")
     except SystemExit as ended:
         print(f"exit code {ended.code}", flush=True)
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from codesearch import __version__
@@ -48,6 +49,17 @@ def test_a_closed_pipe_is_no_error(python, repository):
 def test_version_and_module(python):
     done = python("--version")
     assert done.stdout == f"codesearch, version {__version__}\n"
+
+
+def test_the_process_ends_with_its_exit_functions_run_and_no_thread_waited_for() -> None:
+    program = "import atexit, sys, threading, time; from codesearch.cli.main import main\n"
+    program += (
+        "threading.Thread(target=time.sleep, args=(600,)).start(); atexit.register(print, 'ended'); main()"
+    )
+    command = [sys.executable, "-c", program, "--no-such-option"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (2, "ended\n")
+    assert done.stderr.startswith("codesearch: No such option")
 
 
 def test_an_ascii_terminal_gets_escapes(python, repository):

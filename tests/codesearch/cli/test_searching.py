@@ -129,7 +129,7 @@ def test_the_model_is_loaded_while_an_edited_file_is_read(
     run, copied, monkeypatch, flags, is_stale, expected
 ):
     loads = []
-    monkeypatch.setattr("indexer.build.load_model_ahead", loads.append)
+    monkeypatch.setattr("indexer.open_model.load_model_ahead", loads.append)
     if is_stale:
         (copied / "retry.py").write_text("def forget_all_cookies():\n    return None\n")
     assert run("search", "forget the cookies", copied, "-k", 1, *flags).exit_code == 0

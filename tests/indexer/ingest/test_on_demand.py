@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.build import build, load_model_ahead
+from indexer.build import build
 from indexer.disk.write_lock import write_lock
-from indexer.ingest import embed
+from indexer.encoders import loading
 from indexer.ingest.on_demand import OnDemand
+from indexer.open_model import load_model_ahead
 from indexer.records import Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings
@@ -87,7 +88,7 @@ def test_without_time_words_alone_rank(tree):
 def test_nothing_is_encoded_twice_by_other_searches_or_builds(tree, monkeypatch):
     with Searcher.open(tree) as searcher:
         first = ask(searcher)
-    monkeypatch.setattr("indexer.ingest.embed.load_encoder", None)  # whoever loads the model now fails
+    monkeypatch.setattr("indexer.encoders.loading.load_encoder", None)  # whoever loads the model now fails
     with Searcher.open(tree) as searcher:
         again = ask(searcher)
         assert searcher.n_encoded == 1
@@ -126,15 +127,15 @@ def test_answers_are_those_of_the_whole_index_for_what_words_name(tree):
 
 def test_a_model_that_was_loaded_ahead_is_not_loaded_again(tree, monkeypatch):
     loaded = []
-    load = embed.load_encoder
-    monkeypatch.setattr(embed, "load_encoder", lambda *given: loaded.append(given) or load(*given))
+    load = loading.load_encoder
+    monkeypatch.setattr(loading, "load_encoder", lambda *given: loaded.append(given) or load(*given))
     load_model_ahead(BuildSettings())
     with Searcher.open(tree) as searcher:
         ask(searcher)
         ask(searcher, "strike the clock")
         assert searcher.n_encoded == 2
     assert len(loaded) == 1
-    assert not embed._loading
+    assert not loading._loading
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_an_excerpt_is_read_once_and_serves_other_searches(long_tree, monkeypatc
     with Searcher.open(long_tree) as searcher:
         first = ask(searcher)
         assert ask(searcher).hits == first.hits
-    monkeypatch.setattr("indexer.ingest.embed.load_encoder", None)
+    monkeypatch.setattr("indexer.encoders.loading.load_encoder", None)
     with Searcher.open(long_tree) as searcher:
         assert ask(searcher).hits == first.hits
         assert searcher.n_encoded == 0

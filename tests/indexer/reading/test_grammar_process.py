@@ -20,6 +20,7 @@ from indexer.reading.grammar_process import (
     end_processes,
     find_all,
     find_symbols,
+    start_ahead,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +60,14 @@ def no_process_is_left():
     end_processes()
     yield
     end_processes()
+
+
+def test_a_process_that_was_started_ahead_takes_the_next_text() -> None:
+    start_ahead()
+    (ahead,) = grammar_process._processes._waiting
+    start_ahead()
+    assert grammar_process._processes._waiting == [ahead]
+    assert waiting_process() == ahead._process.pid
 
 
 @pytest.mark.parametrize(("grammar", "text"), [("java", DEEP), ("kotlin", NESTED)], ids=["memory", "crash"])

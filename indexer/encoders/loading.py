@@ -1,0 +1,47 @@
+"""Loading a model before it is needed: in a thread, beside what is done until then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from indexer.models.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from indexer.encoders.encoder import Encoder
+
+_loading: dict[str, Future[Encoder]] = {}
+"""Models that are being loaded for whoever comes first, by fingerprint."""
+
+
+def load_encoder(checkpoint: Checkpoint, max_memory_bytes: int) -> Encoder:
+    """The model, in the library that computes it, which is imported here and not before."""
+    from indexer.encoders.encoder import Encoder
+
+    return Encoder(checkpoint, max_memory_bytes=max_memory_bytes)
+
+
+def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int) -> Future[Encoder]:
+    """Begin to load a model, for the first in this process that needs it."""
+    begun = in_thread(lambda: load_encoder(checkpoint, max_memory_bytes))
+    _loading[checkpoint.fingerprint] = begun
+    return begun
+
+
+def is_loading(checkpoint: Checkpoint) -> bool:
+    """Whether a model was loaded ahead that nobody has taken yet."""
+    return checkpoint.fingerprint in _loading
+
+
+def take(checkpoint: Checkpoint) -> Future[Encoder] | None:
+    """A model that was loaded ahead, or is being loaded still; each is given once."""
+    return _loading.pop(checkpoint.fingerprint, None)
+
+
+def in_thread(load: Callable[[], Encoder]) -> Future[Encoder]:
+    """Begin to load, in a thread that ends with it."""
+    pool = ThreadPoolExecutor(1, "encoder")
+    begun = pool.submit(load)
+    pool.shutdown(wait=False)
+    return begun
