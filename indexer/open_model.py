@@ -88,9 +88,10 @@ def open_model(name_or_folder: str, fingerprint: str) -> OpenModel | None:
         return known
 
 
-def load_model_ahead(settings: BuildSettings) -> object:
+def load_model_ahead(settings: BuildSettings, *, is_brief: bool = False) -> object:
     """Begin to load what encodes chunks, in a thread beside a build of words after which searches encode.
 
-    It stays loaded for as long as what is returned is held. Raises CheckpointError.
+    `is_brief` where these are to encode a file or two. It stays loaded for as long as what is returned is
+    held. Raises CheckpointError.
     """
-    return load_ahead(open_checkpoint(settings.model), settings.max_memory_bytes)
+    return load_ahead(open_checkpoint(settings.model), settings.max_memory_bytes, is_brief)

@@ -73,7 +73,7 @@ def one_encoder() -> Iterator[None]:
     loaded: dict[str, object] = {}
     load = loading.load_encoder
 
-    def shared(checkpoint, max_memory_bytes):
+    def shared(checkpoint, max_memory_bytes, is_brief=False):
         if checkpoint.fingerprint not in loaded:
             loaded[checkpoint.fingerprint] = load(checkpoint, max_memory_bytes)
         return loaded[checkpoint.fingerprint]

@@ -187,6 +187,8 @@ def seen_option(command: Command) -> Command:
 
 
 _MAY_ASK_SERVER = "codesearch.may_ask_server"
+_FEW_FILES = 2
+"""So many are encoded before a model that computes several batches at once had been loaded."""
 _held: list[object] = [None]
 """The model that was loaded ahead goes with the process: to let it go before takes 20 ms."""
 
@@ -375,7 +377,8 @@ def _encodes(config: Config) -> bool:
 
 def _refresh(index: CodeIndex, config: Config, *, wanted: bool) -> None:
     """Bring a stale index up to date: always where asked for, else only where it is quick and possible."""
-    if not index.state().n_stale:
+    n_stale = index.state().n_stale
+    if not n_stale:
         return
     from codesearch.locate import recorded_settings
     from indexer.open_model import load_model_ahead
@@ -383,7 +386,7 @@ def _refresh(index: CodeIndex, config: Config, *, wanted: bool) -> None:
     try:
         settings = recorded_settings(index.root, state_in_force()) if _encodes(config) else None
         if settings is not None:
-            _held[0] = load_model_ahead(settings)
+            _held[0] = load_model_ahead(settings, is_brief=n_stale <= _FEW_FILES)
         report = index.update() if wanted else index.refresh()
     except Exception as error:  # whatever it is, the index that is there still answers
         if wanted:

@@ -73,8 +73,8 @@ def lay_out(batch: PackedBatch, block: int) -> Lanes:
 class CpuBackbone:
     """The backbone and row head of one checkpoint, its products in float32 or bfloat16."""
 
-    def __init__(self, checkpoint: Checkpoint, dtype: str, n_streams: int) -> None:
-        """Compile the graph; `n_streams` batches are computed at once."""
+    def __init__(self, checkpoint: Checkpoint, dtype: str, n_streams: int, n_threads: int = 0) -> None:
+        """Compile the graph; `n_streams` batches are computed at once, on a thread each or more in all."""
         self._files = TensorFiles(checkpoint.weight_files)
         self._embeddings = checkpoint.tensor_prefix + _EMBEDDINGS
         self.block_tokens = checkpoint.architecture.half_window
@@ -82,7 +82,7 @@ class CpuBackbone:
         options = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[dtype],
             "NUM_STREAMS": n_streams,
-            "INFERENCE_NUM_THREADS": n_streams,
+            "INFERENCE_NUM_THREADS": max(n_streams, n_threads),
             "ENABLE_CPU_PINNING": False,
         }
         model = _compiled(checkpoint, self._files, options)

@@ -37,9 +37,12 @@ class Encoder:
         device: str = "auto",
         dtype: str = "auto",
         max_memory_bytes: int = 2_000_000_000,
+        is_brief: bool = False,
     ) -> None:
         """Load the weights.
 
+        `is_brief` where a few batches are all that will come: a CPU is ready sooner for one batch at a time,
+        on all threads, than for one on each.
         `threads` on a CPU; None takes all that the process may use. `device` is `auto`, `cpu`, `cuda` or
         `cuda:N`; `dtype` is `auto`, `float32`, `bfloat16` or `float16` (CUDA alone). `max_memory_bytes`
         bounds a build's resident memory; a GPU's own memory is filled to four fifths.
@@ -52,7 +55,9 @@ class Encoder:
             self.dtype_name = _cpu_dtype(dtype, checkpoint)
             n_threads = usable_cores() if threads is None else threads
             n_streams = streams_within(checkpoint, self.dtype_name, max_memory_bytes, n_threads)
-            self._engine = CpuBackbone(checkpoint, self.dtype_name, n_streams)
+            self._engine = CpuBackbone(
+                checkpoint, self.dtype_name, 1 if is_brief else n_streams, n_streams if is_brief else 0
+            )
         else:
             from indexer.encoders.gpu_encoder import GpuEncoder
 

@@ -15,16 +15,19 @@ _loading: dict[str, Future[Encoder]] = {}
 """Models that are being loaded for whoever comes first, by fingerprint."""
 
 
-def load_encoder(checkpoint: Checkpoint, max_memory_bytes: int) -> Encoder:
-    """The model, in the library that computes it, which is imported here and not before."""
+def load_encoder(checkpoint: Checkpoint, max_memory_bytes: int, is_brief: bool = False) -> Encoder:
+    """The model, in the library that computes it, which is imported here and not before.
+
+    `is_brief` as of `Encoder`.
+    """
     from indexer.encoders.encoder import Encoder
 
-    return Encoder(checkpoint, max_memory_bytes=max_memory_bytes)
+    return Encoder(checkpoint, max_memory_bytes=max_memory_bytes, is_brief=is_brief)
 
 
-def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int) -> Future[Encoder]:
-    """Begin to load a model, for the first in this process that needs it."""
-    begun = in_thread(lambda: load_encoder(checkpoint, max_memory_bytes))
+def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int, is_brief: bool = False) -> Future[Encoder]:
+    """Begin to load a model, for the first in this process that needs it; `is_brief` as of `Encoder`."""
+    begun = in_thread(lambda: load_encoder(checkpoint, max_memory_bytes, is_brief))
     _loading[checkpoint.fingerprint] = begun
     return begun
 

@@ -14,6 +14,7 @@ import pytest
 from indexer.chunking.pack import pack
 from indexer.encoders import cpu_backbone as module
 from indexer.encoders.cpu_backbone import FILLING, CpuBackbone, lay_out
+from indexer.encoders.encoder import Encoder
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
 from indexer.records import PackedBatch, Window
 
@@ -47,6 +48,16 @@ def test_batches_come_in_order_however_many_run_at_once(checkpoint: Checkpoint) 
     assert len(one) == len(two) == len(many)
     for batch, a, b in zip(many, one, two, strict=True):
         assert a.sequence_ids.tolist() == b.sequence_ids.tolist() == batch.sequence_ids.tolist()
+        assert np.abs(a.hidden - b.hidden).max() < 1e-5
+
+
+def test_a_brief_encoder_computes_one_batch_at_a_time_and_the_same(checkpoint: Checkpoint) -> None:
+    many = batches([90, 5, 60, 33], 100, 32)
+    brief, whole = (
+        Encoder(checkpoint, threads=2, device="cpu", dtype="float32", is_brief=b) for b in (True, False)
+    )
+    assert [len(encoder._engine._requests) for encoder in (brief, whole)] == [1, 2]  # type: ignore[union-attr]
+    for a, b in zip(brief.encode_all(many), whole.encode_all(many), strict=True):
         assert np.abs(a.hidden - b.hidden).max() < 1e-5
 
 
