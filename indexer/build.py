@@ -37,7 +37,7 @@ from indexer.errors import (
     StorageError,
 )
 from indexer.ingest.backlog import Backlog, Missing
-from indexer.ingest.embed import Embedder
+from indexer.ingest.embed import Embedder, encode_ahead
 from indexer.ingest.encoding import encode_for
 from indexer.ingest.ingest import TEXT_RULES, Ingest
 from indexer.ingest.prepare import Preparer
@@ -92,6 +92,8 @@ from indexer.tree.worktrees import other_worktrees
 _UNTOUCHED = "the previous index is untouched"
 _AT_ONCE_TOKENS = 65_536
 """So much is encoded before anything is published: it takes a second or two."""
+_ENCODE_AHEAD_BYTES = 25_000
+"""So much is encoded while its words are published, for a search that would encode it in any case."""
 _LOAD_AHEAD_BYTES = 1_000_000
 """So much can be read while the model is loaded beside it; a larger tree is read before, in less memory."""
 _PUBLISH_SECONDS = 20.0
@@ -176,6 +178,7 @@ class _Build:
     others: tuple[Path, ...] = ()
     revision: LaidOutTree | None = None
     may_take: bool = True
+    keeps_prepared: bool = True
     n_taken_chunks: int = 0
     utilisation: float = 1.0
     started: float = field(default_factory=time.monotonic)
@@ -225,7 +228,9 @@ class _Build:
         layout = row_layout(self.checkpoint.single_dim, self.checkpoint.row_dim, wanted.codec)
         with EmbeddingStore(self.state / EMBEDDINGS, layout) as embeddings:
             made = self._making(wanted, layout, embeddings)
-            if 0 < changes.n_new_bytes(before.files) <= _LOAD_AHEAD_BYTES:
+            n_new_bytes = changes.n_new_bytes(before.files)
+            self.keeps_prepared = self.encode or n_new_bytes <= _ENCODE_AHEAD_BYTES
+            if 0 < n_new_bytes <= _LOAD_AHEAD_BYTES:
                 made.preparer.load_ahead([*changes.suspect, *changes.added])
                 if self.encode:
                     made.embedder.load_ahead()
@@ -275,9 +280,11 @@ class _Build:
             writer = Writer(store)
             for path in changes.deleted:
                 writer.remove(before.files[path])
-            ingest = Ingest(made.preparer, writer, made.backlog if self.encode else None)
+            ingest = Ingest(made.preparer, writer, made.backlog if self.keeps_prepared else None)
             files = [*changes.suspect, *changes.added]
             skips = ingest.add(files, before.files, partial(self.report, "read"))
+            if not self.encode:
+                encode_ahead(self.checkpoint, made.preparer, made.layout.codec, made.backlog.at_hand())
             skips += [before.skipped[path] for path in changes.still_skipped]
             skips += [SkippedRow(skip) for skip in walk_skips]
             totals = count_totals(store.connection)

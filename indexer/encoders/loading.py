@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from indexer.models.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
 
+Result = TypeVar("Result")
 _loading: dict[str, Future[Encoder]] = {}
 """Models that are being loaded for whoever comes first, by fingerprint."""
 
@@ -32,9 +33,9 @@ def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int, is_brief: bool = F
     return begun
 
 
-def is_loading(checkpoint: Checkpoint) -> bool:
-    """Whether a model was loaded ahead that nobody has taken yet."""
-    return checkpoint.fingerprint in _loading
+def ahead(checkpoint: Checkpoint) -> Future[Encoder] | None:
+    """A model that was loaded ahead and nobody has taken yet; it is left there."""
+    return _loading.get(checkpoint.fingerprint)
 
 
 def take(checkpoint: Checkpoint) -> Future[Encoder] | None:
@@ -42,9 +43,9 @@ def take(checkpoint: Checkpoint) -> Future[Encoder] | None:
     return _loading.pop(checkpoint.fingerprint, None)
 
 
-def in_thread(load: Callable[[], Encoder]) -> Future[Encoder]:
-    """Begin to load, in a thread that ends with it."""
+def in_thread(work: Callable[[], Result]) -> Future[Result]:
+    """Begin work that needs a model, in a thread that ends with it."""
     pool = ThreadPoolExecutor(1, "encoder")
-    begun = pool.submit(load)
+    begun = pool.submit(work)
     pool.shutdown(wait=False)
     return begun

@@ -52,6 +52,10 @@ class Backlog:
                 self._kept[key] = new[key]
                 self._n_kept_tokens += n_tokens
 
+    def at_hand(self) -> list[PreparedChunk]:
+        """What `keep` was given and has kept."""
+        return list(self._kept.values())
+
     def missing(self, chunks: Iterable[MissingChunk]) -> Missing:
         """Those of a database's chunks whose vectors are not stored, in the order given."""
         wanted: dict[str, MissingChunk] = {}

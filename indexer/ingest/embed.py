@@ -28,6 +28,34 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
 
 
+_encoding: dict[str, Future[dict[str, NewEmbedding]]] = {}
+"""Vectors that are made before they are asked for, by the model's fingerprint."""
+
+
+def encode_ahead(
+    checkpoint: Checkpoint, reader: Reader, codec: RowCodec | None, chunks: Sequence[PreparedChunk]
+) -> None:
+    """Begin to encode a few chunks for the search that follows, in a thread, if a model is loaded ahead."""
+    encoder = loading.ahead(checkpoint)
+    if encoder is None or not chunks:
+        return
+
+    def encode() -> dict[str, NewEmbedding]:
+        embedder = Embedder(checkpoint, reader, codec, 0, encoder)
+        return {new.key: new for finished in embedder.embed(chunks) for new in finished}
+
+    _encoding[checkpoint.fingerprint] = loading.in_thread(encode)
+
+
+def encoded_ahead(checkpoint: Checkpoint) -> dict[str, NewEmbedding]:
+    """What `encode_ahead` was given, by key, once it is done; the model that did it is free from then on.
+
+    Empty where there was nothing, or it failed: who encodes it again meets the error.
+    """
+    begun = _encoding.pop(checkpoint.fingerprint, None)
+    return begun.result() if begun is not None and begun.exception() is None else {}
+
+
 class Reader(Protocol):
     """What made the chunks, or has the same tokenizer."""
 
@@ -45,14 +73,15 @@ class Embedder:
         reader: Reader,
         codec: RowCodec | None,
         max_memory_bytes: int,
+        begun: Future[Encoder] | None = None,
     ) -> None:
-        """`codec` is None where the checkpoint makes no token rows."""
+        """`codec` is None where the checkpoint makes no token rows; `begun` is the model, being loaded."""
         self._checkpoint = checkpoint
         self._reader = reader
         self._codec = codec
         self._max_memory_bytes = max_memory_bytes
         self._n_tokens = self._n_slots = 0
-        self._begun: Future[Encoder] | None = None
+        self._begun = begun
 
     @property
     def utilisation(self) -> float:
@@ -76,7 +105,7 @@ class Embedder:
             _ = self._reader.tokenizer  # the first that is waited for
             return loading.load_encoder(self._checkpoint, self._max_memory_bytes)
 
-        if not loading.is_loading(self._checkpoint):
+        if loading.ahead(self._checkpoint) is None:
             self._begun = loading.in_thread(load)
 
     def load(self) -> None:

@@ -7,6 +7,8 @@ import pytest
 from indexer.build import build
 from indexer.disk.write_lock import write_lock
 from indexer.encoders import loading
+from indexer.ingest import embed
+from indexer.ingest.embed import Embedder
 from indexer.ingest.on_demand import OnDemand
 from indexer.open_model import load_model_ahead
 from indexer.records import Mode, SearchRequest
@@ -136,6 +138,33 @@ def test_a_model_that_was_loaded_ahead_is_not_loaded_again(tree, monkeypatch):
         assert searcher.n_encoded == 2
     assert len(loaded) == 1
     assert not loading._loading
+
+
+def test_an_edit_is_encoded_while_its_words_are_published(tree, monkeypatch):
+    with Searcher.open(tree) as searcher:
+        ask(searcher)
+    (tree / "lamp.py").write_text(FILES["lamp.py"].replace("the lamp burns", "the lamp is lit at dusk"))
+    load_model_ahead(BuildSettings(), is_brief=True)
+    build(tree, BuildSettings(), encode=False)
+    monkeypatch.setattr("indexer.ingest.on_demand.OnDemand._encoded", None)  # whoever encodes now fails
+    with Searcher.open(tree) as searcher:
+        best = ask(searcher).hits[0]
+        assert (searcher.chunk(best.chunk_id).path, searcher.n_encoded) == ("lamp.py", 1)
+        assert best.scores.colbert > 0.5
+
+
+def test_what_cannot_be_encoded_ahead_is_encoded_when_it_is_asked_for(tree, monkeypatch):
+    embedded = Embedder.embed
+    monkeypatch.setattr(Embedder, "embed", lambda *_: 1 // 0)
+    (tree / "lamp.py").write_text(FILES["lamp.py"] + "# more\n")
+    load_model_ahead(BuildSettings(), is_brief=True)
+    build(tree, BuildSettings(), encode=False)
+    with pytest.raises(ZeroDivisionError):
+        next(iter(embed._encoding.values())).result()
+    monkeypatch.setattr(Embedder, "embed", embedded)
+    with Searcher.open(tree) as searcher:
+        assert ask(searcher).hits
+        assert searcher.n_encoded == 1
 
 
 @pytest.mark.parametrize(
