@@ -44,6 +44,7 @@ from indexer.retrieve.query_shape import QueryShape, query_shape, stem
 from indexer.retrieve.ranking import Ranked, Title, rank
 from indexer.retrieve.section_ranking import most_telling, row_rarities
 from indexer.retrieve.several_indexes import Part, best_of_all, by_rank, union, without_vectors
+from indexer.retrieve.spellings import with_other_spellings
 from indexer.settings import BuildSettings
 from indexer.storage.full_text import rarity
 from indexer.vectors.cores import one_blas_thread
@@ -167,13 +168,14 @@ class SearchSteps:
         # Within one index the name of its folder tells nothing.
         repository = indexes[0].open.root.name if len(indexes) == 1 else ""
         shape = query_shape(request.query, repository, part.words if part.used else None)
+        shape = with_other_spellings(shape, self._counts)
         whole = self._ask({model: each.text for model, each in digests.items()}, shape, mode, indexes)
         if request.encode_seconds:
             queries = {model: each.text for model, each in digests.items()}
             _encode_named(whole, queries, indexes, time.monotonic() + request.encode_seconds)
         texts, heading = [whole], title_of(request.query)
         if heading is not None:
-            shape = query_shape(heading, repository)
+            shape = with_other_spellings(query_shape(heading, repository), self._counts)
             texts.append(self._ask(dict.fromkeys(self._groups, heading), shape, mode, indexes))
         answers = []
         for model, names in self._groups.items():
