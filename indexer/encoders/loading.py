@@ -33,9 +33,9 @@ def load_ahead(checkpoint: Checkpoint, max_memory_bytes: int, is_brief: bool = F
     return begun
 
 
-def ahead(checkpoint: Checkpoint) -> Future[Encoder] | None:
-    """A model that was loaded ahead and nobody has taken yet; it is left there."""
-    return _loading.get(checkpoint.fingerprint)
+def is_loading(checkpoint: Checkpoint) -> bool:
+    """Whether a model was loaded ahead that nobody has taken yet."""
+    return checkpoint.fingerprint in _loading
 
 
 def take(checkpoint: Checkpoint) -> Future[Encoder] | None:

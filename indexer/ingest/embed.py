@@ -19,6 +19,7 @@ from indexer.embeddings.embedding_store import NOWHERE, NewEmbedding, stored_row
 from indexer.encoders import loading
 from indexer.encoders.chunk_vectors import PoolRecipe, pool_chunk, pool_recipe
 from indexer.ingest.prepare import PreparedChunk, sections_of
+from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
 from indexer.records import SequenceVectors, Window
@@ -28,32 +29,33 @@ if TYPE_CHECKING:
     from indexer.encoders.encoder import Encoder
 
 
-_encoding: dict[str, Future[dict[str, NewEmbedding]]] = {}
-"""Vectors that are made before they are asked for, by the model's fingerprint."""
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What is made before it is asked for."""
+
+    vectors: Future[dict[str, NewEmbedding]]
+    """By key."""
+    encoder: Future[Encoder]
+    """The model that makes them."""
+
+
+_encoding: dict[str, _Ahead] = {}
+"""By the model's fingerprint."""
 
 
 def encode_ahead(
     checkpoint: Checkpoint, reader: Reader, codec: RowCodec | None, chunks: Sequence[PreparedChunk]
 ) -> None:
     """Begin to encode a few chunks for the search that follows, in a thread, if a model is loaded ahead."""
-    encoder = loading.ahead(checkpoint)
-    if encoder is None or not chunks:
+    encoder = loading.take(checkpoint) if chunks else None
+    if encoder is None:
         return
 
     def encode() -> dict[str, NewEmbedding]:
         embedder = Embedder(checkpoint, reader, codec, 0, encoder)
         return {new.key: new for finished in embedder.embed(chunks) for new in finished}
 
-    _encoding[checkpoint.fingerprint] = loading.in_thread(encode)
-
-
-def encoded_ahead(checkpoint: Checkpoint) -> dict[str, NewEmbedding]:
-    """What `encode_ahead` was given, by key, once it is done; the model that did it is free from then on.
-
-    Empty where there was nothing, or it failed: who encodes it again meets the error.
-    """
-    begun = _encoding.pop(checkpoint.fingerprint, None)
-    return begun.result() if begun is not None and begun.exception() is None else {}
+    _encoding[checkpoint.fingerprint] = _Ahead(loading.in_thread(encode), encoder)
 
 
 class Reader(Protocol):
@@ -105,12 +107,24 @@ class Embedder:
             _ = self._reader.tokenizer  # the first that is waited for
             return loading.load_encoder(self._checkpoint, self._max_memory_bytes)
 
-        if loading.ahead(self._checkpoint) is None:
+        if not loading.is_loading(self._checkpoint):
             self._begun = loading.in_thread(load)
 
     def load(self) -> None:
         """Load the model, if it is not there yet."""
         _ = self._encoder
+
+    def encoded_ahead(self) -> dict[str, NewEmbedding]:
+        """What `encode_ahead` was given, by key, once it is done, and its model for what comes.
+
+        Empty where there was nothing, or it failed: who encodes it again meets the error.
+        """
+        ahead = _encoding.pop(self._checkpoint.fingerprint, None)
+        if ahead is None:
+            return {}
+        has_failed = ahead.vectors.exception() is not None
+        self._begun = self._begun or ahead.encoder
+        return {} if has_failed else ahead.vectors.result()
 
     def embed(self, chunks: Sequence[PreparedChunk]) -> Iterator[list[NewEmbedding]]:
         """After each batch, the chunks of which it held the last window; each chunk comes once."""

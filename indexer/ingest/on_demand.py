@@ -27,7 +27,7 @@ from indexer.embeddings.embedding_store import (
     StoredEmbedding,
 )
 from indexer.errors import CodesearchError
-from indexer.ingest.embed import Embedder, encoded_ahead
+from indexer.ingest.embed import Embedder
 from indexer.ingest.excerpts import excerpt_key, excerpt_of, spread
 from indexer.ingest.prepare import Preparer
 from indexer.light_dataclasses import dataclass
@@ -121,7 +121,6 @@ class OnDemand:
         """Loads no model; the first chunk does. Whoever else has the embedder waits for its turn."""
         self._index = index
         self._preparer = Preparer(index.root, BuildSettings(), checkpoint, index.manifest)
-        self._checkpoint = checkpoint
         self._embedder = embedder
         self._n_held = 0
         self._n_tokens = 0
@@ -152,7 +151,7 @@ class OnDemand:
         todo = [each for each in pieces if found.keys().isdisjoint((each.chunk.embedding_key, each.key))]
         computed: list[NewEmbedding] = []
         if todo:
-            ahead = encoded_ahead(self._checkpoint)
+            ahead = self._embedder.encoded_ahead()
             keys = dict.fromkeys(each.chunk.embedding_key for each in todo)
             for new in (ahead[key] for key in keys if key in ahead):
                 found[new.key] = self._hold(new.single, new.rows, new)

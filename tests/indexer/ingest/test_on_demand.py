@@ -151,16 +151,19 @@ def test_an_edit_is_encoded_while_its_words_are_published(tree, monkeypatch):
         best = ask(searcher).hits[0]
         assert (searcher.chunk(best.chunk_id).path, searcher.n_encoded) == ("lamp.py", 1)
         assert best.scores.colbert > 0.5
+    assert not embed._encoding
+    assert not loading._loading
 
 
 def test_what_cannot_be_encoded_ahead_is_encoded_when_it_is_asked_for(tree, monkeypatch):
     embedded = Embedder.embed
     monkeypatch.setattr(Embedder, "embed", lambda *_: 1 // 0)
+    monkeypatch.setattr(embed, "_encoding", {})
     (tree / "lamp.py").write_text(FILES["lamp.py"] + "# more\n")
     load_model_ahead(BuildSettings(), is_brief=True)
     build(tree, BuildSettings(), encode=False)
     with pytest.raises(ZeroDivisionError):
-        next(iter(embed._encoding.values())).result()
+        next(iter(embed._encoding.values())).vectors.result()
     monkeypatch.setattr(Embedder, "embed", embedded)
     with Searcher.open(tree) as searcher:
         assert ask(searcher).hits
