@@ -48,6 +48,8 @@ $(VENV)/base: pyproject.toml
 
 # Eager: versions that the base alone got leave pip to search long for those that suit PyLate too.
 $(VENV)/test: pyproject.toml
+	@test -e $@ || test "$$(df -Pk . | awk 'END { print $$4 }')" -ge 10000000 || \
+	  { echo "The test environment needs 10 GB of free space while it is installed, of which it keeps 7; make room." >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) --upgrade --upgrade-strategy eager -e ".[test]"
 	@touch $@ $(VENV)/base
