@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import lru_cache
+from itertools import groupby
 
 import Stemmer
 
@@ -82,10 +83,10 @@ def query_shape(query: str, repository: str, words: Sequence[str] | None = None)
         telling &= counted
         named = {name for name in named if stem(name) in counted}
     grams = {
-        "".join(parts[start : start + n])
+        "".join(run[start : start + n])
+        for run in _runs(parts, counted)
         for n in range(2, _MAX_GRAM + 1)
-        for start in range(len(parts) - n + 1)
-        if counted is None or all(stem(part) in counted for part in parts[start : start + n])
+        for start in range(len(run) - n + 1)
     }
     return QueryShape(
         words=tuple([word for word in every if stem(word) not in own] or every),
@@ -97,6 +98,14 @@ def query_shape(query: str, repository: str, words: Sequence[str] | None = None)
         wants_documents=bool(telling & _DOCUMENT_WORDS),
         paths=paths_named(query),
     )
+
+
+def _runs(parts: Sequence[str], counted: Set[str] | None) -> list[list[str]]:
+    """The parts, without those whose stems do not count: what is between two of these is a run."""
+    if counted is None:
+        return [list(parts)]
+    groups = groupby(parts, lambda part: stem(part) in counted)
+    return [list(run) for counts, run in groups if counts]
 
 
 def _joined_names(text: str) -> set[str]:

@@ -48,6 +48,8 @@ class QueryWords:
     """(W,) the query's rows, by word, those of one in order."""
     starts: Int64Array
     """(len(words),) where each word begins in `rows`."""
+    of_row: Int64Array
+    """(W,) the word of each."""
 
 
 class EvidenceFinder:
@@ -113,13 +115,12 @@ def match_words(
     if not similarities.size:
         return ()
     scores = similarities.max(axis=0).astype(np.float64)
-    of_word = np.repeat(np.arange(len(words.words)), np.diff(words.starts, append=len(scores)))
-    best = np.lexsort((-scores, of_word))[words.starts]  # of equal ones the first
+    best = np.lexsort((-scores, words.of_row))[words.starts]  # of equal ones the first
     best = best[scores[best] >= _LEAST_SIMILARITY]
-    rows, tops = similarities.argmax(axis=0)[best].tolist(), scores[best].tolist()
+    rows, tops = similarities[:, best].argmax(axis=0).tolist(), scores[best].tolist()
     places = {row: _word_at(text, int(row_starts[row])) for row in set(rows)}
     matches = []
-    for at, row, score in zip(of_word[best].tolist(), rows, tops, strict=True):
+    for at, row, score in zip(words.of_row[best].tolist(), rows, tops, strict=True):
         (start, end), (low, high) = words.words[at], places[row]
         if low < high:
             word, code_word = query[start:end], text[low:high]
@@ -136,7 +137,7 @@ def words_of(query: str, tokens: Sequence[QueryToken]) -> QueryWords:
     words = tuple(sorted(rows_of))
     counts = np.array([len(rows_of[word]) for word in words], np.int64)
     rows = np.array([row for word in words for row in rows_of[word]], np.int64)
-    return QueryWords(words, rows, np.cumsum(counts) - counts)
+    return QueryWords(words, rows, np.cumsum(counts) - counts, np.repeat(np.arange(len(words)), counts))
 
 
 def _word_at(text: str, at: int) -> tuple[int, int]:
