@@ -94,10 +94,10 @@ class QueryEncoder:
             q, k = _rotate(qkv[:2], rotations[is_global])
             scores = (q @ k.transpose(0, 2, 1)) * np.float32(a.head_dim**-0.5)
             mixed = _softmax(scores, masks[is_global]) @ qkv[2]
-            x = x + self._linear(mixed.transpose(1, 0, 2).reshape(n, a.hidden_size), f"{name}.attn.Wo")
+            x += self._linear(mixed.transpose(1, 0, 2).reshape(n, a.hidden_size), f"{name}.attn.Wo")
             wide = self._linear(self._norm(x, f"{name}.mlp_norm"), f"{name}.mlp.Wi")
             gated = activate(wide[:, : a.intermediate_size], a.activation) * wide[:, a.intermediate_size :]
-            x = x + self._linear(gated, f"{name}.mlp.Wo")
+            x += self._linear(gated, f"{name}.mlp.Wo")
         return self._norm(x, "final_norm")
 
     def _linear(self, x: Float32Array, name: str) -> Float32Array:
@@ -106,10 +106,11 @@ class QueryEncoder:
         return out if bias is None else out + bias
 
     def _norm(self, x: Float32Array, name: str) -> Float32Array:
-        centred = x - x.mean(axis=-1, keepdims=True)
-        variance = np.einsum("nh,nh->n", centred, centred)[:, None] / np.float32(x.shape[-1])
-        spread = np.sqrt(variance + np.float32(self._checkpoint.architecture.norm_eps))
-        out: Float32Array = centred / spread * self._vectors[f"{name}.weight"]
+        size = np.float32(x.shape[-1])
+        out: Float32Array = x - x.mean(axis=-1, keepdims=True)
+        variance = np.einsum("nh,nh->n", out, out)[:, None] / size
+        out /= np.sqrt(variance + np.float32(self._checkpoint.architecture.norm_eps))
+        out *= self._vectors[f"{name}.weight"]
         bias = self._vectors.get(f"{name}.bias")
         return out if bias is None else out + bias
 
@@ -125,7 +126,10 @@ def _rotate(x: Float32Array, rotation: Float32Array) -> Float32Array:
     half = x.shape[-1] // 2
     a, b = x[..., :half], x[..., half:]
     cos, sin = rotation
-    return np.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+    out = np.empty(x.shape, np.float32)
+    np.subtract(a * cos, b * sin, out=out[..., :half])
+    np.add(b * cos, a * sin, out=out[..., half:])
+    return out
 
 
 def _softmax(scores: Float32Array, mask: NDArray[np.bool_]) -> Float32Array:
