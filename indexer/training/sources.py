@@ -32,7 +32,7 @@ _LICENCES = (
     ("LGPL", r"gnu (?:lesser|library) general public license"),
     ("GPL-3.0", r"gnu general public license\s+version 3"),
     ("GPL-2.0", r"gnu general public license\s+version 2"),
-    ("BSD-3-Clause", r"redistribution and use in source and binary forms.*neither the name"),
+    ("BSD-3-Clause", r"redistribution and use in source and binary forms.*used to endorse or promote"),
     ("BSD-2-Clause", r"redistribution and use in source and binary forms"),
     ("ISC", r"permission to use, copy, modify,? and(?:/or)? distribute this software"),
     ("Unlicense", r"free and unencumbered software released into the public domain"),

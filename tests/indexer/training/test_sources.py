@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from indexer.training.sources import describe
 from tests.git_command import git
 
@@ -20,3 +22,14 @@ def test_a_folder_within_a_repository_has_its_commit_and_licence(tree: Path) -> 
     assert re.fullmatch(r"lib at [0-9a-f]{12}, MIT", describe(tree / "lib"))
     (tree / "lib" / "LICENSE.md").write_text("All rights reserved.")
     assert describe(tree / "lib").endswith(", see its LICENSE.md")
+
+
+@pytest.mark.parametrize(
+    "third_clause", ["Neither the name of the author", "The names of the contributors may not"]
+)
+def test_a_third_clause_makes_another_licence(tree: Path, third_clause: str) -> None:
+    two = "Redistribution and use in source and binary forms are permitted.\n"
+    (tree / "LICENSE").write_text(two)
+    assert describe(tree).endswith(", BSD-2-Clause")
+    (tree / "LICENSE").write_text(f"{two}{third_clause} may be used to\r\n   endorse or promote products.")
+    assert describe(tree).endswith(", BSD-3-Clause")
