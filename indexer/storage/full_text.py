@@ -28,6 +28,8 @@ SYMBOLS = "lexical_symbols"
 _COLUMNS = {REGIONS: ("path", "symbol", "body"), SYMBOLS: ("leaf", "full")}
 
 _STORED_WORDS = "postings.npy"
+_COUNTED_AT_ONCE = 500
+"""Values of a statement: SQLite before 3.32 takes 999."""
 _WEIGHTINGS = {REGIONS: ((3, 5, 3), (0, 0, 1)), SYMBOLS: ((2, 1),)}
 """bm25 weights of the columns: of all of them, and of regions' bodies alone."""
 
@@ -210,11 +212,16 @@ def matches_of(best: BestRows) -> LexicalMatches:
 
 def counts(query: Query, stems: Iterable[str]) -> dict[str, int]:
     """How many regions hold each stemmed word."""
-    found = {}
-    for stem in stems:
-        last = stem + HIGHEST if is_beginning(stem) else stem
-        rows = query(f"SELECT max(doc) FROM {REGIONS}_terms WHERE term >= ? AND term <= ?", (stem, last))
-        found[stem] = rows[0][0] or 0
+    found = dict.fromkeys(stems, 0)
+    whole = [stem for stem in found if not is_beginning(stem)]
+    for at in range(0, len(whole), _COUNTED_AT_ONCE):
+        part = whole[at : at + _COUNTED_AT_ONCE]
+        marks = ",".join("?" * len(part))
+        found |= dict(query(f"SELECT term, doc FROM {REGIONS}_terms WHERE term IN ({marks})", part))
+    for stem in found.keys() - set(whole):
+        sql = f"SELECT max(doc) FROM {REGIONS}_terms WHERE term >= ? AND term <= ?"
+        ((n_with,),) = query(sql, (stem, stem + HIGHEST))
+        found[stem] = n_with or 0
     return found
 
 
