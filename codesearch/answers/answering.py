@@ -22,6 +22,7 @@ from codesearch.answers.explain import (
     missing_note,
     stale_note,
     unmatched_note,
+    unread_note,
     used_note,
 )
 from codesearch.answers.findings import Findings, IndexState
@@ -139,6 +140,7 @@ class Question:
                 notes.extend(explain_empty(self.request, self.state, self.searcher.paths()))
         elif self.request.paths:
             notes.extend(unmatched_note(self.request, self.searcher.paths()))
+        notes.extend(unread_note(self.request, self.state))
         if drafts.kept and not self.has_words:
             notes.append(NO_WORDS)
         elif drafts.kept and self.is_weak:

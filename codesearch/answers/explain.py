@@ -54,6 +54,16 @@ def unmatched_note(request: SearchRequest, indexed_paths: Collection[str]) -> li
     return [f"No indexed file matches {' '.join(idle)}."] if idle else []
 
 
+def unread_note(request: SearchRequest, state: IndexState) -> list[str]:
+    """One sentence where a regular expression could not be tried on every text, else none."""
+    if request.regex is None or state.has_text:
+        return []
+    return [
+        "The index was imported without texts: the regular expression was tried only on files that this"
+        " folder has as they were indexed."
+    ]
+
+
 def used_note(used: QueryUsed | None) -> list[str]:
     """One sentence where a part of a long query did not count, else none."""
     if used is None:

@@ -44,6 +44,10 @@ def export_command(target: str, path: str | None, no_text: bool, vectors_only: b
     from indexer.travel.exporting import export_index
     from indexer.travel.header import TEXTS, VECTORS, WORDS
 
+    if no_text and vectors_only:
+        raise InputError(
+            "--vectors-only leaves out names and words too, and --no-text keeps them; give one of them."
+        )
     carries = VECTORS if vectors_only else WORDS if no_text else TEXTS
     state = state_in_force()
     root = find_root(path or ".", state)

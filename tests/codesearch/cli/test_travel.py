@@ -67,6 +67,9 @@ def test_without_texts_every_front_end_names_the_place_and_says_that_its_lines_a
     assert done.exit_code == 0
     assert done.stdout.count(sentence) == 3
     assert "This folder differs by 17 files (17 deleted) from the index, which was imported" in done.stderr
+    done = run("search", "retry", folder, "--regex", "def pause_after")
+    assert done.exit_code == 1
+    assert "the regular expression was tried only on files that this folder has" in done.stderr
     with CodeIndex.open(folder) as index, CodeIndex.open(task_queue) as whole:
         found, expected = index.find(question, k=20), whole.find(question, k=20)
         first = found.passages[0]
@@ -100,6 +103,7 @@ def test_without_texts_every_front_end_names_the_place_and_says_that_its_lines_a
 def test_what_cannot_be_exported_or_imported_is_one_sentence(run, task_queue, tmp_path):
     for arguments, sentence in (
         (("export", tmp_path / "a.zip", task_queue), "Name the file with one of"),
+        (("export", tmp_path / "a.tar", task_queue, "--no-text", "--vectors-only"), "give one of them"),
         (("export", tmp_path / "gone" / "a.tar", task_queue), "There is no such folder"),
         (("export", tmp_path / "a.tar", tmp_path), "There is no index"),
         (("import", tmp_path / "gone.tar", tmp_path), "cannot be read"),
