@@ -142,10 +142,12 @@ def build_once(order: dict[str, Any], answer: int) -> None:
 
 
 def ask(root: Path, question: str) -> dict[str, Any]:
-    """Search with time enough for all vectors that the question needs."""
+    """Search with time enough for all vectors that the question needs: excerpts first, then whole chunks."""
+    from indexer.ingest import excerpts, on_demand
     from indexer.records import SearchRequest
     from indexer.search import Searcher
 
+    on_demand._FIRST_TOKENS, excerpts.EXCERPT_TOKENS, excerpts.LEAST_SAVED = 0, 40, 1.0  # chunks are long
     with Searcher.open(root) as searcher:
         found = searcher.search(SearchRequest(question, k=5, encode_seconds=60.0)).hits
         return {
