@@ -75,8 +75,8 @@ def kill_words(bench: Bench) -> Row:
     n_killed = test_words_first.kill_words_first(bench.place("kill"), bench.builder, calm, n_kills, seed=105)
     return Row(
         "words-kill",
-        "SIGKILL at a random moment of a build of words alone, or of the search that then encodes excerpts and"
-        " chunks; the words answer, no finished vector is computed twice",
+        "SIGKILL at a random moment of a build of words alone, or of the search that then encodes excerpts"
+        " and chunks; the words answer, no finished vector is computed twice",
         f"{n_kills} ({n_killed} killed in time)",
     )
 
