@@ -184,7 +184,7 @@ def look_up_in_one(
 
     Both say the same to the last digit. To read how long all rows are takes longer than a question saves, but
     later ones share their common words, which cost most: a report's title and body, looked up in 13,000
-    regions, take 14 ms by FTS5 and 6 so, 3 where all words were asked for before.
+    regions, take 24 ms by FTS5 and 14 so, 3 where all words were asked for before.
     """
     (only,) = indexes
     only.open.n_looked_up += 1
