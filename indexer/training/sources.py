@@ -28,16 +28,18 @@ _LICENCES = (
     ("MIT", r"permission is hereby granted, free of charge"),
     ("Apache-2.0", r"apache license\s+version 2\.0"),
     ("MPL-2.0", r"mozilla public license,? version 2\.0"),
-    ("AGPL-3.0", r"gnu affero general public license"),
-    ("LGPL", r"gnu (?:lesser|library) general public license"),
+    ("AGPL-3.0", r"gnu affero general public license\s+version 3"),
+    ("LGPL", r"gnu (?:lesser|library) general public license\s+version"),
     ("GPL-3.0", r"gnu general public license\s+version 3"),
     ("GPL-2.0", r"gnu general public license\s+version 2"),
+    ("BSD-4-Clause", r"redistribution and use in source and binary forms.*all advertising materials"),
     ("BSD-3-Clause", r"redistribution and use in source and binary forms.*used to endorse or promote"),
     ("BSD-2-Clause", r"redistribution and use in source and binary forms"),
     ("ISC", r"permission to use, copy, modify,? and(?:/or)? distribute this software"),
+    ("CC0-1.0", r"cc0 1\.0 universal"),
     ("Unlicense", r"free and unencumbered software released into the public domain"),
 )
-"""By a phrase of the text, the first that fits."""
+"""By a phrase of the text, the first that fits. GNU licences name one another, without a version behind."""
 
 
 def describe(folder: Path) -> str:
