@@ -154,3 +154,21 @@ def test_a_token_file_is_its_owners(tmp_path, text, mode, sentence):
         path.chmod(mode)
     with pytest.raises(InputError, match=sentence):
         read_token(path)
+
+
+def test_no_part_of_an_answer_waits_for_the_receipt_of_another():
+    async def sends_at_once() -> int:
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def on_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own = writer.get_extra_info("socket")
+            accepted.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listening = server_module._tcp_socket("127.0.0.1", 0)
+        async with await asyncio.start_server(on_client, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.close()
+            return await accepted
+
+    assert asyncio.run(sends_at_once()) == 1
