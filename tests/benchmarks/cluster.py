@@ -17,12 +17,14 @@ import heapq
 import http.client
 import json
 import shutil
+import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,7 +183,7 @@ def in_process(work: Path, names: Sequence[str]) -> Cluster:
 
 
 def measure_detour(work: Path, n_rounds: int = 8) -> dict[str, Any]:
-    """The same questions in turns: one process, and four shards behind Serve by `ray://` and by HTTP.
+    """The same questions in turns: one process and four shards behind Serve, each as Python and by HTTP.
 
     Milliseconds, and seconds of CPU a question of this process and all that it started.
     """
@@ -192,6 +194,7 @@ def measure_detour(work: Path, n_rounds: int = 8) -> dict[str, Any]:
     found: dict[str, Any] = {"n_tokens": sum(entry.n_tokens for entry in entries)}
     with (
         Workspace(folders, state=work / "single", follow=False) as single,
+        one_server(folders, work / "single", 18_768),
         connected("local", n_cpus=20) as ray,
     ):
         for n_groups, n_replicas in ((4, 1), (1, 1), (4, 2)):
@@ -199,6 +202,7 @@ def measure_detour(work: Path, n_rounds: int = 8) -> dict[str, Any]:
             workspace = ClusterWorkspace(join(ray, QuestionLimits(60.0)))
             ask = {
                 "one_process": lambda query: single.among().find(query, 10, encode_seconds=0.0),
+                "one_process_http": Http(18_768),
                 "behind_serve": lambda query, w=workspace: w.among().find(query, 10),
                 "behind_serve_http": Http(18_767),
             }
@@ -218,9 +222,13 @@ def measure_detour(work: Path, n_rounds: int = 8) -> dict[str, Any]:
             own: dict[str, Any] = {name: percentiles(values) for name, values in seconds.items()}
             for name, spent in cpu.items():
                 own[name]["cpu_ms"] = round(1000 * spent / len(seconds[name]), 1)
-            least = own["one_process"]["p50_ms"]
             own["p50_more_ms"] = {
-                name: round(own[name]["p50_ms"] - least, 1) for name in ask if name != "one_process"
+                f"{name} than {least}": round(own[name]["p50_ms"] - own[least]["p50_ms"], 1)
+                for name, least in (
+                    ("behind_serve", "one_process"),
+                    ("behind_serve_http", "one_process_http"),
+                    ("behind_serve_http", "one_process"),
+                )
             }
             if n_groups > 1:
                 own["questions_per_second_of_8_clients"] = throughput(ask["behind_serve_http"])
@@ -228,6 +236,24 @@ def measure_detour(work: Path, n_rounds: int = 8) -> dict[str, Any]:
             print(json.dumps({f"{n_groups} groups, {n_replicas} replicas": own}), file=sys.stderr, flush=True)
             ray.serve.shutdown()
     return found
+
+
+@contextmanager
+def one_server(folders: Sequence[Path], state: Path, port: int) -> Iterator[None]:
+    """`codesearch serve` over the same folders' indexes."""
+    serve = [sys.executable, "-c", "from codesearch.cli.main import main; main()", "serve", "--no-watch"]
+    where = ["--state", str(state), "--socket", str(state / "detour.sock"), "--port", str(port)]
+    server = subprocess.Popen([*serve, *where, *map(str, folders)], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and server.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 class Http:
