@@ -63,8 +63,10 @@ _FEW_CHUNKS = 64
 """So few without vectors are encoded in the time left though no word names them: a question may mean them."""
 _FIRST_SHARE = 0.6
 """Of the time for encoding, where excerpts are read: the rest is for whole chunks."""
+_WHOLE_FILES = 3
+"""Of so many files that rank highest after excerpts, all chunks that words name are read whole first."""
 _WHOLE_CHUNKS = 3
-"""So many of the chunks that excerpts rank highest are read whole before any other is."""
+"""Then so many of the chunks that excerpts rank highest."""
 _KNOWN_STEMS = 5_000
 """Words of which the number of regions is remembered: some 100 bytes each."""
 _KNOWN_FILES = 20_000
@@ -256,7 +258,8 @@ class OpenGeneration:
         """Have vectors made for the chunks that words rank highest, as many as there are or `seconds` allow.
 
         Where that is too little for all of them, of long ones an excerpt first, then the whole of those that
-        excerpts rank highest. `vectors` and `row_rarities` are the query's, as `rank` has them.
+        excerpts rank highest: a file of several chunks is as alike to a query as all of them together are.
+        `vectors` and `row_rarities` are the query's, as `rank` has them.
         """
         until = time.monotonic() + seconds
         left: Callable[[], float] = lambda: max(0.0, until - time.monotonic())  # noqa: E731
@@ -278,9 +281,12 @@ class OpenGeneration:
                 return
             gathered = self.gatherer.gather(asked.looked_up, vectors, Mode.HYBRID, masks, named)
             ranked = rank(gathered, part.file_of, part.paths, Mode.HYBRID, row_rarities)
-            best = [at for at in self._lacking(gathered, ranked).tolist() if at in self._excerpts]
-            again = [self._whole(at) for at in best]
-            ordered = [*again[:_WHOLE_CHUNKS], *readings, *again[_WHOLE_CHUNKS:], *few]
+            lacking = self._lacking(gathered, ranked)
+            file_of = self.tables.file_id
+            best = list(dict.fromkeys(file_of[gathered.chunk[ranked.order]].tolist()))[:_WHOLE_FILES]
+            first = [self._whole(at) for each in best for at in lacking[file_of[lacking] == each].tolist()]
+            again = [self._whole(at) for at in lacking.tolist() if at in self._excerpts]
+            ordered = [*first, *again[:_WHOLE_CHUNKS], *readings, *again[_WHOLE_CHUNKS:], *few]
             self._take(self._on_demand.encode(self._unread(ordered), [], left()))
 
     def _unread(self, readings: Sequence[Reading]) -> list[Reading]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
 
 from indexer.build import build
@@ -208,6 +210,16 @@ def allow_pieces_of(monkeypatch, n_tokens):
     )
 
 
+def pieces_read(monkeypatch):
+    """All that is read from now on, in order."""
+    read = []
+    encoded = OnDemand._encoded
+    monkeypatch.setattr(
+        OnDemand, "_encoded", lambda self, pieces: read.extend(pieces) or encoded(self, pieces)
+    )
+    return read
+
+
 def test_where_time_is_short_the_telling_regions_of_long_files_are_read(long_tree):
     with Searcher.open(long_tree) as searcher:
         result = ask(searcher)
@@ -243,14 +255,26 @@ def test_other_words_have_the_rest_of_an_excerpts_chunk_read_whole(long_tree, mo
 
 def test_what_excerpts_rank_highest_is_read_whole_in_the_time_left(long_tree, monkeypatch):
     allow_pieces_of(monkeypatch, 9_000)
-    read = []
-    encoded = OnDemand._encoded
-    monkeypatch.setattr(
-        OnDemand, "_encoded", lambda self, pieces: read.extend(pieces) or encoded(self, pieces)
-    )
+    read = pieces_read(monkeypatch)
     with Searcher.open(long_tree) as searcher:
         best, *_ = ask(searcher).hits
         assert searcher.n_encoded == 2
         assert not searcher.generation._excerpts
     assert [bool(each.reading.picked) for each in read] == [True, True, False, False]
     assert read[2].chunk.chunk_id == best.chunk_id
+
+
+def test_the_file_that_ranks_highest_is_read_whole_before_any_other(long_tree, monkeypatch):
+    build(long_tree, BuildSettings(max_tokens=500), rebuild=True, encode=False)
+    monkeypatch.setattr("indexer.ingest.excerpts.EXCERPT_TOKENS", 200)
+    monkeypatch.setattr("indexer.ingest.on_demand._FIRST_TOKENS", 0)
+    monkeypatch.setattr("indexer.open_generation._WHOLE_FILES", 1)
+    allow_pieces_of(monkeypatch, 9_000)
+    read = pieces_read(monkeypatch)
+    with Searcher.open(long_tree) as searcher:
+        ask(searcher, "ignite strike_3 strike_12 strike_20")
+        excerpts = [each.chunk.chunk_id for each in read if each.reading.picked]
+        again = [each.chunk.chunk_id for each in read if not each.reading.picked]
+        paths = [searcher.chunk(chunk_id).path for chunk_id in again if chunk_id in excerpts]
+    assert len(paths) >= 6
+    assert len(list(groupby(paths))) == 2
