@@ -71,7 +71,7 @@ def asked_of(
     """
     from codesearch.request import make_request
 
-    wanted = {name: given[name] for name in ("languages", "paths", "regex", "kinds")}
+    wanted = {name: given[name] for name in ("languages", "paths", "regex", "kinds", "threshold")}
     typed = make_request(read_query(query), k, **wanted)
     flags |= {"k": k, "mode": given["mode"], "encode_seconds": given["encode_seconds"]}
     ways = {name: given[name] for name in ("every", "refresh", "build")}

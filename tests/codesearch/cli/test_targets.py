@@ -56,6 +56,21 @@ def test_one_folder_is_written_as_ever(run, checkouts):
     assert run("search", QUERY, checkouts[0], checkouts[0], "--format", "json").stdout == done.stdout
 
 
+def test_a_threshold_leaves_out_what_is_below(run, checkouts):
+    def shown(*arguments):
+        found = json.loads(run("search", QUERY, *arguments, "--format", "json", "-k", 40).stdout)["passages"]
+        return sorted({passage["confidence"] for passage in found}, reverse=True)
+
+    for folders in (checkouts[:1], checkouts):
+        everything = shown(*folders)
+        assert len(everything) > 1
+        assert shown(*folders, "--threshold", everything[0]) == everything[:1]
+    assert run("files", QUERY, checkouts[0], "--threshold", 1).exit_code == 1
+    done = run("context", QUERY, checkouts[0], "--threshold", 2)
+    assert done.exit_code == 2
+    assert "from 0 to 1, not 2" in done.stderr
+
+
 def test_what_was_seen_of_several_is_left_out(run, checkouts, tmp_path):
     def shown():
         done = run("search", QUERY, *checkouts, "--seen", tmp_path / "seen.json", "-k", 3, "--format", "json")
