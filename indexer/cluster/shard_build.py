@@ -142,6 +142,8 @@ class ShardEncoder:
         words = store.facts(WORDS, digest)
         if words is None:
             raise CodesearchError(f"The words of {plan.name} left the store; run the same command again.")
+        # Before hours of encoding that a full store would lose: a shard is its words, and a row a token.
+        store.check_room(words["n_bytes"] + words["n_tokens"] * self._layout.n_row_bytes)
         started = time.monotonic()
         n_chunks = n_tokens = 0
 

@@ -6,6 +6,7 @@ the JSON file is what makes it finished, and the first one counts: whoever else 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -34,6 +35,7 @@ from indexer.errors import (
 SHARDS = "shards"
 WORDS = "words"
 _FOLDERS = (SHARDS, WORDS)
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss"}
 _MAX_FACTS_BYTES = 100_000
 _BUSY = "Another job writes to the store {}; wait for it, or give this one another --store."
 
@@ -104,6 +106,13 @@ class Store(ABC):
             self._note(b"{}", name)
             self._remove(name)
 
+    def check_room(self, n_bytes: int) -> None:
+        """Raise StorageError where a file of so many bytes finds no room, as far as the place says."""
+        with self._said():
+            n_free_bytes = self._n_free_bytes()
+            if n_free_bytes is not None and n_free_bytes < n_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     @abstractmethod
     def locked(self) -> Any:
         """A context in which no other job writes here. Raises IndexBusyError."""
@@ -121,6 +130,10 @@ class Store(ABC):
         except OSError as error:
             said = error.strerror or str(error) or type(error).__name__
             raise StorageError(f"The store {self.name} cannot be {what} ({said})", f"{advice}.") from error
+
+    @abstractmethod
+    def _n_free_bytes(self) -> int | None:
+        """What still finds room; None where nobody knows."""
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -186,6 +199,9 @@ class _FolderStore(Store):
             yield
         finally:
             lock.release()
+
+    def _n_free_bytes(self) -> int:
+        return shutil.disk_usage(self._folder).free
 
     def _prepare(self) -> None:
         for name in _FOLDERS:
@@ -273,7 +289,7 @@ class UrlStore(Store):
         """A context in which no other job writes here. Raises IndexBusyError, StorageError."""
         name = f"{self._root}/lock"
         with self._said():
-            self._do("makedirs", self._root, exist_ok=True)
+            self._make_folder(self._root)
             own = json.dumps({"host": socket.gethostname(), "began": time.strftime("%Y-%m-%d %H:%M:%S %z")})
             try:
                 self._do("pipe_file", name, own.encode(), mode="create")
@@ -293,9 +309,17 @@ class UrlStore(Store):
             since = f"It began {held['began']} on {held['host']}. "
         return f"{since}If that was killed, remove the file `lock` there."
 
+    def _n_free_bytes(self) -> None:
+        return None
+
     def _prepare(self) -> None:
         for name in _FOLDERS:
-            self._do("makedirs", f"{self._root}/{name}", exist_ok=True)
+            self._make_folder(f"{self._root}/{name}")
+
+    def _make_folder(self, name: str) -> None:
+        """Object stores have none, and would make a bucket, by whatever name was mistyped."""
+        if self.name.partition("://")[0] not in _OBJECT_STORES:
+            self._do("makedirs", name, exist_ok=True)
 
     def _read(self, name: str) -> bytes | None:
         try:

@@ -13,7 +13,7 @@ from indexer.cluster.planning import Limits, plan_shards, recipe_of, survey
 from indexer.cluster.shard_build import ShardEncoder, Workplace, read_shard, take_in
 from indexer.cluster.store import SHARDS, WORDS, open_store
 from indexer.cluster.trees import Source
-from indexer.errors import CodesearchError
+from indexer.errors import CodesearchError, StorageError
 from indexer.records import SearchRequest
 from indexer.search import Searcher
 from indexer.settings import BuildSettings
@@ -137,3 +137,20 @@ def test_words_that_left_the_store_are_said(at, tmp_path):
     at.store.drop(WORDS, plan.digest)
     with pytest.raises(CodesearchError, match="run the same command again"):
         ShardEncoder(at).finish(plan, read)
+
+
+def test_a_store_without_room_is_said_before_anything_is_encoded(at, tmp_path, monkeypatch):
+    (plan,) = planned([SAMPLES / "mailer"], tmp_path)
+    read = read_shard(plan, at)
+    n_bytes = at.store.facts(WORDS, plan.digest)["n_bytes"]
+    told = []
+    with monkeypatch.context() as patched:
+        usage = shutil.disk_usage(tmp_path)
+        patched.setattr("indexer.cluster.store.shutil.disk_usage", lambda path: usage._replace(free=n_bytes))
+        with pytest.raises(StorageError, match=r"No space left on device.*run the same command again"):
+            ShardEncoder(at).finish(plan, read, told.append)
+    assert not told
+    assert at.store.facts(SHARDS, plan.digest) is None
+    made = ShardEncoder(at).finish(plan, read)
+    assert n_bytes < made.n_bytes
+    assert made.n_encoded_tokens == made.n_tokens > 0

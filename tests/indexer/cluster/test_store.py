@@ -117,6 +117,19 @@ def test_a_full_place_leaves_nothing_half(shelf, file, monkeypatch):
     assert [name for name in shelf.store if name.startswith("/full")] == []
 
 
+def test_a_bucket_by_a_mistyped_name_is_not_made(shelf, monkeypatch):
+    def made(self, path, **kwargs):
+        raise AssertionError(path)
+
+    store = open_store("shelf://bucket/store")
+    store.name = "s3://bucket/store"  # what S3's file system does of its own accord
+    monkeypatch.setattr(shelf, "makedirs", made)
+    monkeypatch.setattr(shelf, "mkdir", made)
+    store.check_writable()
+    with store.locked():
+        pass
+
+
 def test_where_nothing_can_be_written_one_sentence_says_so(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     for where in (f"{tmp_path}/file/store", f"local://{tmp_path}/file/store"):
