@@ -63,6 +63,8 @@ _FEW_CHUNKS = 64
 """So few without vectors are encoded in the time left though no word names them: a question may mean them."""
 _FIRST_SHARE = 0.6
 """Of the time for encoding, where excerpts are read: the rest is for whole chunks."""
+_FIRST_TOKENS = 18_000
+"""Where time is enough for more, so many: further whole chunks are worth more than further excerpts."""
 _WHOLE_FILES = 3
 """Of so many files that rank highest after excerpts, all chunks that words name are read whole first."""
 _WHOLE_CHUNKS = 3
@@ -276,7 +278,9 @@ class OpenGeneration:
             if not self._excerpts and not any(each.picked for each in readings):
                 self._take(self._on_demand.encode([*readings, *few], other_ids, left()))
                 return
-            self._take(self._on_demand.encode(readings, other_ids, _FIRST_SHARE * left()))
+            remaining = left()
+            share = min(_FIRST_SHARE, _FIRST_TOKENS / max(1.0, self._on_demand.room(remaining)))
+            self._take(self._on_demand.encode(readings, other_ids, share * remaining))
             if not left():
                 return
             gathered = self.gatherer.gather(asked.looked_up, vectors, Mode.HYBRID, masks, named)

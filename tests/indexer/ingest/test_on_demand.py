@@ -278,3 +278,18 @@ def test_the_file_that_ranks_highest_is_read_whole_before_any_other(long_tree, m
         paths = [searcher.chunk(chunk_id).path for chunk_id in again if chunk_id in excerpts]
     assert len(paths) >= 6
     assert len(list(groupby(paths))) == 2
+
+
+def test_more_time_is_for_whole_chunks_once_excerpts_have_had_theirs(long_tree, monkeypatch):
+    monkeypatch.setattr("indexer.open_generation._FIRST_TOKENS", 100)
+    monkeypatch.setattr(OnDemand, "room", lambda self, seconds: 100 * seconds)
+    allowed = []
+    encode = OnDemand.encode
+    monkeypatch.setattr(
+        OnDemand, "encode", lambda self, *args: allowed.append(args[-1]) or encode(self, *args)
+    )
+    with Searcher.open(long_tree) as searcher:
+        ask(searcher, seconds=20.0)
+    first, rest = allowed
+    assert first == pytest.approx(1.0)
+    assert rest > first
