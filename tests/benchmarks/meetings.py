@@ -70,7 +70,13 @@ def main() -> int:
 TOKENIZER = "codesearch-edge"
 
 
-def run(collection: Collection, modes: Sequence[str], rivals: Sequence[str], n_shown: int) -> Figures:
+def run(
+    collection: Collection,
+    modes: Sequence[str],
+    rivals: Sequence[str],
+    n_shown: int,
+    model: str = TOKENIZER,
+) -> Figures:
     """Every question put to every system."""
     from codesearch import CodeIndex
     from codesearch.answers.counting import counter_for
@@ -78,7 +84,7 @@ def run(collection: Collection, modes: Sequence[str], rivals: Sequence[str], n_s
     figures: Figures = {}
     counter = counter_for(TOKENIZER)
     if modes:
-        spec = IndexSpec("codesearch-edge")
+        spec = IndexSpec(model)
         prepare(collection, spec, refresh=False)
         with CodeIndex.open(tree_of(collection, spec)) as index:
 
