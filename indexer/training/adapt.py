@@ -183,8 +183,8 @@ class _Run:
         if n_pairs < MIN_PAIRS or len(examples.windows) < 2:
             if max_tokens is not None and examples.n_tokens > max_tokens // 2:
                 raise TrainingError(
-                    f"In this time there are {counted(n_pairs, 'pair')} to train on, and {MIN_PAIRS} are"
-                    " needed; give it more --minutes."
+                    f"This time is enough for {counted(n_pairs, 'pair')}, and {MIN_PAIRS} are needed; give"
+                    " it more --minutes."
                 )
             raise _too_few(self._corpus, n_pairs)
         stored = self._start_vectors(encoder, examples)
@@ -314,7 +314,7 @@ def _too_few(corpus: Corpus, n_pairs: int) -> TrainingError:
         f"{n_docs:,} of them from docstrings and comments"
     )  # fmt: skip
     return TrainingError(
-        f"{counted(len(corpus.files), 'file')} give {counted(n_pairs, 'training pair')}, {lack}, and"
+        f"Found {counted(n_pairs, 'training pair')} in {counted(len(corpus.files), 'file')}, {lack}, and"
         f" {MIN_PAIRS} are needed; name more folders, with documentation or with their git history."
     )
 

@@ -171,11 +171,12 @@ def test_a_full_disk_leaves_no_half_model(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr("indexer.training.result._write_tensors", full)
-        with pytest.raises(OSError, match="No space left"):
-            adapted(max_steps=6)
-    assert {path.name for path in tmp_path.iterdir()} == {"tree", "mine.partial"}
+    for writes in ("indexer.training.train._save", "indexer.training.result._write_tensors"):
+        with monkeypatch.context() as patch:
+            patch.setattr(writes, full)
+            with pytest.raises(OSError, match="No space left"):
+                adapted(max_steps=6)
+        assert {path.name for path in tmp_path.iterdir()} == {"tree", "mine.partial"}
     (tmp_path / "mine.partial" / "state.safetensors").write_bytes(b"cut")
     with pytest.raises(StorageError, match="--restart"):
         adapted(max_steps=2)
@@ -197,7 +198,7 @@ def test_what_cannot_be_adapted_is_refused_in_one_sentence(
     bare.mkdir()
     (bare / "a.py").write_text("def add(a, b):\n    return a + b\n")
     refused(
-        TrainingError, r"1 file give 0 training pairs, none of them from docstrings.* 40 are needed", bare
+        TrainingError, r"Found 0 training pairs in 1 file, none of them from docstrings.* 40 are needed", bare
     )
     other = shutil.copytree(untrained, tmp_path / "other")
     (other / "config.json").write_text('{"model_type": "bert"}')
