@@ -43,8 +43,11 @@ def make_request(
     """A request that the engine can serve, from a query, or from a request that is not checked yet.
 
     `k` and `filtering` replace what a request brings. Raises InputError with one sentence for what cannot
-    be served.
+    be served, and TypeError for a keyword that `Filtering` has not.
     """
+    for name in filtering.keys() - Filtering.__annotations__.keys():
+        names = ", ".join(Filtering.__annotations__)
+        raise TypeError(f"There is no filter {name!r}; there are {names}.")
     asked = query
     if not isinstance(asked, SearchRequest):
         asked = SearchRequest(asked, encode_seconds=DEFAULT_ENCODE_SECONDS)

@@ -143,6 +143,10 @@ class Commands(click.Group):
 _SUGGESTIONS = re.compile(r"\.? \(Did you mean one of: (?P<first>'[^']*'), .*\?\)")
 
 
+_SPELLED_HERE = {"--k": "-k", "--limit": "-k", "--top-k": "-k", "--glob": "-g", "--type": "--lang"}
+"""Options of the tools that people come from."""
+
+
 def _usage_error(error: click.UsageError) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         say(error.format_message())
@@ -150,6 +154,8 @@ def _usage_error(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx else "codesearch"
     message = error.format_message().removesuffix(".")
     message = _SUGGESTIONS.sub(r". Did you mean \g<first>?", message.removesuffix("."))
+    if isinstance(error, click.NoSuchOption) and (meant := _SPELLED_HERE.get(error.option_name)):
+        message = f"No such option {error.option_name!r}. Did you mean {meant!r}?"
     message += "" if message.endswith("?") else "."
     takes_query = error.ctx is not None and isinstance(error.ctx.command, QuestionCommand)
     given = error.ctx.params if error.ctx else {}

@@ -166,7 +166,7 @@ def _known(state: Path | None) -> list[Path]:
     for root in known:
         if root not in there:
             say(
-                f"{root} has no index where it is looked for; give the --state it was made with, or leave it"
-                f" out for good with `codesearch repos forget {root}`."
+                f"{root} has no index where it is looked for; give the --state it was made with, name its new"
+                f" place with `codesearch repos add`, or leave it out with `codesearch repos forget {root}`."
             )
     return there

@@ -176,3 +176,9 @@ def test_patterns_are_read_as_they_are_written(patterns, passing):
 def test_a_bomb_of_braces_is_refused():
     with pytest.raises(InputError, match="too many alternatives"):
         own_globs(["{a,b}" * 40], ROOT)
+
+
+@pytest.mark.parametrize("name", ["kind", "language", "top_k"])
+def test_a_filter_that_there_is_not_is_no_filter_left_out(name):
+    with pytest.raises(TypeError, match=f"There is no filter '{name}'; there are mode, languages, paths"):
+        make_request("alpha", **{name: "x"})

@@ -25,6 +25,11 @@ def test_an_unknown_command(run, one_sentence):
     assert message.startswith("A question needs a command before it: `codesearch search")
 
 
+def test_an_option_of_another_tool(run, one_sentence):
+    for theirs, ours in (("--k", "-k"), ("--top-k", "-k"), ("--glob", "-g"), ("--type", "--lang")):
+        assert f"Did you mean '{ours}'?" in one_sentence(run("search", "x", theirs, "3"))
+
+
 def test_bare_is_the_help_and_no_sentence(run):
     bare = run()
     assert (bare.exit_code, bare.stdout) == (2, "")

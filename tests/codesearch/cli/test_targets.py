@@ -97,6 +97,7 @@ def test_all_asks_what_is_known(run, checkouts, one_sentence, tmp_path):
     again = run("search", QUERY, "--all", "-k", 1)
     assert again.exit_code == 0
     assert "has no index where it is looked for" in again.stderr
+    assert "name its new place with `codesearch repos add`" in again.stderr
     assert run("repos", "forget", tmp_path / "gone", checkouts[1]).exit_code == 0
     assert known_roots() == (checkouts[0],)
     assert "is not known" in one_sentence(run("repos", "forget", tmp_path))
