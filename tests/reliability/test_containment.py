@@ -139,13 +139,11 @@ def test_questions(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 THREE_COMMANDS = """
-import sys
-from codesearch.cli.main import main
+from codesearch.cli.main import cli
 codes = []
 for arguments in (["status"], ["search", "value", "--no-refresh"], ["doctor"]):
-    sys.argv[1:] = arguments
     try:
-        main()
+        cli(arguments, prog_name="codesearch")
     except SystemExit as ended:
         codes.append(ended.code or 0)
 assert set(codes) <= {0, 1, 2}
