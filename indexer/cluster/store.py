@@ -37,6 +37,8 @@ WORDS = "words"
 _FOLDERS = (SHARDS, WORDS)
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss"}
 _MAX_FACTS_BYTES = 100_000
+_MAX_HALF_SECONDS = 86_400
+"""So old is a half-written file that nobody goes on with; a younger one may still be written."""
 _BUSY = "Another job writes to the store {}; wait for it, or give this one another --store."
 
 
@@ -196,9 +198,17 @@ class _FolderStore(Store):
             except Timeout:
                 raise IndexBusyError(_BUSY.format(self.name)) from None
         try:
+            self._remove_abandoned()
             yield
         finally:
             lock.release()
+
+    def _remove_abandoned(self) -> None:
+        """What writers that were killed have left."""
+        for half in self._folder.glob("*/.*.new"):
+            with suppress(OSError):
+                if time.time() - half.lstat().st_mtime > _MAX_HALF_SECONDS:
+                    half.unlink()
 
     def _n_free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -102,6 +103,19 @@ def test_a_full_store_leaves_nothing_half(file, tmp_path, monkeypatch):
     with pytest.raises(StorageError, match=r"No space left on device.*free some space"):
         store.publish(file, SHARDS, DIGEST, {})
     assert not list((tmp_path / "store" / SHARDS).iterdir())
+
+
+def test_what_a_killed_writer_left_goes_when_nobody_can_be_writing_it(file, tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    store.check_writable()
+    old, young = (tmp_path / "store" / SHARDS / f".{name}.new" for name in "ab")
+    for half in (old, young):
+        half.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    store.publish(file, SHARDS, "d", {})
+    with store.locked():
+        assert (old.exists(), young.exists()) == (False, True)
+        assert store.facts(SHARDS, "d")
 
 
 def test_a_full_place_leaves_nothing_half(shelf, file, monkeypatch):
