@@ -188,7 +188,7 @@ def seen_option(command: Command) -> Command:
 
 _MAY_ASK_SERVER = "codesearch.may_ask_server"
 _FEW_FILES = 2
-"""So many are encoded before a model that computes several batches at once had been loaded."""
+"""For so few a model that computes one batch at a time is loaded, which is ready sooner."""
 _held: list[object] = [None]
 """The model that was loaded ahead goes with the process: to let it go before takes 20 ms."""
 

@@ -55,9 +55,8 @@ class Encoder:
             self.dtype_name = _cpu_dtype(dtype, checkpoint)
             n_threads = usable_cores() if threads is None else threads
             n_streams = streams_within(checkpoint, self.dtype_name, max_memory_bytes, n_threads)
-            self._engine = CpuBackbone(
-                checkpoint, self.dtype_name, 1 if is_brief else n_streams, n_streams if is_brief else 0
-            )
+            n_at_once = 1 if is_brief else n_streams
+            self._engine = CpuBackbone(checkpoint, self.dtype_name, n_at_once, n_threads=n_streams)
         else:
             from indexer.encoders.gpu_encoder import GpuEncoder
 
