@@ -53,7 +53,8 @@ def doctor_command(
     else:
         for finding in diagnosis.findings:
             put(f"{finding.kind:<9} {label(finding.sentence)}\n")
-        checked = f"{counted(diagnosis.n_files_checked, 'file')}, {diagnosis.n_bytes_checked:,} bytes checked"
+        own = counted(diagnosis.n_files_checked, "file")
+        checked = f"{own} of its own, {diagnosis.n_bytes_checked:,} bytes, checked"
         repair_it = (
             "" if not diagnosis.findings else f"; `codesearch doctor --repair {quote(str(root))}` repairs it"
         )
