@@ -1,7 +1,7 @@
 """An index into one file: the vectors that its live generation needs, and its texts where that is wanted.
 
-The generation is compared with its seals and every vector with the checksum of its commit; what earlier
-generations left in the store stays at home.
+Those that searches have stored since it was published are among them. The generation is compared with its
+seals and every vector with the checksum of its commit; what earlier generations left in the store stays.
 """
 
 from __future__ import annotations
@@ -80,52 +80,63 @@ def export_index(
             generation = generation_folder(state, manifest.generation)
             check_seals(root, generation, manifest.files, state / EMBEDDINGS, manifest.segments)
             with closing(StoreReader(generation / DATABASE)) as store:
-                header, files = _gather(root, state, manifest, store, Path(folder))
+                gathered = _gather(root, state, manifest, store, Path(folder))
                 has_texts = has_text(store.facts())
             if carries == TEXTS and not has_texts:
                 raise InputError(
                     f"The index in {root} was imported without texts; export it with --no-text, or make one"
                     " of the files with `codesearch index`."
                 )
+            files = gathered.files
             if carries != VECTORS:
                 database = generation / DATABASE
                 if carries == WORDS and has_texts:
-                    tables = load_tables(generation)
                     database = Path(folder, DATABASE_NAME)
-                    lacking = tables.chunk_id[tables.lacks_vectors].tolist()
-                    write_textless(generation / DATABASE, database, lacking)
+                    write_textless(generation / DATABASE, database, gathered.lacking)
                 files = {DATABASE_NAME: database, **files}
-            return _write(target, replace(header, carries=carries), files, version)
+            return _write(target, replace(gathered.header, carries=carries), files, version)
     except OSError as error:
         raise StorageError(
             f"{target} cannot be written ({error.strerror or error}); check the folder and the space left."
         ) from error
 
 
-def _gather(
-    root: Path, state: Path, manifest: Manifest, store: StoreReader, folder: Path
-) -> tuple[Header, dict[str, Path]]:
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """What is to be written of a generation's vectors."""
+
+    header: Header
+    files: dict[str, Path]
+    """By their names in the export."""
+    lacking: list[int]
+    """chunk_ids of those whose vectors are still to be made."""
+
+
+def _gather(root: Path, state: Path, manifest: Manifest, store: StoreReader, folder: Path) -> _Gathered:
     """Copy the vectors that a generation needs into a store of their own below `folder`."""
     checkpoint = open_checkpoint(manifest.model)
     layout = row_layout(checkpoint.single_dim, checkpoint.row_dim, manifest.codec)
     tables = load_tables(generation_folder(state, manifest.generation))
-    wanted = {
-        row.embedding_key
-        for row, has_vectors in zip(store.chunk_keys(), tables.has_vectors.tolist(), strict=True)
-        if has_vectors
-    }
+    keys = [row.embedding_key for row in store.chunk_keys()]
+    published = {key for key, has in zip(keys, tables.has_vectors.tolist(), strict=True) if has}
     with EmbeddingStore(state / EMBEDDINGS, layout):
         pass  # takes in what a killed build wrote ahead
     own = folder / EMBEDDINGS
     own.mkdir(mode=FOLDER_MODE)
-    stored = OtherStore(state / EMBEDDINGS, layout)
+    stored, copied = OtherStore(state / EMBEDDINGS, layout), set[str]()
     with closing(stored), EmbeddingStore(own, layout) as copy, suppress(sqlite3.Error):
-        wanted -= copy_vectors(copy, stored, wanted)
-    if wanted:
+        copied = copy_vectors(copy, stored, filter(None, keys))
+    lost = published - copied
+    if lost:
         raise IndexCorruptError(
-            f"The index in {root} has lost the vectors of {counted(len(wanted), 'chunk')}",
+            f"The index in {root} has lost the vectors of {counted(len(lost), 'chunk')}",
             f"`codesearch doctor --repair {root}` computes them again.",
         )
+    lacking = [
+        chunk_id
+        for chunk_id, key in zip(tables.chunk_id.tolist(), keys, strict=True)
+        if key and key not in copied
+    ]
     noted = store.facts()
     facts = build_facts(noted)
     header = Header(
@@ -135,14 +146,14 @@ def _gather(
         branch=facts.branch,
         n_files=facts.n_files,
         n_chunks=facts.n_chunks,
-        n_encoded=int((~tables.lacks_vectors).sum()),
+        n_encoded=facts.n_chunks - len(lacking),
         manifest=manifest,
         facts={name: value for name, value in noted.items() if name not in _NOT_SETTINGS},
         carries="",
         files={},
     )
     names = sorted(path.name for path in own.iterdir() if path.suffix in (".db", ".single", ".rows"))
-    return header, {f"{EMBEDDINGS}/{name}": own / name for name in names}
+    return _Gathered(header, {f"{EMBEDDINGS}/{name}": own / name for name in names}, lacking)
 
 
 def _write(target: Path, header: Header, files: dict[str, Path], version: str) -> Exported:

@@ -5,10 +5,14 @@ import shutil
 
 import pytest
 
+from indexer.build import build
 from indexer.errors import IndexCorruptError, InputError, StorageError
-from indexer.settings import STATE_FOLDER
+from indexer.records import SearchRequest
+from indexer.search import Searcher
+from indexer.settings import STATE_FOLDER, BuildSettings
 from indexer.travel.exporting import export_index
-from indexer.travel.header import WORDS
+from indexer.travel.header import TEXTS, WORDS
+from indexer.travel.importing import ImportRules, import_archive
 
 
 @pytest.fixture
@@ -55,3 +59,26 @@ def test_damaged_vectors_are_not_exported(root, tmp_path):
     with pytest.raises(IndexCorruptError, match=r"has lost the vectors of .* chunks; `codesearch doctor"):
         export_index(root, tmp_path / "out.tar", "1.0")
     assert names(tmp_path) == ["tree"]
+
+
+@pytest.mark.usefixtures("one_encoder")
+def test_what_searches_have_encoded_since_the_last_build_travels_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("indexer.open_generation._FEW_CHUNKS", 0)  # only what words name is encoded
+    root, clone, bare = (tmp_path / name for name in ("root", "clone", "bare"))
+    root.mkdir()
+    (root / "lamp.py").write_text("def ignite(lamp):\n    return 'the lamp burns'\n")
+    (root / "clock.py").write_text("def strike(hour):\n    return ['dong'] * hour\n")
+    shutil.copytree(root, clone)
+    bare.mkdir()
+    build(root, BuildSettings(), encode=False)
+    with Searcher.open(root) as searcher:
+        searcher.search(SearchRequest("ignite the lamp", encode_seconds=60.0))
+    for folder, carries in ((clone, TEXTS), (bare, WORDS)):
+        exported = export_index(root, tmp_path / "out.tar", "1.0", carries=carries)
+        assert (exported.header.n_chunks, exported.header.n_encoded) == (2, 1)
+        with (tmp_path / "out.tar").open("rb") as raw:
+            assert import_archive(raw, folder, ImportRules()).n_vectors == 1
+    assert build(clone, BuildSettings()).n_encoded_chunks == 1
+    with Searcher.open(bare) as searcher:
+        assert searcher.generation.tables.has_vectors.sum() == 1
+        assert not searcher.generation.tables.lacks_vectors.any()  # words alone find the other for good
