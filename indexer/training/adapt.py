@@ -188,7 +188,7 @@ class _Run:
                 )
             raise _too_few(self._corpus, n_pairs)
         stored = self._start_vectors(encoder, examples)
-        hard = hard_windows(stored, examples)
+        hard = hard_windows(stored, examples, self._tick("compare"))
         training = Training(model, encoder, settings, self._partial, self._clock)
         training.resume()
         material = Material(examples, held_out, stored, hard, before, measure_seconds)

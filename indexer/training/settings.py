@@ -36,7 +36,7 @@ class AdaptProgress:
     """One event of an adaptation."""
 
     stage: str
-    """`read`, `measure`, `train`."""
+    """`read`, `measure`, `encode`, `compare`, `train`."""
     done: float
     total: float
     loss: float | None = None

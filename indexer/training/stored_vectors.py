@@ -157,27 +157,31 @@ def measure(stored: StoredVectors, examples: Examples) -> Measure:
     return Measure(means["rows"], means["single"])
 
 
-def hard_windows(stored: StoredVectors, examples: Examples) -> list[list[int]]:
-    """For each window, others that hold what its questions rank high wrongly, the most often named first."""
-    names = _names(stored.regions)
-    asked = _names(stored.questions)
+def hard_windows(
+    stored: StoredVectors, examples: Examples, tick: Callable[[int, int], None]
+) -> list[list[int]]:
+    """For each window, others that hold what its questions rank high wrongly, the most often named first;
+    `tick(done, total)` counts questions."""
+    names = torch.from_numpy(_names(stored.regions))
+    asked = torch.from_numpy(_names(stored.questions))
     window_of = np.repeat(np.arange(len(examples.windows)), np.diff(examples.first_regions))
     votes: list[dict[int, float]] = [{} for _ in examples.windows]
-    for number, question in enumerate(examples.questions):
-        middle = int(examples.first_regions[question.window])
+    for block in _blocks([1] * len(examples.questions), _BLOCK_RANKED):
+        middle = int(examples.first_regions[examples.questions[block[0]].window])
         first = max(0, min(middle - _SHARD_REGIONS // 2, len(names) - _SHARD_REGIONS))
-        cosine = names[first : first + _SHARD_REGIONS] @ asked[number]
-        n_named = min(_N_NAMED, len(cosine))
-        named = np.sort(np.argpartition(-cosine, n_named - 1)[:n_named] + first)
-        scores = cosine[named - first]
-        if stored.regions.rows is not None:
-            scores = scores + _row_scores(stored, [number], named)[0]
-        wrong = examples.answers([number], named)[0] == 0
-        for rank, region in enumerate(named[wrong][np.argsort(-scores[wrong], kind="stable")[:_N_HARD]]):
-            window = int(window_of[region])
-            if window != question.window:
-                own = votes[question.window]
-                own[window] = own.get(window, 0.0) + 1.0 / (1 + rank)
+        cosine = asked[block] @ names[first : first + _SHARD_REGIONS].T
+        nearest = cosine.topk(min(_N_NAMED, cosine.shape[1]), dim=1).indices.sort(dim=1).values
+        for number, near in zip(block, nearest, strict=True):
+            scores, named = cosine[number - block[0], near].numpy(), near.numpy() + first
+            if stored.regions.rows is not None:
+                scores = scores + _row_scores(stored, [number], named)[0]
+            wrong = examples.answers([number], named)[0] == 0
+            own = votes[examples.questions[number].window]
+            for rank, region in enumerate(named[wrong][np.argsort(-scores[wrong], kind="stable")[:_N_HARD]]):
+                window = int(window_of[region])
+                if window != examples.questions[number].window:
+                    own[window] = own.get(window, 0.0) + 1.0 / (1 + rank)
+        tick(block[-1] + 1, len(examples.questions))
     return [sorted(own, key=lambda window: (-own[window], window)) for own in votes]
 
 

@@ -78,7 +78,7 @@ def test_a_tiny_model_learns_its_folder_and_indexes_it(
 
     stages = set()
     done = adapted(lambda event: stages.add(event.stage))
-    assert stages == {"read", "encode", "measure", "train"}
+    assert stages == {"read", "encode", "compare", "measure", "train"}
     assert np.mean(done.losses[-5:]) < 0.7 * np.mean(done.losses[:5])
     for kind in ("rows", "single"):
         assert done.after[kind] > done.before[kind] + 0.05

@@ -17,7 +17,7 @@ from indexer.training.corpus import TrainingFile
 from indexer.training.examples import Examples, make_examples
 from indexer.training.pair import Pair, PairKind
 from indexer.training.scoring import Encoded, contrastive_loss, distillation_loss, score
-from indexer.training.stored_vectors import StoredVectors, VectorTable, measure
+from indexer.training.stored_vectors import StoredVectors, VectorTable, hard_windows, measure
 
 
 def test_the_contrastive_loss_lets_several_answer_and_leaves_out_the_unclear() -> None:
@@ -70,9 +70,8 @@ def test_rows_are_scored_as_pylate_does_with_its_gradients() -> None:
         assert torch.allclose(own, theirs, atol=1e-6)
 
 
-def test_the_measure_is_of_all_regions_in_whatever_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = open_checkpoint("codesearch-edge")
-    examples = make_examples(bank_files(), checkpoint, ChunkTokenizer(checkpoint), keep_all=False)
+def drawn(examples: Examples) -> StoredVectors:
+    """Vectors that say nothing; some regions have no row."""
     random = np.random.default_rng(0)
 
     def table(n: int, at_least: int) -> VectorTable:
@@ -80,24 +79,60 @@ def test_the_measure_is_of_all_regions_in_whatever_blocks(monkeypatch: pytest.Mo
         rows, single = random.standard_normal((counts.sum(), 4)), random.standard_normal((n, 4))
         return VectorTable(rows.astype("f2"), np.concatenate([[0], counts.cumsum()]), single.astype("f2"))
 
-    regions, questions = table(len(examples.region_files), 0), table(len(examples.questions), 1)
-    ranks = []
+    return StoredVectors(table(len(examples.region_files), 0), table(len(examples.questions), 1))
+
+
+def row_scores(stored: StoredVectors, number: int) -> list[float]:
+    """MaxSim of one question with each region, one by one."""
+    own = stored.questions.take([number]).rows
+    regions = (stored.regions.take([n]) for n in range(len(stored.regions.first_rows) - 1))
+    return [
+        float((own @ found.rows.mT).amax(2).mean()) if found.mask.sum() else -1.0
+        for found in regions
+    ]  # fmt: skip
+
+
+def test_the_measure_is_of_all_regions_in_whatever_blocks(
+    examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, ranks = drawn(examples), []
     for number in range(len(examples.questions)):
-        own = questions.take([number]).rows
-        scores = [
-            -1.0
-            if not (found := regions.take([n])).mask.sum()
-            else float((own @ found.rows.mT).amax(2).mean())
-            for n in range(len(examples.region_files))
-        ]
+        scores = np.array(row_scores(stored, number))
         answers = examples.answers([number], np.arange(len(scores)))[0]
-        best = max(np.array(scores)[answers == 1])
-        ranks.append(1 + int((np.array(scores)[answers == 0] > best + 1e-6).sum()))
+        ranks.append(1 + int((scores[answers == 0] > max(scores[answers == 1]) + 1e-6).sum()))
     for n_questions, n_rows in ((64, 8192), (5, 50)):
         monkeypatch.setattr(stored_vectors, "_BLOCK_RANKED", n_questions)
         monkeypatch.setattr(stored_vectors, "_BLOCK_ROWS", n_rows)
-        found = measure(StoredVectors(regions, questions), examples)
+        found = measure(stored, examples)
         assert found.rows == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-6)
+
+
+def test_hard_windows_hold_what_questions_rank_high_wrongly(
+    examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = drawn(examples)
+    assert stored.regions.single is not None
+    assert stored.questions.single is not None
+    window_of = np.repeat(np.arange(len(examples.windows)), np.diff(examples.first_regions))
+    votes = np.zeros((len(examples.windows),) * 2)
+    for number, question in enumerate(examples.questions):
+        cosine = stored.regions.single.astype("f4") @ stored.questions.single[number].astype("f4")
+        answers = examples.answers([number], np.arange(len(cosine)))[0]
+        named = np.argsort(-cosine)[:12]
+        by_rows = row_scores(stored, number)
+        scores = {n: by_rows[n] + cosine[n] for n in named if answers[n] == 0}
+        for rank, region in enumerate(sorted(scores, key=lambda n: -scores[n])[:4]):
+            votes[question.window, window_of[region]] += 1 / (1 + rank)
+    np.fill_diagonal(votes, 0)
+    expected = [sorted(np.flatnonzero(row).tolist(), key=lambda w: (-row[w], w)) for row in votes]
+    monkeypatch.setattr(stored_vectors, "_N_NAMED", 12)
+    monkeypatch.setattr(stored_vectors, "_N_HARD", 4)
+    done: list[int] = []
+    for n_questions in (64, 5):
+        monkeypatch.setattr(stored_vectors, "_BLOCK_RANKED", n_questions)
+        assert hard_windows(stored, examples, lambda n, total: done.append(n)) == expected
+        assert done[-1] == len(examples.questions)
+    assert any(expected)
 
 
 def bank_files() -> list[TrainingFile]:
