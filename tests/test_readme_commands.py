@@ -131,7 +131,7 @@ def test_every_command_of_the_table(shell):
 
 def test_every_command_of_the_blocks(shell):
     commands = commands_of_blocks()
-    assert len(commands) > 30
+    assert len(commands) > 20
     for command in commands:
         shell(command)
 
