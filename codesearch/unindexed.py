@@ -1,4 +1,4 @@
-"""Search without an index: the words of the query in the files themselves, while the first build runs.
+"""Search without an index: the words of the query in the files themselves, until there is one.
 
 No vectors, no ranking worth the name: windows of lines that hold most of the query's rarer words. Files
 come from the indexer's walk, so that what is ignored there is ignored here. An `Engine` opens one of
@@ -39,6 +39,8 @@ MAX_BYTES = 64_000_000
 CONTEXT_LINES = 4
 _CHARS_PER_TOKEN = 4
 NOTE = "There is no index yet: these are plain word matches. F9 builds the index."
+READING_NOTE = "The files are being read for the index: until then these are plain word matches."
+"""The same where it is being made."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class PlainText:
     """The text files of a folder."""
 
     root: Path
+    note: str = NOTE
+    """What is to be said of its answers."""
     _files: list[SourceFile] | None = None
     _is_cut: bool = False
 
@@ -75,7 +79,7 @@ class PlainText:
                 is_slow = True
                 break
         passages.sort(key=lambda passage: (-passage.score, passage.path))
-        notes = [NOTE] if passages else ["No file holds these words.", NOTE]
+        notes = [self.note] if passages else ["No file holds these words.", self.note]
         if self._is_cut:
             notes.append(f"Only the first {MAX_BYTES // 1_000_000} MB of text were searched.")
         if is_slow:
@@ -100,7 +104,7 @@ class PlainText:
             for match in pattern.finditer(file.text):
                 line = file.text.count("\n", 0, match.start())
                 passages.append(_window(file, line, 1.0, ()))
-        return Found(passages[:k], (NOTE,))
+        return Found(passages[:k], (self.note,))
 
     def status(self, looks_at_disk: bool) -> RepositoryStatus:
         """How many files there are."""

@@ -241,9 +241,13 @@ class CodesearchApp(App[None]):
     # --- repositories and building ---
 
     def _open(self, only: Path | None = None) -> None:
-        if only is None:
-            self._prepare()
-        self.post_message(RepositoriesOpened(self.workspace.open(only), answers_changed=True))
+        states = self.workspace.open(only)
+        self.post_message(RepositoriesOpened(states, answers_changed=True))
+        for state in states:
+            if state.is_being_read:
+                self._prepare(state.root)
+                states = self.workspace.open(state.root)
+                self.post_message(RepositoriesOpened(states, answers_changed=True))
         # The first search loads the model; it may as well be one that nobody waits for.
         try:
             self.workspace.search(SearchRequest("main", k=1, mode=Mode.HYBRID), (), lambda: False)
@@ -251,7 +255,7 @@ class CodesearchApp(App[None]):
             self.log.warning(f"warming up: {error}")
         self._refresh()
 
-    def _prepare(self) -> None:
+    def _prepare(self, root: Path) -> None:
         """A folder without an index gets one of words, which takes seconds; vectors follow by themselves."""
         limiter = Limiter()
 
@@ -259,13 +263,12 @@ class CodesearchApp(App[None]):
             if self._is_leaving.is_set():
                 raise BuildInterruptedError(CANCELLED)
             if limiter.lets_pass(progress):
-                self.search_screen.post_message(ReadingAdvanced(progress))
+                self.post_message(ReadingAdvanced(root, progress))
 
-        for root in self.workspace.roots:
-            try:
-                self.workspace.engine.prepare(root, advance)
-            except (CodesearchError, OSError) as error:
-                self.log.warning(f"{root}: {error}")  # opening it says what is missing
+        try:
+            self.workspace.engine.prepare(root, advance)
+        except (CodesearchError, OSError) as error:
+            self.log.warning(f"{root}: {error}")  # opening it says what is missing
 
     def _refresh(self) -> None:
         self.post_message(RepositoriesOpened(self.workspace.refresh(), answers_changed=False))
@@ -283,7 +286,7 @@ class CodesearchApp(App[None]):
         for state in self.states:
             if state.status is None and state.root in had_index:
                 self.notify(state.problem, severity="error", markup=False)
-        nothing_indexed = all(state.status is None for state in self.states)
+        nothing_indexed = all(state.status is None and not state.is_being_read for state in self.states)
         if nothing_indexed and not self._has_offered_build and self.screen is self.search_screen:
             self._has_offered_build = True
             if not self.search_screen.query_text:  # Else letters meant for it would be commands there.
@@ -333,6 +336,10 @@ class CodesearchApp(App[None]):
             return
         self.post_message(BuildFinished(root, report))
         self._open(root)
+
+    def on_reading_advanced(self, message: ReadingAdvanced) -> None:
+        """Tell the screens."""
+        self._tell_screens(message)
 
     def on_build_advanced(self, message: BuildAdvanced) -> None:
         """Tell the screens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,18 @@ from codesearch.answers.findings import Findings, Found, RepositoryStatus
 from codesearch.api import CodeIndex
 from codesearch.locate import build_index, has_index, is_too_wide, manifest_mark
 from codesearch.revision_index import RevisionIndex, index_revision
-from codesearch.unindexed import PlainText
+from codesearch.unindexed import NOTE, READING_NOTE, PlainText
 from codesearch.workspace import Several
-from indexer.errors import IndexCorruptError, IndexMismatchError, IndexMissingError, InputError
+from indexer.errors import (
+    IndexBusyError,
+    IndexCorruptError,
+    IndexMismatchError,
+    IndexMissingError,
+    InputError,
+)
 from indexer.languages import language_of
 from indexer.records import (
+    BuildProgress,
     BuildReport,
     ComponentScores,
     Evidence,
@@ -30,6 +38,8 @@ from indexer.records import (
 from tui.session import Repository
 
 MAX_DEFINITION_LINES = 60
+WAIT_SECONDS = 0.5
+"""How often it is looked whether the first index that another process makes can be opened."""
 
 
 class IndexedRepository:
@@ -181,10 +191,20 @@ class CodeIndexEngine:
         self._builds = builds
         self._opened: dict[Path, IndexedRepository] = {}
 
+    def is_to_be_read(self, root: Path) -> bool:
+        """Whether there is no index and one is to be made; not of a home folder."""
+        makes_one = self._builds and not self._revision and not is_too_wide(root)
+        return makes_one and not has_index(root, self._state)
+
     def prepare(self, root: Path, progress: ProgressCallback) -> None:
-        """An index of words where there is none; not of a home folder."""
-        if self._builds and not self._revision and not has_index(root, self._state) and not is_too_wide(root):
-            build_index(root, progress=progress, encode=False, state=self._state)
+        """An index of words, by this process, or by the one that is at it already."""
+        started = time.monotonic()
+        while self.is_to_be_read(root):
+            try:
+                build_index(root, progress=progress, encode=False, state=self._state)
+            except IndexBusyError:
+                progress(BuildProgress("read", 0, 0, time.monotonic() - started))
+                time.sleep(WAIT_SECONDS)
 
     def open(self, root: Path) -> Repository:
         """The index of this folder; not of one above it. Raises IndexMissingError."""
@@ -195,9 +215,9 @@ class CodeIndexEngine:
         )
         return self._opened[root]
 
-    def open_unindexed(self, root: Path) -> Repository:
+    def open_unindexed(self, root: Path, *, is_being_read: bool) -> Repository:
         """The files themselves."""
-        return PlainText(root)
+        return PlainText(root, READING_NOTE if is_being_read else NOTE)
 
     def search_together(self, repositories: Mapping[str, Repository], request: SearchRequest) -> Found:
         """The best passages of several indexes, ranked as those of one."""

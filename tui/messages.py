@@ -226,8 +226,9 @@ class RepositoriesOpened(Fact):
 
 @dataclass(eq=False)
 class ReadingAdvanced(Fact):
-    """One progress event of the first reading of a folder, before it can be asked."""
+    """One progress event of the first reading of a folder, which is searched as text meanwhile."""
 
+    root: Path
     progress: BuildProgress
 
 

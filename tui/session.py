@@ -49,6 +49,8 @@ class RepositoryState:
     problem: str = ""
     is_searchable: bool = True
     """Without an index too, where its files can be read."""
+    is_being_read: bool = False
+    """Its first index is being made, of words to begin with; until then its files are searched as text."""
 
 
 class Repository(Protocol):
@@ -82,16 +84,23 @@ class Repository(Protocol):
 class Engine(Protocol):
     """Opens and builds indexes; what a person can cause raises a `CodesearchError`."""
 
+    def is_to_be_read(self, root: Path) -> bool:
+        """Whether `prepare` has something to do before `open` finds an index."""
+        ...
+
     def prepare(self, root: Path, progress: ProgressCallback) -> None:
-        """See to it that there is an index to open, where that takes seconds; the rest follows by itself."""
+        """Make an index of words, or wait for that of another process; vectors follow by themselves.
+
+        What `progress` raises ends it and comes out here.
+        """
         ...
 
     def open(self, root: Path) -> Repository:
         """The index of this folder."""
         ...
 
-    def open_unindexed(self, root: Path) -> Repository:
-        """The folder's files themselves, for as long as there is no index."""
+    def open_unindexed(self, root: Path, *, is_being_read: bool) -> Repository:
+        """The folder's files themselves, for as long as there is no index, or until it is made."""
         ...
 
     def search_together(self, repositories: Mapping[str, Repository], request: SearchRequest) -> Found:
@@ -110,6 +119,7 @@ class _Slot:
     repository: Repository | None = None
     status: RepositoryStatus | None = None
     problem: str = ""
+    is_being_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +148,14 @@ class Workspace:
         ]
 
     def open(self, only: Path | None = None) -> tuple[RepositoryState, ...]:
-        """Open (again) every repository, or one, and say how each fares."""
+        """Open (again) every repository, or one, and say how each fares.
+
+        The first time, those that the engine has to read are open as text until `prepare` has read them.
+        """
         with self._lock:
             for slot in self._slots:
                 if only is None or slot.root == only:
+                    slot.is_being_read = only is None and self.engine.is_to_be_read(slot.root)
                     self._open(slot)
         return self.states()
 
@@ -172,7 +186,7 @@ class Workspace:
     def states(self) -> tuple[RepositoryState, ...]:
         """How every repository fares, without touching a disk."""
         return tuple(
-            RepositoryState(s.name, s.root, s.status, s.problem, s.repository is not None)
+            RepositoryState(s.name, s.root, s.status, s.problem, s.repository is not None, s.is_being_read)
             for s in self._slots
         )
 
@@ -288,7 +302,7 @@ class Workspace:
         """Without an index, the files themselves are searched."""
         slot.repository, slot.status, slot.problem = None, None, problem
         with contextlib.suppress(CodesearchError, OSError):
-            slot.repository = self.engine.open_unindexed(slot.root)
+            slot.repository = self.engine.open_unindexed(slot.root, is_being_read=slot.is_being_read)
 
 
 def sentence_of(error: Exception) -> str:

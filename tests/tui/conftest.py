@@ -185,6 +185,8 @@ class FakeEngine:
 
     status: RepositoryStatus = STATUS
     indexed: bool = True
+    unread: bool = False
+    """There is no index until `prepare` has made one."""
     n_copies: int = 1
     """How often each answer is repeated."""
     order: int = 1
@@ -206,19 +208,23 @@ class FakeEngine:
         self.build_gate.set()
         self.prepare_gate.set()
 
+    def is_to_be_read(self, root: Path) -> bool:
+        return self.unread
+
     def prepare(self, root: Path, progress: Callable[[BuildProgress], None]) -> None:
         progress(BuildProgress("read", 1, 4, 0.1, 0, "keeper.py"))
         self.preparing.set()
         assert self.prepare_gate.wait(10), "a test left the first reading's gate closed"
+        self.unread = False
 
     def open(self, root: Path) -> FakeRepository:
         if self.open_fails_with is not None:
             raise self.open_fails_with
-        if not self.indexed:
+        if not self.indexed or self.unread:
             raise IndexMissingError(f"There is no index in {root}; F9 builds it.")
         return FakeRepository(self, root)
 
-    def open_unindexed(self, root: Path) -> FakeRepository:
+    def open_unindexed(self, root: Path, *, is_being_read: bool) -> FakeRepository:
         if root.name == "empty":
             raise InputError("There is nothing here.")
         return FakeRepository(self, root)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from codesearch.answers.drafts import TEXT_NOT_HERE
+from indexer.disk.write_lock import write_lock
 from indexer.errors import BuildInterruptedError, CodesearchError, IndexMissingError
 from indexer.records import SearchRequest
+from indexer.storage.generations import prepare_state
 from indexer.travel.exporting import export_index
 from indexer.travel.header import WORDS
 from indexer.travel.importing import ImportRules, import_archive
@@ -142,3 +145,24 @@ def test_where_texts_did_not_travel_a_definition_is_its_place(task_queue, tmp_pa
     assert (found.path, found.symbol, found.has_text) == ("millrace/backoff.py", "BackoffPolicy", False)
     assert (found.text, found.omitted_lines) == (TEXT_NOT_HERE, ((found.start_line, found.end_line),))
     repository.close()
+
+
+def test_while_another_process_makes_the_first_index_it_is_waited_for(tmp_path, one_encoder, monkeypatch):
+    monkeypatch.setattr("tui.engine.WAIT_SECONDS", 0.0)
+    (tmp_path / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
+    engine = CodeIndexEngine()
+    heard = []
+    with ExitStack() as other:
+        other.enter_context(write_lock(prepare_state(tmp_path)))
+
+        def hear(progress):
+            heard.append((progress.stage, progress.total))
+            if len(heard) == 3:
+                other.close()  # it was ended before it had published anything
+
+        engine.prepare(tmp_path, hear)
+    assert heard[:3] == [("read", 0)] * 3
+    assert not engine.is_to_be_read(tmp_path)
+    opened = engine.open(tmp_path)
+    assert opened.definitions("high_water", 1).passages
+    opened.close()

@@ -168,6 +168,9 @@ async def _(d):
 
 @checks(messages.ReadingAdvanced)
 async def _(d):
+    d.app.workspace.engine.unread = True
+    d.app.in_thread(d.app._open, group="open")
+    await d.settle()
     assert d.seen(messages.ReadingAdvanced)[0].progress.path == "keeper.py"
 
 

@@ -28,6 +28,7 @@ from tui.messages import (
     BuildFailed,
     BuildFinished,
     BuildRequested,
+    ReadingAdvanced,
     RepositoriesOpened,
     StatusRequested,
 )
@@ -90,6 +91,12 @@ class IndexScreen(Screen[None]):
         self.repositories = message.repositories
         self._show()
 
+    def on_reading_advanced(self, message: ReadingAdvanced) -> None:
+        """Progress of a folder's first reading."""
+        message.stop()
+        if self.building is None:
+            self.query_one(BuildProgressView).advance(message.progress)
+
     def on_build_advanced(self, message: BuildAdvanced) -> None:
         """Progress."""
         message.stop()
@@ -119,6 +126,8 @@ class IndexScreen(Screen[None]):
         """Build or refresh the selected repository."""
         if self.building is not None:
             self.notify("A build is running; c cancels it.", severity="warning")
+        elif self.selected is not None and self.selected.is_being_read:
+            self.notify("Its files are being read; vectors follow by themselves.")
         elif self.selected is not None:
             self.building = self.selected.root
             self.is_cancelling = False
@@ -193,7 +202,8 @@ class IndexScreen(Screen[None]):
             title_state, tone = _condition(state)
         title.show(about=f"index of {state.name}" if state else "index", state=title_state, tone=tone)
         self.refresh_bindings()
-        self.query_one(BuildProgressView).display = self.building is not None
+        is_reading = any(each.is_being_read for each in self.repositories)
+        self.query_one(BuildProgressView).display = self.building is not None or is_reading
         self.query_one("#details-text", Static).update(self._details(state) if state else Text(""))
 
     def _details(self, state: RepositoryState) -> RenderableType:
@@ -203,7 +213,10 @@ class IndexScreen(Screen[None]):
             text.append(self._outcome + "\n\n", styles.strong)
         status = state.status
         if status is None:
-            if self.building == state.root:
+            if state.is_being_read:
+                text.append("Its files are being read for the first time; vectors follow by themselves.\n")
+                text.append("Meanwhile esc lets you search the files as text.\n")
+            elif self.building == state.root:
                 text.append("The first build is running. Meanwhile esc lets you search the files as text.\n")
             else:
                 text.append("There is no usable index here.\n\n", styles.strong)
@@ -271,6 +284,8 @@ def _vectors(status: RepositoryStatus) -> str:
 
 
 def _condition(state: RepositoryState) -> tuple[str, str]:
+    if state.is_being_read:
+        return "being read", "good"
     if state.status is None:
         return "no index", "problem"
     if state.status.stale:

@@ -14,7 +14,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Label
 
-from indexer.records import BuildProgress, ComponentScores, Mode, SearchRequest
+from indexer.records import ComponentScores, Mode, SearchRequest
 from indexer.search_defaults import DEFAULT_ENCODE_SECONDS
 from tui.keys import bindings
 from tui.messages import (
@@ -42,7 +42,7 @@ from tui.screens.result_actions import ResultScreen
 from tui.session import Result
 from tui.state import Filters, RememberedState
 from tui.text.document import EMPTY, Document, passage_document, safe_line
-from tui.text.shown import Shown, at_same_place, encoding_of, place, summary
+from tui.text.shown import Shown, at_same_place, encoding_of, place, share_of, summary
 from tui.text.shown_file import CHANGED
 from tui.widgets.chips import ChipRow
 from tui.widgets.evidence_panel import EvidencePanel
@@ -83,6 +83,7 @@ class SearchScreen(ResultScreen):
         self._n_asked = N_RESULTS
         self._shown = Shown()
         self._build_state = ""
+        self._reading_state = ""
         self._encoding_state = ""
         self._opened = False
 
@@ -356,7 +357,7 @@ class SearchScreen(ResultScreen):
 
     def show_state(self) -> None:
         """How the list came about, at the right of the title."""
-        state = summary(self.shown, self._build_state or self._encoding_state)
+        state = summary(self.shown, self._build_state or self._reading_state or self._encoding_state)
         self.query_one("#title", TitleLine).show(state=state)
 
     # --- repositories ---
@@ -364,32 +365,32 @@ class SearchScreen(ResultScreen):
     def on_repositories_opened(self, message: RepositoriesOpened) -> None:
         """Names in the title; the question, if there is one, again."""
         message.stop()
-        if not self._opened:
-            self._opened, self._build_state = True, ""
+        self._opened = True
         self.repositories = message.repositories
+        if not any(repository.is_being_read for repository in message.repositories):
+            self._reading_state = ""
         self._encoding_state = encoding_of(message.repositories)
         names = ", ".join(repository.name for repository in message.repositories)
         self.query_one("#title", TitleLine).show(about=names)
         self.show_filters()
         if self.query_text and not self._shown.title and message.answers_changed:
+            is_answered = self._is_answered
             self.search()
+            self._asks_better = is_answered
         elif not self.query_text:
             self._show_welcome(True)
         self.show_state()
 
     def on_reading_advanced(self, message: ReadingAdvanced) -> None:
-        """The first reading of a folder; what is typed meanwhile is asked when it is done."""
+        """The first reading of a folder; what is asked meanwhile is asked again when it is done."""
         message.stop()
-        self._say_progress("reading the files", message.progress)
+        self._reading_state = f"reading the files{share_of(message.progress)}"
+        self.show_state()
 
     def on_build_advanced(self, message: BuildAdvanced) -> None:
         """A build in the title, while one searches."""
         message.stop()
-        self._say_progress("indexing", message.progress)
-
-    def _say_progress(self, what: str, progress: BuildProgress) -> None:
-        share = f" {100 * progress.done // progress.total} %" if progress.total else ""
-        self._build_state = f"{what}{share}"
+        self._build_state = f"indexing{share_of(message.progress)}"
         self.show_state()
 
     def on_build_finished(self, message: BuildFinished) -> None:

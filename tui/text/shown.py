@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from indexer.records import Passage
+from indexer.records import BuildProgress, Passage
 from indexer.wording import counted
 from tui.session import RepositoryState, Result
 from tui.text.document import Document
@@ -61,6 +61,12 @@ def encoding_of(repositories: Sequence[RepositoryState]) -> str:
         return ""
     n_encoded = sum(status.n_encoded for status in statuses)
     return f"{100 * n_encoded // n_chunks} % encoded"
+
+
+def share_of(progress: BuildProgress) -> str:
+    """How far the reading or the encoding of a build is, with a space before it; empty where nobody knows."""
+    is_counted = progress.stage in ("read", "encode") and progress.total > 0
+    return f" {100 * progress.done // progress.total} %" if is_counted else ""
 
 
 def place(passage: Passage, document: Document) -> str:

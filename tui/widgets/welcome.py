@@ -45,7 +45,7 @@ class Welcome(Widget):
         styles = styles_of(self)
         text = Text(style=styles.text, no_wrap=True, overflow="ellipsis")
         if not self._is_open:
-            text.append("Opening. Ask already: the answer comes when the files are read.", styles.quiet)
+            text.append("Opening. Ask already: the answer comes in a moment.", styles.quiet)
             return text
         for repository in self._repositories:
             text.append(f"{safe_line(repository.name)}  ", styles.strong)
@@ -66,6 +66,8 @@ class Welcome(Widget):
 def _summary(repository: RepositoryState) -> str:
     status = repository.status
     if status is None:
+        if repository.is_being_read:
+            return "being read for the first time; until then words are matched as they are"
         if repository.is_searchable:
             return "no index yet – F9 builds it; until then words are matched as they are"
         return safe_line(repository.problem)

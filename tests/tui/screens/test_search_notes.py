@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tui.messages import ContextLoaded
+from indexer.records import BuildProgress
+from tui.messages import ContextLoaded, ReadingAdvanced
 
 
 def note_of(driver):
@@ -67,19 +68,35 @@ async def test_a_file_that_changed_gives_no_lines_around(drive, lighthouse):
         assert not any(m.result is driver.current for m in driver.seen(ContextLoaded))
 
 
-async def test_the_first_reading_is_told_and_a_question_waits_for_it(drive, engine):
+async def test_while_files_are_first_read_they_are_searched_as_text_and_the_place_is_kept(
+    drive, engine, lighthouse
+):
+    engine.unread = True
     engine.prepare_gate.clear()
     async with drive(settled=False) as driver:
-        while not engine.preparing.is_set():
-            await driver.pilot.pause()
-        driver.query.set_query("oil")
         while "reading the files 25 %" not in driver.title.state:
             await driver.pilot.pause()
-        assert not driver.results.results
+        welcome = driver.text_of(driver.app.search_screen.query_one("#welcome"))
+        assert "being read for the first time; until then words are matched" in welcome
+        driver.query.set_query("oil")
+        while not driver.results.results:
+            await driver.pilot.pause()
+        assert driver.title.state.endswith("reading the files 25 %")
+        await driver.pilot.press("enter", "j", "f9", "b")
+        assert driver.notices == ["Its files are being read; vectors follow by themselves."]
+        driver.app.post_message(ReadingAdvanced(lighthouse, BuildProgress("read", 2, 4, 0.2, 0, "lamps.py")))
+        await driver.pilot.pause()
+        progress = driver.app.screen.query_one("#build-progress")
+        assert progress.display
+        assert "reading files  lamps.py" in driver.text_of(progress)
+        await driver.pilot.press("escape")
+        n_asked = len(engine.requests)
         engine.prepare_gate.set()
         await driver.settle()
-        assert driver.results.results
+        assert "oil" in [request.query for request in engine.requests[n_asked:]], "it is asked again"
+        assert driver.results.cursor == 1
         assert "reading" not in driver.title.state
+        assert driver.app.states[0].status is not None
 
 
 async def test_how_much_is_encoded_is_shown_until_all_is(drive, engine):
