@@ -20,13 +20,14 @@ from codesearch.answers.findings import IndexState
 from codesearch.answers.seen import Seen
 from codesearch.api import FRESHNESS_KEPT_SECONDS, LOOK_SECONDS, CodeIndex
 from codesearch.asking import Asking
+from codesearch.first_build import FirstBuild
 from codesearch.locate import find_root_or_self, has_index, is_being_built, is_too_wide
 from codesearch.request import own_globs, within_folder
 from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexBusyError, IndexMissingError, InputError
 from indexer.light_dataclasses import dataclass
-from indexer.records import ProgressCallback, SearchRequest, full_path
+from indexer.records import BuildProgress, ProgressCallback, SearchRequest, full_path
 from indexer.wording import counted
 
 _MAX_SESSIONS = 200
@@ -87,6 +88,7 @@ class Workspace(Asking, Closing):
         self.follows = follow
         self._open: OrderedDict[str, _Open] = OrderedDict()
         """Least recently asked first."""
+        self._first_builds: dict[str, FirstBuild] = {}
         self._sessions: OrderedDict[tuple[tuple[str, ...], str], Seen] = OrderedDict()
         self._lock = threading.Lock()
         self._doors = {name: threading.Lock() for name in self.roots}
@@ -182,6 +184,23 @@ class Workspace(Asking, Closing):
             f" {counted(report.n_encoded_chunks, 'chunk')} encoded in {report.elapsed_seconds:.1f} s."
         )
 
+    def first_build(self, name: str) -> FirstBuild | None:
+        """What a question to a folder without an index waits for, here or in another process; None: nothing.
+
+        All who ask share it, and it goes on without them until the workspace is closed.
+        """
+        if self.is_indexed(name):
+            return None
+
+        def make(progress: ProgressCallback) -> None:
+            self._let_go(self._held(name, builds=self._builds, progress=progress))
+
+        with self._lock:
+            running = self._first_builds.get(name)
+            if running is None or running.is_done:
+                running = self._first_builds[name] = FirstBuild(make)
+            return running
+
     def seen(self, names: Sequence[str | None], session: str | None) -> Seen | None:
         """The memory of a session in one repository, or in several together; None without a session."""
         if not session:
@@ -195,7 +214,9 @@ class Workspace(Asking, Closing):
         return seen
 
     def close(self) -> None:
-        """Close every open index."""
+        """End first builds, and close every open index."""
+        for build in list(self._first_builds.values()):
+            build.stop()
         with self._lock:
             held, self._open = list(self._open.values()), OrderedDict()
         for each in held:
@@ -203,7 +224,10 @@ class Workspace(Asking, Closing):
 
     def _held(self, name: str, *, builds: bool, progress: ProgressCallback | None = None) -> _Open:
         """An open index, kept open until `_let_go`; one of words where there is none and it `builds`."""
-        with self._doors[name]:
+        door = self._doors[name]
+        while not door.acquire(timeout=_LOOK_SECONDS):
+            _may_wait(progress)
+        try:
             with self._lock:
                 held = self._open.get(name)
             opened = held or _Open(self._opened(self.roots[name], builds=builds, progress=progress))
@@ -212,6 +236,8 @@ class Workspace(Asking, Closing):
                 held.n_users += 1
                 self._open.move_to_end(name)
             return held
+        finally:
+            door.release()
 
     def _let_go(self, held: _Open) -> None:
         with self._lock:
@@ -235,6 +261,7 @@ class Workspace(Asking, Closing):
                     raise IndexBusyError(
                         f"{root} is being indexed for the first time by another process; ask again later."
                     ) from None
+            _may_wait(progress)
             time.sleep(_LOOK_SECONDS)
 
     def _shrink(self) -> None:
@@ -337,6 +364,12 @@ class Several(Asking):
             except OSError:  # the tree is gone, or cannot be read: what is indexed of it answers
                 states[name] = index.state(0.0)
         return states
+
+
+def _may_wait(progress: ProgressCallback | None) -> None:
+    """Who waits for another may be told to end, as who builds is."""
+    if progress is not None:
+        progress(BuildProgress("walk", 0, 0, 0.0))
 
 
 def _shares(indexes: Mapping[str, CodeIndex]) -> dict[str, float]:

@@ -34,7 +34,7 @@ try:
     from mcp_types import ToolAnnotations
     from pydantic import Field
 
-    from codesearch.agents.build_call import run_reporting
+    from codesearch.agents.build_call import await_indexes, run_reporting
     from codesearch.agents.shared_parameters import Filters, Page, Repo, Scope, flat
     from codesearch.agents.short_schemas import Server
 except ImportError as error:
@@ -111,7 +111,7 @@ def _server_over(workspace: Workspace, tokenizer: Tokenizer, *, read_only: bool 
         ("Read indexed lines", tools.read),
         ("State of the index", tools.status),
     ):
-        server.add_tool(flat(tool), title=title, annotations=reading, structured_output=False)
+        server.add_tool(flat(tool, tools.wait), title=title, annotations=reading, structured_output=False)
     if read_only:
         return server
     writing = ToolAnnotations(
@@ -140,14 +140,15 @@ def run(
     `started` is told the URL, once requests are taken; port 0 is any that is free. Raises InputError where
     the port is taken. The SDK refuses HTTP requests whose Host or Origin is not loopback.
     """
-    server = make_server(folders, tokenizer=tokenizer, build=build, state=state)
-    if port is None:
-        server.run("stdio")
-        return
-    from codesearch.service.server import serve_app
+    with Workspace(folders, build=build, state=state) as workspace:
+        server = _server_over(workspace, tokenizer)
+        if port is None:
+            server.run("stdio")
+            return
+        from codesearch.service.server import serve_app
 
-    app = server.streamable_http_app(host="127.0.0.1")
-    serve_app(app, "127.0.0.1", port, lambda url: started(f"{url}mcp"))
+        app = server.streamable_http_app(host="127.0.0.1")
+        serve_app(app, "127.0.0.1", port, lambda url: started(f"{url}mcp"))
 
 
 class _Tools:
@@ -156,6 +157,12 @@ class _Tools:
     def __init__(self, workspace: Workspace, tokenizer: Tokenizer) -> None:
         self._workspace = workspace
         self._tokenizer = tokenizer
+
+    async def wait(self, scope: Scope, context: Context[Any, Any]) -> None:
+        """Until a question finds indexes; one to a revision has its own."""
+        if not scope.revision:
+            names = self._workspace.chosen(scope.repo, scope.repositories)
+            await await_indexes(self._workspace, names, context)
 
     def search(
         self,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import field, fields, is_dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter
 from typing import Annotated, Any, Literal, get_type_hints
 
+from anyio import to_thread
+from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from codesearch.request import Filtering
@@ -71,10 +73,15 @@ class Scope:
     revision: Revision = ""
 
 
-def flat(tool: Callable[..., str]) -> Callable[..., str]:
-    """The tool as its clients see it: a record's fields are parameters in the place of the record.
+Waiting = Callable[["Scope", Context[Any, Any]], Awaitable[None]]
+"""Until those that are asked can be."""
 
-    Every field has a default. The SDK makes the schema from the signature, and gives all by name.
+
+def flat(tool: Callable[..., str], wait: Waiting) -> Callable[..., Awaitable[str]]:
+    """The tool as its clients see it, run in a thread once `wait` is over.
+
+    A record's fields are parameters in the place of the record, and each has a default. The SDK makes the
+    schema from the signature, gives all by name, and its context where the annotations have one.
     """
     signature = inspect.signature(tool, eval_str=True)
     records: dict[str, type] = {}
@@ -88,14 +95,18 @@ def flat(tool: Callable[..., str]) -> Callable[..., str]:
             parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
 
     @wraps(tool)
-    def flattened(**given: Any) -> str:
+    async def flattened(context: Context[Any, Any], **given: Any) -> str:
+        asked = {each.name: given[each.name] for each in fields(Scope) if each.name in given}
+        await wait(Scope(**asked), context)
         made = {
             name: record(**{each.name: given.pop(each.name) for each in fields(record) if each.name in given})
             for name, record in records.items()
         }
-        return tool(**given, **made)
+        return await to_thread.run_sync(partial(tool, **given, **made))
 
-    flattened.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    flattened.__annotations__ = {**flattened.__annotations__, "context": Context[Any, Any]}
+    context = Parameter("context", Parameter.KEYWORD_ONLY, annotation=Context[Any, Any])
+    flattened.__signature__ = signature.replace(parameters=[*parameters, context])  # type: ignore[attr-defined]
     return flattened
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import threading
 import time
+from pathlib import Path
 
 import anyio
 import pytest
 from mcp import Client
 
 from codesearch import workspace
+from codesearch.agents import build_call
 from codesearch.agents.build_call import NOTICE_SECONDS, Report
 from codesearch.agents.mcp_server import make_server
 from codesearch.api import CodeIndex
@@ -136,3 +143,97 @@ async def test_a_first_build_of_another_process_is_waited_for(tmp_path, monkeypa
         assert refused.is_error
         message = refused.content[0].text
         assert message.endswith("is being indexed for the first time by another process; ask again later.")
+
+
+async def test_a_first_build_goes_on_when_the_question_that_needed_it_is_cancelled(tmp_path, monkeypatch):
+    """Who asks next hears how far it is, is told so after a while, and is answered once it is done."""
+    (tmp_path / "a.py").write_text("def first_answer():\n    return 1\n")
+    may_end = threading.Event()
+    begun = []
+
+    def opened(root, *, build, progress, state):
+        begun.append(build)
+        for n in itertools.count():
+            progress(BuildProgress("read", n, 1000, n))
+            if may_end.wait(0.002):
+                break
+        build_index(root, encode=False)
+        return open_index(root)
+
+    open_index = CodeIndex.open
+    monkeypatch.setattr(CodeIndex, "open", opened)
+    monkeypatch.setattr(CodeIndex, "encode_in_background", lambda self: None)
+    told = []
+    async with Client(make_server([tmp_path], build=True)) as client:
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as calls:
+                heard = anyio.Event()
+
+                async def hear(done, total, message):
+                    told.append(message)
+                    heard.set()
+
+                async def ask():
+                    await client.call_tool("search", {"query": "answer"}, progress_callback=hear)
+
+                calls.start_soon(ask)
+                await heard.wait()
+                calls.cancel_scope.cancel()
+            with monkeypatch.context() as patched:
+                patched.setattr(build_call, "FIRST_BUILD_SECONDS", 0.0)
+                early = await client.call_tool("search", {"query": "answer"})
+
+            async def release(done, total, message):
+                may_end.set()
+
+            late = await client.call_tool("outline", {}, progress_callback=release)
+    assert re.match(r"(reading|looking for files): [\d,]+", told[0])
+    assert early.is_error
+    assert re.search(
+        r"is being indexed for the first time \(.+\); ask again in a minute, and use grep until then\.$",
+        early.content[0].text,
+    )
+    assert "first_answer" in late.content[0].text
+    assert begun == ["words"]
+
+
+ENDLESS_FIRST_BUILD = """
+import itertools, sys, time
+from pathlib import Path
+from codesearch.agents.mcp_server import run
+from codesearch.api import CodeIndex
+from indexer.records import BuildProgress
+
+def opened(root, *, build, progress, state):
+    for n in itertools.count():
+        progress(BuildProgress("read", n % 1000, 1000, n))
+        time.sleep(0.002)
+
+CodeIndex.open = opened
+run([Path(sys.argv[1])])
+"""
+
+
+def test_a_server_whose_client_is_gone_ends_in_the_middle_of_a_first_build(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1\n")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    server = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS_FIRST_BUILD, tmp_path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True,
+    )  # fmt: skip
+    who = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    call = {"name": "search", "arguments": {"query": "x"}, "_meta": {"progressToken": 2}}
+    with server:
+        try:
+            for message in (
+                {"id": 1, "method": "initialize", "params": who},
+                {"method": "notifications/initialized"},
+                {"id": 2, "method": "tools/call", "params": call},
+            ):
+                server.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+            server.stdin.flush()
+            assert any("notifications/progress" in line for line in server.stdout)
+            server.stdin.close()
+            assert server.wait(timeout=60) == 0
+        finally:
+            server.kill()
