@@ -94,6 +94,8 @@ class Commands(click.Group):
         name = args[0]
         if name in _COMMANDS or name.startswith("-"):
             return super().resolve_command(ctx, args)
+        if ctx.resilient_parsing:  # a shell completes: a message would stand in the line that is being typed
+            return name, click.Command(name, add_help_option=False), args[1:]
         if any(map(str.isspace, name)):
             raise click.UsageError('A question needs a command before it: `codesearch search "…"`', ctx)
         from difflib import get_close_matches

@@ -14,7 +14,8 @@ def complete(no_user_settings):
         variables = {"_CODESEARCH_COMPLETE": "zsh_complete", "COMP_CWORD": str(len(words))}
         variables["COMP_WORDS"] = " ".join(("codesearch", *words))
         done = CliRunner().invoke(cli, [], prog_name="codesearch", env=variables)
-        lines = done.stdout.split("\n")[:-1]
+        assert done.stderr == "", "it would stand in the middle of what is being typed"
+        lines = done.stdout.rstrip("\n").split("\n") if done.stdout.strip() else []
         return list(zip(lines[::3], lines[1::3], strict=True))
 
     return ask
@@ -32,6 +33,11 @@ def test_commands_options_and_values(complete):
     assert values(complete("files", "x", "--kind", "me")) == ["method"]
     assert values(complete("config", "chat_m")) == ["chat_model"]
     assert values(complete("repos", "re")) == ["remove"]
+
+
+@pytest.mark.parametrize("begun", ["", "--"])
+def test_a_command_that_there_is_not_has_nothing_to_complete(complete, begun):
+    assert complete("find", begun) == []
 
 
 @pytest.mark.parametrize(
