@@ -41,7 +41,7 @@ _RARITY_POWER = 2.0
 
 
 def row_rarities(query: str, tokens: Sequence[QueryToken], rarities: Mapping[str, float]) -> Float32Array:
-    """(Q,) how telling each row's word is, summing to 1; `rarities` are those of stems (`lexical.rarity`).
+    """(Q,) how telling each row's word is, summing to 1; `rarities` are those of stems (`full_text.rarity`).
 
     Rows of words that only ask, and of no word at all, get 0, unless no row has a word that tells.
     """
