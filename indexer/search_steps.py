@@ -169,11 +169,13 @@ class SearchSteps:
         repository = indexes[0].open.root.name if len(indexes) == 1 else ""
         shape = query_shape(request.query, repository, part.words if part.used else None)
         shape = with_other_spellings(shape, self._counts)
-        whole = self._ask({model: each.text for model, each in digests.items()}, shape, mode, indexes)
+        heading = title_of(request.query)
+        also = () if heading is None else (heading,)
+        whole = self._ask({model: each.text for model, each in digests.items()}, shape, mode, indexes, also)
         if request.encode_seconds:
             queries = {model: each.text for model, each in digests.items()}
             _encode_named(whole, queries, indexes, time.monotonic() + request.encode_seconds)
-        texts, heading = [whole], title_of(request.query)
+        texts = [whole]
         if heading is not None:
             shape = with_other_spellings(query_shape(heading, repository), self._counts)
             texts.append(self._ask(dict.fromkeys(self._groups, heading), shape, mode, indexes))
@@ -231,14 +233,23 @@ class SearchSteps:
         return lru_cache(_CACHED_DIGESTS)(made)
 
     def _ask(
-        self, texts: Mapping[str, str], shape: QueryShape, mode: Mode, indexes: Sequence[Index]
+        self,
+        texts: Mapping[str, str],
+        shape: QueryShape,
+        mode: Mode,
+        indexes: Sequence[Index],
+        also: Sequence[str] = (),
     ) -> _Text:
-        """A text, as each model is to read it, looked up and encoded, one beside the other."""
+        """A text, as each model is to read it, looked up and encoded, one beside the other.
+
+        `also` is encoded too, to be asked next.
+        """
         looking = self._fan_out.looking_up(shape, mode, indexes)
         vectors = {}
         if mode is not Mode.LEXICAL:
             for model, text in texts.items():
-                vectors[model] = self._generations[self._groups[model][0]].query_encoder.encode(text)
+                encoder = self._generations[self._groups[model][0]].query_encoder
+                vectors[model] = encoder.encode(text, also)
         looked_up, n_with = looking()
         n_regions = sum(index.open.n_regions for index in indexes)
         rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}

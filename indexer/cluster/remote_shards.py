@@ -122,7 +122,7 @@ class RemoteShard:
         self.gatherer = SimpleNamespace(
             has_row_index=facts.has_row_index, n_rows=int(facts.n_rows.sum()), words_of=self._words_of
         )
-        self.query_encoder = SimpleNamespace(encode=fan_out.encode)
+        self.query_encoder = SimpleNamespace(encode=lambda text, also=(): fan_out.encode(text))
 
     @property
     def manifest(self) -> Manifest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from indexer.models.checkpoint import Checkpoint
 from indexer.models.pooling import pool_tokens
 from indexer.models.tokens import ChunkTokenizer
 from indexer.models.weights import TensorFiles
-from indexer.records import Float32Array, Int32Array, QueryVectors, TokenizedQuery
+from indexer.records import Float32Array, QueryVectors, TokenizedQuery
 from indexer.vectors.cores import one_blas_thread
 from indexer.vectors.products import times_blocks, weight_blocks
 
@@ -43,27 +44,38 @@ class QueryEncoder:
         self._cache: OrderedDict[str, QueryVectors] = OrderedDict()
         self._lock = threading.Lock()
 
-    def encode(self, query: str) -> QueryVectors:
-        """The vectors of a query; the same object for the same query while it is remembered."""
+    def encode(self, query: str, also: Sequence[str] = ()) -> QueryVectors:
+        """The vectors of a query; the same object for the same query while it is remembered.
+
+        Those of `also` are computed with it and remembered: by itself a short text costs the reading of all
+        weights.
+        """
         with self._lock:
-            if query in self._cache:
+            missing = [text for text in dict.fromkeys((query, *also)) if text not in self._cache]
+            if query not in missing:
                 self._cache.move_to_end(query)
                 return self._cache[query]
-        vectors = self._compute(self._tokenizer.tokenize_query(query))
+        vectors = self._compute([self._tokenizer.tokenize_query(text) for text in missing])
         with self._lock:
-            self._cache[query] = vectors
+            self._cache |= zip(missing, vectors, strict=True)
             while len(self._cache) > _CACHED_QUERIES:
                 self._cache.popitem(last=False)
-        return vectors
+        return vectors[0]
 
-    def _compute(self, query: TokenizedQuery) -> QueryVectors:
+    def _compute(self, queries: Sequence[TokenizedQuery]) -> list[QueryVectors]:
         # These products are too small to share: waiting for a second thread costs more than it saves.
         with one_blas_thread():
-            hidden = self._forward(query.input_ids, query.n_seen)
-        if not np.isfinite(hidden).all():
+            every = self._forward(queries)
+        if not np.isfinite(every).all():
             raise CheckpointError(
                 f"{self._checkpoint.name} gives values that are not numbers; its weights are damaged."
             )
+        return [
+            self._vectors_of(query, every[place])
+            for query, place in zip(queries, _places(queries), strict=True)
+        ]
+
+    def _vectors_of(self, query: TokenizedQuery, hidden: Float32Array) -> QueryVectors:
         single, head = None, self._checkpoint.single
         if head is not None:
             skipped = 0 if head.include_prompt or not self._checkpoint.query_prompt else query.n_prompt
@@ -76,27 +88,38 @@ class QueryEncoder:
         )
         return QueryVectors(single, rows, query.tokens)
 
-    def _forward(self, ids: Int32Array, n_seen: int) -> Float32Array:
-        """Last hidden states, (n, H). Tokens from `n_seen` on see the ones before and are not seen."""
-        a, n = self._checkpoint.architecture, len(ids)
-        positions = np.arange(n)
-        is_seen = np.broadcast_to(positions[None, :] < n_seen, (n, n))
-        is_near = is_seen & (np.abs(positions[:, None] - positions[None, :]) <= a.half_window)
-        masks = {is_global: is_seen if is_global else is_near for is_global in set(a.layer_is_global)}
+    def _forward(self, queries: Sequence[TokenizedQuery]) -> Float32Array:
+        """Last hidden states of all tokens, (n, H): layers see them as one text, attention each query alone.
+
+        Tokens from a query's `n_seen` on see the ones before and are not seen.
+        """
+        a, places = self._checkpoint.architecture, _places(queries)
+        ids = np.concatenate([query.input_ids for query in queries])
+        n, kinds = len(ids), set(a.layer_is_global)
         thetas = {True: a.global_theta, False: a.local_theta}
-        rotations = {is_global: _rotation(thetas[is_global], a.head_dim, n) for is_global in masks}
+        positions = np.concatenate([np.arange(len(query.input_ids)) for query in queries])
+        rotations = {kind: _rotation(thetas[kind], a.head_dim, positions, 2 * a.n_heads) for kind in kinds}
+        reaches = {True: n, False: a.half_window}
+        hidden_keys = {
+            kind: [_hidden_keys(len(query.input_ids), query.n_seen, reaches[kind]) for query in queries]
+            for kind in kinds
+        }
         x = self._tensors.float32_rows(self._checkpoint.tensor_prefix + _EMBEDDINGS, ids)
         x = self._norm(x, "embeddings.norm")
-        for layer, is_global in enumerate(a.layer_is_global):
+        mixed = np.empty((n, a.n_heads, a.head_dim), np.float32)
+        for layer, kind in enumerate(a.layer_is_global):
             name = f"layers.{layer}"
             qkv = self._linear(x if layer == 0 else self._norm(x, f"{name}.attn_norm"), f"{name}.attn.Wqkv")
-            qkv = qkv.reshape(n, 3, a.n_heads, a.head_dim).transpose(1, 2, 0, 3)  # (3, heads, n, head_dim)
-            q, k = _rotate(qkv[:2], rotations[is_global])
-            scores = (q @ k.transpose(0, 2, 1)) * np.float32(a.head_dim**-0.5)
-            mixed = _softmax(scores, masks[is_global]) @ qkv[2]
-            x += self._linear(mixed.transpose(1, 0, 2).reshape(n, a.hidden_size), f"{name}.attn.Wo")
+            qk = _rotate(qkv[:, : 2 * a.hidden_size], rotations[kind], a.head_dim // 2).reshape(
+                n, 2, a.n_heads, a.head_dim
+            )
+            v = qkv[:, 2 * a.hidden_size :].reshape(n, a.n_heads, a.head_dim)
+            for place, unseen in zip(places, hidden_keys[kind], strict=True):
+                mixed[place] = _attend(qk[place, 0], qk[place, 1], v[place], unseen)
+            x += self._linear(mixed.reshape(n, a.hidden_size), f"{name}.attn.Wo")
             wide = self._linear(self._norm(x, f"{name}.mlp_norm"), f"{name}.mlp.Wi")
-            gated = activate(wide[:, : a.intermediate_size], a.activation) * wide[:, a.intermediate_size :]
+            gated = activate(wide[:, : a.intermediate_size], a.activation)
+            gated *= wide[:, a.intermediate_size :]
             x += self._linear(gated, f"{name}.mlp.Wo")
         return self._norm(x, "final_norm")
 
@@ -115,27 +138,55 @@ class QueryEncoder:
         return out if bias is None else out + bias
 
 
-def _rotation(theta: float, head_dim: int, n: int) -> Float32Array:
-    """Cosines and sines, (2, n, head_dim / 2)."""
+def _places(queries: Sequence[TokenizedQuery]) -> list[slice]:
+    """Where the tokens of each stand among those of all."""
+    ends = np.cumsum([len(query.input_ids) for query in queries]).tolist()
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _rotation(
+    theta: float, head_dim: int, positions: NDArray[np.integer], n_heads: int
+) -> tuple[Float32Array, Float32Array]:
+    """For `_rotate`, (n, n_heads * head_dim) each: cosines, and sines, negative for a head's second half."""
     inverse = 1.0 / theta ** (np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))
-    angles = np.arange(n, dtype=np.float32)[:, None] * inverse.astype(np.float32)
-    return np.stack([np.cos(angles), np.sin(angles)])
+    angles = positions.astype(np.float32)[:, None] * inverse.astype(np.float32)
+    cos, sin = np.cos(angles), np.sin(angles)
+    return np.tile(cos, 2 * n_heads), np.tile(np.concatenate([sin, -sin], axis=1), n_heads)
 
 
-def _rotate(x: Float32Array, rotation: Float32Array) -> Float32Array:
-    half = x.shape[-1] // 2
-    a, b = x[..., :half], x[..., half:]
+def _rotate(x: Float32Array, rotation: tuple[Float32Array, Float32Array], half: int) -> Float32Array:
+    """Heads side by side, (n, heads * head_dim), of which each turns its halves (a, b) as one.
+
+    That is (a cos - b sin, b cos + a sin), with whole rows multiplied at once and halves only added: they are
+    too short for NumPy.
+    """
     cos, sin = rotation
-    out = np.empty(x.shape, np.float32)
-    np.subtract(a * cos, b * sin, out=out[..., :half])
-    np.add(b * cos, a * sin, out=out[..., half:])
+    out = x * cos
+    halves = len(x), -1, 2, half
+    out.reshape(halves)[:] += (x * sin).reshape(halves)[:, :, ::-1]
     return out
 
 
-def _softmax(scores: Float32Array, mask: NDArray[np.bool_]) -> Float32Array:
-    """Over the last axis where `mask` (n, n) allows; a row that sees nothing is all zeros."""
-    out: Float32Array = np.where(mask, scores, np.float32(-np.inf))
-    out -= np.maximum(out.max(axis=-1, keepdims=True), np.float32(-1e30))
-    np.exp(out, out=out)
-    out /= np.maximum(out.sum(axis=-1, keepdims=True), np.float32(1e-30))
-    return out
+def _hidden_keys(n: int, n_seen: int, reach: int) -> Float32Array | None:
+    """(keys, queries), to be added to scores: -inf for what a token does not see; None where all see all."""
+    at = np.arange(n)
+    is_seen = (at[:, None] < n_seen) & (np.abs(at[:, None] - at) <= reach)
+    return None if is_seen.all() else np.where(is_seen, np.float32(0), np.float32(-np.inf))
+
+
+def _attend(
+    q: Float32Array, k: Float32Array, v: Float32Array, hidden_keys: Float32Array | None
+) -> Float32Array:
+    """What each token of a text takes from others, (n, heads, head_dim); zeros for one that sees nothing.
+
+    Keys stand before queries: NumPy takes maxima and sums over the first of two axes many times faster.
+    """
+    scaled = q * np.float32(q.shape[-1] ** -0.5)
+    scores = k.transpose(1, 0, 2) @ scaled.transpose(1, 2, 0)  # (heads, keys, queries)
+    if hidden_keys is not None:
+        scores += hidden_keys
+    scores -= np.maximum(scores.max(axis=1, keepdims=True), np.float32(-1e30))
+    np.exp(scores, out=scores)
+    mixed: Float32Array = scores.transpose(0, 2, 1) @ v.transpose(1, 0, 2)
+    mixed /= np.maximum(scores.sum(axis=1), np.float32(1e-30))[:, :, None]
+    return mixed.transpose(1, 0, 2)

@@ -31,16 +31,18 @@ def weight_blocks(weight: Float32Array) -> Float32Array:
 
 def times_blocks(rows: Float32Array, blocks: Float32Array) -> Float32Array:
     """`rows @ weight.T`, (n, out), for rows (n, in) and the blocks of a weight (out, in)."""
-    n_blocks, _, width = blocks.shape
+    n_blocks, n_in, width = blocks.shape
     out = np.empty((len(rows), n_blocks * width), np.float32)
-    np.matmul(rows, blocks, out=out.reshape(len(rows), n_blocks, width).transpose(1, 0, 2))
+    placed = out.reshape(len(rows), n_blocks, width).transpose(1, 0, 2)
+    n_piece = _rows_of_small(n_in * width)
+    for at in range(0, len(rows), n_piece):
+        np.matmul(rows[at : at + n_piece], blocks, out=placed[:, at : at + n_piece])
     return out
 
 
 def tall_product(rows: Float32Array, columns: Float32Array, out: Float32Array) -> None:
     """`rows @ columns`, (n, m), into `out`; rows (n, d) are many, columns (d, m) few."""
-    n_block = max(1, _SMALL // max(1, columns.size))
-    n_block = n_block // _KERNEL_ROWS * _KERNEL_ROWS or n_block
+    n_block = _rows_of_small(columns.size)
     n_whole = len(rows) // n_block * n_block
     if n_whole:
         np.matmul(
@@ -50,3 +52,9 @@ def tall_product(rows: Float32Array, columns: Float32Array, out: Float32Array) -
         )
     if n_whole < len(rows):
         np.matmul(rows[n_whole:], columns, out=out[n_whole:])
+
+
+def _rows_of_small(n_numbers: int) -> int:
+    """Rows that make a small product with a matrix of so many numbers."""
+    n_rows = max(1, _SMALL // max(1, n_numbers))
+    return n_rows // _KERNEL_ROWS * _KERNEL_ROWS or n_rows

@@ -244,7 +244,7 @@ def test_token_rows_alone_find_in_a_large_index_too(searcher, monkeypatch):
     monkeypatch.setattr("indexer.retrieve.candidates.FULL_SCAN_ROWS", 0)
     encoder = searcher.generation.query_encoder
     real = encoder.encode
-    monkeypatch.setattr(encoder, "encode", lambda query: replace(real(query), single=None))
+    monkeypatch.setattr(encoder, "encode", lambda query, also: replace(real(query), single=None))
     monkeypatch.setattr(SingleVectors, "is_empty", True)
     hits = ask(searcher, "claim the next job", mode=Mode.COLBERT)
     assert len(hits) == 10

@@ -11,6 +11,7 @@ import pytest
 
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
+from indexer.records import TokenizedQuery
 
 QUERIES = ("how are routes registered", "x", "", "getUserName raises " * 40)
 
@@ -60,9 +61,30 @@ def test_the_last_queries_are_remembered(checkpoint: Checkpoint, monkeypatch: py
     assert set(queries._cache) == {"a", "c"}
 
 
+def test_texts_in_one_pass_are_what_each_is_alone(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The windows of layers that see little cut the first; products are in pieces, which end within a text.
+    report, title = "getUserName raises an error " * 30, "getUserName raises"
+    alone = [QueryEncoder(checkpoint).encode(text) for text in (report, title)]
+    monkeypatch.setattr("indexer.vectors.products._SMALL", 32 * 256 * 32)
+    queries = QueryEncoder(checkpoint)
+    together = [queries.encode(report, (title, report)), queries._cache[title]]
+    assert queries.encode(title) is together[1]
+    for found, expected in zip(together, alone, strict=True):
+        assert found.tokens == expected.tokens
+        assert found.rows is not None
+        assert expected.rows is not None
+        assert found.single is not None
+        assert expected.single is not None
+        assert np.abs(found.rows - expected.rows).max() < 1e-5
+        assert np.abs(found.single - expected.single).max() < 1e-5
+
+
 def test_tokens_that_see_nothing_are_no_nan(plain_folder: Path) -> None:
     queries = QueryEncoder(open_checkpoint(str(plain_folder)))
-    hidden = queries._forward(np.full(100, 7, np.int32), 3)  # the window of 16 leaves the last ones alone
+    ids = np.full(100, 7, np.int32)  # the window of 16 leaves the last ones alone
+    hidden = queries._forward([TokenizedQuery(ids, 3, 0, ())])
     assert np.isfinite(hidden).all()
 
 

@@ -8,8 +8,11 @@ from indexer.vectors.products import tall_product, times_blocks, weight_blocks
 
 
 @pytest.mark.parametrize("n_out", [1, 7, 16, 64, 96, 130, 768])
-@pytest.mark.parametrize("n_rows", [1, 11, 64])
-def test_blocks_of_a_weight_multiply_as_the_whole(n_out, n_rows):
+@pytest.mark.parametrize("n_rows", [1, 11, 64, 70])
+@pytest.mark.parametrize("most_rows", [None, 32, 0.5])
+def test_blocks_of_a_weight_multiply_as_the_whole(monkeypatch, n_out, n_rows, most_rows):
+    if most_rows is not None:
+        monkeypatch.setattr(products, "_SMALL", int(most_rows * 48 * min(n_out, 32)))
     rng = np.random.default_rng(n_out)
     weight = rng.standard_normal((n_out, 48)).astype(np.float32)
     rows = rng.standard_normal((n_rows, 48)).astype(np.float32)
