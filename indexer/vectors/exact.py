@@ -22,6 +22,7 @@ from indexer.records import Float32Array, Int64Array
 from indexer.vectors.base import Neighbours, top_k
 from indexer.vectors.cores import Share, on_cores
 from indexer.vectors.products import tall_product
+from indexer.vectors.ragged import ramps
 from indexer.vectors.row_codec import RowCodec, UInt8Array, float16_to_float32
 
 TILE_BYTES = 4 << 20
@@ -37,8 +38,15 @@ KEPT_BYTES = 32 << 20
 KEPT_BYTES_OF_ALL = 512 << 20
 """So much of all indexes together."""
 
-_GROUP = 4
-"""Rows of a run whose best is found before its own: 55 of a query with 100,000 take 11 ms, 18 one by one."""
+COMPARED_BYTES = 1 << 20
+"""The same for rows that are compared with a query's: they, their scores and the codec's table stay in a
+core's cache. For a report 98,000 rows take 21, 22, 26 ms of CPU time in tiles of 1, 2, 4 MB."""
+
+_GROUP_ROWS = 64
+"""Rows of a run that are compared one after the other: a longer run is several groups."""
+
+_BLOCK_ROWS = 1 << 16
+"""Rows that are put in order at once."""
 
 NOTHING = -1.0
 """The maximum over no rows: the least that a cosine can be."""
@@ -66,17 +74,22 @@ def run_maxima(
     best = np.full((len(run_starts), len(query_rows)), NOTHING, dtype=np.float32)
     between_shares = threading.Lock()
     groups = _grouped(run_starts, run_ends)
+    queries = np.ascontiguousarray(codec.rotate(query_rows).T)  # (D, Q)
+    piece_ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
 
     def share_maxima(share: Share) -> None:
-        for tile in _scored_tiles(query_rows, pieces, codec, groups, share):
-            run = groups.run[tile.first_group : tile.first_group + len(tile.scores)]
+        for block in _blocks(groups, share):
+            first, n_rows, run = groups.first[block], groups.n_rows[block], groups.run[block]
+            stored = _rows_between(pieces, piece_ends, int(first[0]), int(first[-1] + n_rows[-1]))
+            of_group = _group_maxima(queries, stored, codec, first - first[0], n_rows)
             begins = np.flatnonzero(np.diff(run, prepend=-1))
-            found = np.maximum.reduceat(tile.scores, begins, axis=0)
+            found = np.maximum.reduceat(of_group, begins, axis=0)
             inside = run[begins]
             with between_shares:  # a run may begin in one share and end in the next
                 best[inside] = np.maximum(best[inside], found)
 
-    on_cores(share_maxima, len(groups.run), _rows_in(SHARE_BYTES, codec.dim) // _GROUP)
+    mean_rows = max(1, int(groups.n_rows.sum()) // max(1, len(groups.run)))
+    on_cores(share_maxima, len(groups.run), _rows_in(SHARE_BYTES, codec.dim) // mean_rows)
     return np.ascontiguousarray(best.T)
 
 
@@ -175,68 +188,69 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """G groups of `_GROUP` rows that follow each other in a run; a run's last group may hold fewer."""
+    """G groups of at most `_GROUP_ROWS` rows that follow each other in a run."""
 
     run: Int64Array
     """(G,) ascending."""
     first: Int64Array
     """(G,) its first row."""
-    last: Int64Array
-    """(G,) the last row of its run."""
+    n_rows: Int64Array
+    """(G,) at least one."""
 
 
 def _grouped(starts: Int64Array, ends: Int64Array) -> _Groups:
-    n_groups = -(-(ends - starts) // _GROUP)
+    n_groups = -(-(ends - starts) // _GROUP_ROWS)
     run = np.repeat(np.arange(len(starts)), n_groups)
-    place = np.arange(len(run)) - np.repeat(np.cumsum(n_groups) - n_groups, n_groups)
-    return _Groups(run, starts[run] + _GROUP * place, ends[run] - 1)
+    first = starts[run] + _GROUP_ROWS * ramps(n_groups)
+    return _Groups(run, first, np.minimum(ends[run] - first, _GROUP_ROWS))
 
 
-@dataclass(frozen=True, slots=True)
-class _ScoredTile:
-    """Scores of a stretch of groups."""
-
-    first_group: int
-    scores: Float32Array
-    """(n, Q), the best of each group; overwritten by the next tile."""
-
-
-def _scored_tiles(
-    query_rows: Float32Array,
-    pieces: Sequence[UInt8Array],
-    codec: RowCodec,
-    groups: _Groups,
-    share: Share,
-) -> Iterator[_ScoredTile]:
-    """The maxima of a share of the groups in order, one tile at a time.
-
-    The first rows of all groups of a tile stand before their second ones and so on: the best of each is then
-    found for whole matrices at once, and reducing to runs, which NumPy does row by row, has a quarter to do.
-    """
-    n_tile = max(1, _rows_in(TILE_BYTES, codec.dim) // _GROUP)
-    queries = np.ascontiguousarray(codec.rotate(query_rows).T)  # (D, Q)
-    decoded = _scratch("decoded", (_GROUP * n_tile, codec.dim))
-    scores = _scratch("scores", (_GROUP * n_tile, len(query_rows)))
-    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+def _blocks(groups: _Groups, share: Share) -> Iterator[slice]:
+    """The groups of a share in stretches of some `_BLOCK_ROWS` rows."""
+    ends = np.cumsum(groups.n_rows)
     at = share.first
     while at < share.last:
-        first_row = int(groups.first[at])
-        # A gap between runs could make the rows of a tile any number.
-        within = int(np.searchsorted(groups.first, first_row + _GROUP * n_tile))
-        stop = min(at + n_tile, share.last, within)
-        rows = np.minimum(groups.first[at:stop] + np.arange(_GROUP)[:, None], groups.last[at:stop])
-        stored = _rows_between(pieces, ends, first_row, int(rows[-1, -1]) + 1)
-        codes = stored.take(rows.ravel() - first_row, axis=0)
+        stop = int(np.searchsorted(ends, int(ends[at]) + _BLOCK_ROWS))
+        # A gap between runs could make what is read between them any number.
+        within = int(np.searchsorted(groups.first, int(groups.first[at]) + 2 * _BLOCK_ROWS))
+        stop = min(max(at + 1, min(stop, within)), share.last)
+        yield slice(at, stop)
+        at = stop
+
+
+def _group_maxima(
+    queries: Float32Array, stored: UInt8Array, codec: RowCodec, first: Int64Array, n_rows: Int64Array
+) -> Float32Array:
+    """(G, Q) the best inner product of groups of stored rows, (G,) first ones and how many, with (D, Q).
+
+    The first rows of all groups stand before their second ones and so on, the longest group's first: the best
+    of each is then found for whole matrices at once, where to reduce runs NumPy goes row by row.
+    """
+    n_tile, n_queries = _rows_in(COMPARED_BYTES, codec.dim), queries.shape[1]
+    longest_first = np.argsort(-n_rows, kind="stable")
+    # So many groups have a first row, a second one, ...
+    n_groups = np.searchsorted(-n_rows[longest_first], -np.arange(int(n_rows.max())))
+    rows = first[longest_first][ramps(n_groups)] + np.repeat(np.arange(len(n_groups)), n_groups)
+    ends = np.cumsum(n_groups)
+    starts = ends - n_groups
+    decoded = _scratch("decoded", (n_tile, codec.dim))
+    scores = _scratch("scores", (n_tile, n_queries))
+    best = np.full((len(first), n_queries), NOTHING, dtype=np.float32)
+    for at in range(0, len(rows), n_tile):
+        codes = stored.take(rows[at : at + n_tile], axis=0)
         n = len(codes)
         tall_product(codec.decode_unscaled(codes, decoded[:n]), queries, scores[:n])
         scales = codec.scales(codes)
         if scales is not None:
             scores[:n] *= scales[:, None]
-        of_place = scores[:n].reshape(_GROUP, -1)
-        for other in of_place[1:]:
-            np.maximum(of_place[0], other, out=of_place[0])
-        yield _ScoredTile(at, scores[: stop - at])
-        at = stop
+        places = slice(np.searchsorted(ends, at, "right"), np.searchsorted(starts, at + n))
+        for start, end in zip(starts[places].tolist(), ends[places].tolist(), strict=True):
+            low, high = max(start, at), min(end, at + n)
+            own = best[low - start : high - start]
+            np.maximum(own, scores[low - at : high - at], out=own)
+    found = np.empty_like(best)
+    found[longest_first] = best
+    return found
 
 
 _kept = threading.local()

@@ -63,7 +63,9 @@ def test_tiles_and_pieces_do_not_change_the_maxima(data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cores, "_n_cores", lambda: n_cores)
         patch.setattr(exact, "SHARE_BYTES", 32)
-        patch.setattr(exact, "TILE_BYTES", 32 * data.draw(st.integers(1, 70)))
+        patch.setattr(exact, "_GROUP_ROWS", data.draw(st.integers(1, 20)))
+        patch.setattr(exact, "_BLOCK_ROWS", data.draw(st.integers(1, 40)))
+        patch.setattr(exact, "COMPARED_BYTES", 32 * data.draw(st.integers(1, 70)))
         found = run_maxima(query_rows, pieces, codec, starts, ends)
     for i, (a, b) in enumerate(zip(starts, ends, strict=True)):
         want = scores[:, a:b].max(axis=1) if b > a else np.full(3, -1.0)
