@@ -42,6 +42,7 @@ from indexer.errors import IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback, SearchRequest
 from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, DEFAULT_K
 from indexer.settings import BuildSettings
+from indexer.wording import not_indexed
 
 if TYPE_CHECKING:
     from indexer.records import OutlineEntry
@@ -298,12 +299,20 @@ class CodeIndex(Asking, Closing):
         return self._state_at if self._state is not None else -math.inf
 
     def outline(self, path: str = "") -> list[OutlineEntry]:
-        """Symbols of a file, or of all files of a folder; relative to the index, empty for all."""
+        """Symbols of a file, or of all files of a folder; relative to the index, empty for all.
+
+        Raises InputError for what is no indexed file and no folder of one.
+        """
         prefix = self.place(path).path if path else ""
+
+        def is_inside(path: str) -> bool:
+            return not prefix or path == prefix or path.startswith(f"{prefix}/")
+
         with self._lock:
-            entries = self._engine.outline(prefix)
-        inside = prefix + "/"
-        return [e for e in entries if not prefix or e.path == prefix or e.path.startswith(inside)]
+            entries = [entry for entry in self._engine.outline(prefix) if is_inside(entry.path)]
+            if prefix and not entries and not any(map(is_inside, self._engine.paths())):
+                raise InputError(not_indexed(prefix))
+        return entries
 
     def place(self, text: str) -> Place:
         """The place that a text names, as `codesearch.request.place_of` reads it."""
@@ -331,7 +340,7 @@ class CodeIndex(Asking, Closing):
 
             raise InputError(text_not_here(place.path))
         if text is None:
-            raise InputError(f"{path!r} is not an indexed file; `codesearch outline` lists what is.")
+            raise InputError(not_indexed(path))
         lines = split_lines(text)
         last = len(lines) if end_line is None else min(end_line, len(lines))
         if start_line < 1 or start_line > last:

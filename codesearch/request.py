@@ -295,10 +295,10 @@ def within_folder(folder: str, globs: Iterable[str]) -> tuple[str, ...]:
     if not folder:
         return globs
     prefix = "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", folder).strip("/") + "/"
-    included = [glob for glob in globs if not glob.startswith("!")] or ["**"]
+    included = [prefix + _anywhere(glob) for glob in globs if not glob.startswith("!")] or [f"{prefix}**"]
     excluded = [glob[1:] for glob in globs if glob.startswith("!")]
     return (
-        *(prefix + _anywhere(glob) for glob in included),
+        *included,
         *("!" + prefix + _anywhere(glob) for glob in excluded),
     )
 

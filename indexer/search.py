@@ -30,6 +30,7 @@ from indexer.storage.generations import DATABASE, Pin, with_live
 from indexer.storage.manifest import Manifest
 from indexer.storage.status import IndexStatus, n_bytes_below, read_status
 from indexer.tree.freshness import find_stale, stale_among
+from indexer.wording import not_indexed
 
 _SIMILAR_CHARS = 400_000
 """So much of a file is compared; what counts of it is chosen as of any long query."""
@@ -89,9 +90,9 @@ class Searcher(Closing):
 
         chunks = self.generation.store.file_chunks(path)
         if not chunks:
-            raise InputError(
-                f"{path} is not in the index; `codesearch status --skipped` may give the reason."
-            )
+            is_folder = not path or any(other.startswith(f"{path}/") for other in self.paths())
+            advice = f"{path or '.'} is a folder; name a file of it, or a line as FILE:LINE."
+            raise InputError(advice if is_folder else not_indexed(path))
         if not chunks[0].has_text:
             raise InputError(text_not_here(path))
         text = "".join(chunk.text for chunk in chunks)

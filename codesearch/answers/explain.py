@@ -5,13 +5,14 @@ An empty answer is never just empty.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from codesearch.answers.findings import IndexState
 from indexer.records import Mode, QueryUsed, SearchRequest
 from indexer.retrieve.globs import PathGlobs
-from indexer.wording import counted
+from indexer.wording import counted, not_indexed
 
 if TYPE_CHECKING:
     from indexer.records import MissingVectors
@@ -27,6 +28,9 @@ def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iter
     filters = _filter_words(request)
     globs = PathGlobs(request.paths)
     if not any(globs.passes(path) for path in indexed_paths):
+        place = _place_of(request.paths)
+        if place:
+            return [not_indexed(place)]
         patterns = " ".join(request.paths)
         return [f"No indexed file matches {patterns}; patterns are relative to the indexed folder."]
     if filters:
@@ -115,6 +119,12 @@ def stale_note(state: IndexState) -> list[str]:
         f"The index is out of date by{at_least} {counted(state.n_stale, 'file')} ({', '.join(parts)});"
         " `codesearch index` brings it up to date."
     ]
+
+
+def _place_of(globs: Sequence[str]) -> str:
+    """The file or folder that the only pattern stands for, as `within_folder` writes one; else nothing."""
+    place = globs[0].removesuffix("/**") if len(globs) == 1 else ""
+    return place[1:] if place.startswith("/") and not re.search(r"[\\*?\[]", place) else ""
 
 
 def _filter_words(request: SearchRequest) -> list[str]:

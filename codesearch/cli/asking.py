@@ -85,7 +85,7 @@ def ask_command(
         config["chat_base_url"], config["chat_model"], config["chat_key"], silence_seconds=timeout
     )
     for path in paths:
-        require_folder(path, asks=True)
+        require_folder(path)
     folders = [Path(path) for path in paths or (".",)]
     workspace = Workspace(folders, build=config["build"], state=state_in_force())
     conversation = Conversation(

@@ -103,11 +103,8 @@ def outline_command(context: click.Context, /, path: str, form: str, refresh: bo
     with opened.index as index:
         places = Places.of({"": index.root}, (path,))
         entries = [replace(entry, path=places.shown(entry.path)) for entry in index.outline(where)]
-        known = not where or any(p == where or p.startswith(where + "/") for p in index.paths())
     where = places.shown(where or ".")
     put(outline_json(where, entries, places.root) if form == "json" else outline_text(entries))
-    if not known:
-        say(f"{path} is not in the index; `codesearch status --skipped` may give the reason.")
-    elif not entries:
-        say(f"{path} has no symbols.")
+    if not entries:
+        say(f"{path} has no symbols; `codesearch search` finds what is written in it.")
     context.exit(0 if entries else 1)

@@ -14,6 +14,7 @@ import click
 from codesearch.choices import KINDS, MODES
 from codesearch.cli.completion import complete_kind, complete_language
 from codesearch.cli.console import name_state, say
+from codesearch.cli.questions import QuestionCommand
 from codesearch.config import Config, load_config
 from indexer.disk.user_folders import expand_user
 from indexer.light_dataclasses import dataclass
@@ -326,11 +327,11 @@ def folder_asked(path: str) -> Path:
         is_file = named.is_file()
     except (OSError, ValueError):
         is_file = False
-    return named.parent if is_file else require_folder(path, asks=True)
+    return named.parent if is_file else require_folder(path)
 
 
-def require_folder(path: str, *, asks: bool = False) -> Path:
-    """The path, if it is a folder; `asks` where a query stands before it. Raises InputError."""
+def require_folder(path: str) -> Path:
+    """The path, if it is a folder. Raises InputError."""
     from indexer.errors import InputError
 
     folder = expand_user(path)
@@ -339,11 +340,10 @@ def require_folder(path: str, *, asks: bool = False) -> Path:
     except (OSError, ValueError):
         raise InputError(f"{path!r} cannot be a path.") from None
     if not exists:
-        raise InputError(
-            f"There is no such folder: {path}. If it is a word of the query, put the whole query in quotes."
-            if asks
-            else f"There is no such folder: {path}."
-        )
+        context = click.get_current_context(silent=True)
+        takes_query = context is not None and isinstance(context.command, QuestionCommand)
+        advice = " If it is a word of the query, put the whole query in quotes." if takes_query else ""
+        raise InputError(f"There is no such folder: {path}.{advice}")
     if not is_folder:
         raise InputError(f"{path} is a file; give the folder that holds it.")
     return folder

@@ -142,7 +142,7 @@ def _indexed(folders: Sequence[str], config: Config, state: Path | None) -> list
     from codesearch.locate import find_root, is_too_wide
     from indexer.errors import IndexMissingError
 
-    found = [require_folder(folder, asks=True) for folder in folders]
+    found = [require_folder(folder) for folder in folders]
     for folder in found:
         try:
             find_root(folder, state)

@@ -21,7 +21,7 @@ from indexer.light_dataclasses import dataclass
 from indexer.records import Chunk, Hit, Mode, OutlineEntry, QueryVectors, SearchRequest
 from indexer.retrieve.query_shape import query_shape
 from indexer.search_steps import SearchResult, SearchSteps
-from indexer.wording import counted
+from indexer.wording import counted, not_indexed
 
 _PIECE_BITS = 40
 """A chunk of a repository in several shards is numbered by its shard above so many bits."""
@@ -115,7 +115,7 @@ class RemoteTogether:
             if self._cluster.call(piece.shard, "file_text", piece.prefix + path) is not None:
                 break
         else:
-            raise InputError(f"{path} is not in the index; `codesearch outline` lists what is.")
+            raise InputError(not_indexed(path))
 
         def first(n: int) -> FoundWithin:
             found: FoundWithin = self._cluster.call(piece.shard, "similar", piece.prefix + path, line, n)

@@ -20,6 +20,8 @@ from indexer.system import NEVER_WAIT, open_plain
 
 _SECONDS = 60.0
 """A server that sends nothing for so long is given up."""
+_WANTED = "name the file that `codesearch export` wrote, or the folder that it was unpacked to."
+_CHECK = "check the address, or get the file in another way and import it from here."
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -38,10 +40,10 @@ def opened_source(source: str) -> Iterator[io.BufferedReader]:
         try:
             handle = open_plain(Path(source).resolve(), os.O_RDONLY | NEVER_WAIT)
         except OSError as error:
-            raise InputError(f"{source} cannot be read ({error.strerror or error}).") from error
+            raise InputError(f"{source} cannot be read ({error.strerror or error}); {_WANTED}") from error
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise InputError(f"{source} is no file.")
+                raise InputError(f"{source} is no file; {_WANTED}")
             yield file
 
 
@@ -82,9 +84,10 @@ def _asked(url: str) -> IO[bytes]:
     try:
         answer: IO[bytes] = opener.open(url, timeout=_SECONDS)
     except urllib.error.HTTPError as error:
-        raise InputError(f"{_shown(url)} answers {error.code} ({error.reason}).") from error
+        raise InputError(f"{_shown(url)} answers {error.code} ({error.reason}); {_CHECK}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise InputError(f"{_shown(url)} cannot be reached ({getattr(error, 'reason', error)}).") from error
+        reason = getattr(error, "reason", error)
+        raise InputError(f"{_shown(url)} cannot be reached ({reason}); {_CHECK}") from error
     return answer
 
 

@@ -131,7 +131,8 @@ def test_files_are_ranked_once_each(index):
 def test_outline_of_a_file_and_of_all(index):
     assert [entry.span.name for entry in index.outline("shapes.py")][:2] == ["Circle", "Circle.__init__"]
     assert {entry.path for entry in index.outline()} == {"shapes.py", "long.py"}
-    assert index.outline("shape") == []
+    with pytest.raises(InputError, match="shape is not in the index"):
+        index.outline("shape")
 
 
 def test_read_gives_indexed_lines(index):

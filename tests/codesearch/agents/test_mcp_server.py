@@ -206,7 +206,7 @@ async def test_arguments_as_agents_write_them(server):
     ],
 )
 async def test_nothing_outside_the_index_can_be_read(server, path):
-    assert "is not an indexed file" in await refused(server, "read", path=path)
+    assert "is not in the index" in await refused(server, "read", path=path)
 
 
 async def test_hostile_text_stays_in_its_fence(server):
@@ -226,7 +226,7 @@ async def test_context_holds_its_budget(server):
 async def test_outline_and_similar_and_status(server):
     outline = await call(server, "outline", path="app")
     assert outline.startswith("app/retry.py\n  1-3 function pause_after\napp/router.py\n  4-9 class Router\n")
-    assert "has no indexed symbols" in await refused(server, "outline", path="nowhere")
+    assert "is not in the index" in await refused(server, "outline", path="nowhere")
     similar = await call(server, "similar", path="app/router.py", line=8, k=2)
     assert "app/router.py:7-9" not in similar
     assert (await call(server, "status")).startswith("repositories shop\nindex of ")

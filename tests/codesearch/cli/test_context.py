@@ -44,9 +44,15 @@ def test_a_block_cites_paths_from_where_one_stands(run, repository, monkeypatch)
     assert value["passages"][0]["path"] == "../retry.py"
 
 
-def test_outline_of_what_is_not_there(run, repository):
-    missing = run("outline", repository / "nowhere.py")
-    assert (missing.exit_code, missing.stdout) == (1, "")
-    assert "is not in the index" in missing.stderr
-    outside = run("outline", repository / ".." / "elsewhere.py")
-    assert outside.exit_code == 2
+def test_outline_of_what_is_not_there(run, one_sentence, copied):
+    (copied / "empty").mkdir()
+    for name in ("nowhere.py", "empty"):
+        assert one_sentence(run("outline", copied / name)) == (
+            f"{name} is not in the index; `codesearch outline` lists what is, `codesearch status --skipped`"
+            " what was left out."
+        )
+    assert one_sentence(run("outline", copied / ".." / "elsewhere.py"))
+    (copied / "plain.txt").write_text("no symbol here\n")
+    bare = run("outline", copied / "plain.txt", "--refresh")
+    assert (bare.exit_code, bare.stdout) == (1, "")
+    assert "plain.txt has no symbols; `codesearch search` finds what is written in it." in bare.stderr

@@ -12,7 +12,9 @@ from indexer.storage.manifest import read_manifest, write_manifest
 
 def test_no_such_path(run, one_sentence, tmp_path):
     for command in (["index"], ["search", "x"], ["status"]):
-        assert one_sentence(run(*command, tmp_path / "nowhere")).startswith("There is no such folder: ")
+        message = one_sentence(run(*command, tmp_path / "nowhere"))
+        assert message.startswith("There is no such folder: ")
+        assert ("word of the query" in message) is (command[0] == "search")
 
 
 def test_a_file_where_a_folder_is_meant(run, one_sentence, repository):

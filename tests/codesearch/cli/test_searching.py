@@ -52,6 +52,14 @@ def test_a_folder_inside_the_index_narrows(run, repository):
     assert found["root"] == str(repository)
 
 
+def test_a_place_that_is_not_indexed_has_no_answer_and_is_said(run, copied):
+    (copied / "empty").mkdir()
+    for options, place in (([copied / "empty"], "empty"), ([copied, "-g", "/empty/x.py"], "empty/x.py")):
+        result = run("search", "retry", *options)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"{place} is not in the index; `codesearch outline` lists what is")
+
+
 def test_a_file_narrows(run, repository):
     result = run("search", "server", repository / "retry.py", "--format", "json", "--path", "!*.md")
     assert {p["path"] for p in json.loads(result.stdout)["passages"]} == {str(repository / "retry.py")}
@@ -212,6 +220,9 @@ def test_similar(run, one_sentence, repository):
     assert "retry.py has lines 1 to 6" in one_sentence(run("similar", f"{repository}/retry.py:99"))
     assert "nowhere.py is not in the index" in one_sentence(run("similar", repository / "nowhere.py"))
     assert "There is no such file" in one_sentence(run("similar", repository / "no" / "where.py"))
+    assert ". is a folder; name a file of it, or a line as FILE:LINE." in one_sentence(
+        run("similar", repository)
+    )
 
 
 def test_files(run, repository):

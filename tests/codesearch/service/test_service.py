@@ -138,7 +138,7 @@ def test_a_context_block_tells_its_tokens(client):
 def test_a_path_outside_is_no_indexed_file(client, path):
     answer = client.get("/v1/read", params={"path": path})
     assert answer.status_code == 400
-    assert "is not an indexed file" in answer.json()["error"]
+    assert "is not in the index" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
