@@ -6,7 +6,7 @@ process. Importing this loads no model library; the first chunk does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -22,7 +22,7 @@ from indexer.ingest.prepare import PreparedChunk, sections_of
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.models.tokens import ChunkTokenizer
-from indexer.records import SequenceVectors, Window
+from indexer.records import PackedBatch, SequenceVectors, Window
 from indexer.vectors.row_codec import RowCodec
 
 if TYPE_CHECKING:
@@ -58,6 +58,16 @@ def encode_ahead(
     _encoding[checkpoint.fingerprint] = _Ahead(loading.in_thread(encode), encoder)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A chunk that is computed window by window."""
+
+    chunk: PreparedChunk
+    windows: list[Window]
+    parts: dict[int, SequenceVectors]
+    """Of the windows that are done, by their ids."""
+
+
 class Reader(Protocol):
     """What made the chunks, or has the same tokenizer."""
 
@@ -83,6 +93,8 @@ class Embedder:
         self._codec = codec
         self._max_memory_bytes = max_memory_bytes
         self._n_tokens = self._n_slots = 0
+        self.n_computed = 0.0
+        """Tokens of chunks so far; of one of which some windows are computed, its share."""
         self._begun = begun
 
     @property
@@ -128,32 +140,39 @@ class Embedder:
 
     def embed(self, chunks: Sequence[PreparedChunk]) -> Iterator[list[NewEmbedding]]:
         """After each batch, the chunks of which it held the last window; each chunk comes once."""
-        if not chunks:
-            return
-        windows: list[Window] = []
-        owners: list[int] = []
-        groups: list[list[Window]] = []
-        for at, prepared in enumerate(chunks):
-            cut = chunk_windows(prepared, self._checkpoint, len(windows))
-            windows += cut
-            owners += [at] * len(cut)
-            groups.append(cut)
-        n_missing = [len(group) for group in groups]
-        parts: dict[int, SequenceVectors] = {}
+        if chunks:
+            yield from self.embed_lots([chunks])
+
+    def embed_lots(self, lots: Iterable[Sequence[PreparedChunk]]) -> Iterator[list[NewEmbedding]]:
+        """The same, lot after lot: the next is asked for while the last batches of one are computed."""
         encoder = self._encoder
-        batches = pack(windows, encoder.batch_tokens, encoder.short_lane_tokens)
-        self._n_tokens += sum(len(window.input_ids) for window in windows)
-        self._n_slots += count_slots(batches, encoder.block_tokens)
-        for vectors in encoder.encode_all(batches):
+        begun: dict[int, _Begun] = {}
+        """By the windows that are not computed yet."""
+
+        def batches() -> Iterator[PackedBatch]:
+            n_windows = 0
+            for lot in lots:
+                windows: list[Window] = []
+                for prepared in lot:
+                    cut = chunk_windows(prepared, self._checkpoint, n_windows + len(windows))
+                    begun.update(dict.fromkeys((each.window_id for each in cut), _Begun(prepared, cut, {})))
+                    windows += cut
+                n_windows += len(windows)
+                packed = pack(windows, encoder.batch_tokens, encoder.short_lane_tokens)
+                self._n_tokens += sum(len(window.input_ids) for window in windows)
+                self._n_slots += count_slots(packed, encoder.block_tokens)
+                yield from packed
+
+        for vectors in encoder.encode_all(batches()):
             done = []
             for part in split_vectors(vectors):
-                parts[part.sequence_id] = part
-                owner = owners[part.sequence_id]
-                n_missing[owner] -= 1
-                if not n_missing[owner]:
-                    own = [parts.pop(window.window_id) for window in groups[owner]]
-                    joined = join_windows(chunks[owner].chunk.chunk_id, groups[owner], own)
-                    done.append(self._pooled(chunks[owner], joined))
+                owner = begun.pop(part.sequence_id)
+                owner.parts[part.sequence_id] = part
+                self.n_computed += len(owner.chunk.tokenized.input_ids) / len(owner.windows)
+                if len(owner.parts) == len(owner.windows):
+                    parts = [owner.parts[window.window_id] for window in owner.windows]
+                    joined = join_windows(owner.chunk.chunk.chunk_id, owner.windows, parts)
+                    done.append(self._pooled(owner.chunk, joined))
             yield done
 
     def release(self) -> None:

@@ -6,13 +6,13 @@ where no other process is writing: nobody waits for a lock, and nothing is compu
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from itertools import accumulate
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from indexer.embeddings.embedding_store import (
 from indexer.errors import CodesearchError
 from indexer.ingest.embed import Embedder
 from indexer.ingest.excerpts import excerpt_key, excerpt_of, spread
-from indexer.ingest.prepare import Preparer
+from indexer.ingest.prepare import PreparedChunk, Preparer
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
 from indexer.records import Int32Array, Int64Array
@@ -39,7 +39,9 @@ from indexer.storage.generations import EMBEDDINGS
 from indexer.storage.manifest import Manifest
 
 _FIRST_TOKENS = 8_192
-"""So much is encoded before it is known how fast this machine is."""
+"""So much is thought to be possible before it is known how fast this machine is."""
+_LOT_TOKENS = 4_096
+"""So much is prepared together: enough to fill batches, little enough to choose anew by how fast it goes."""
 _LEAST_SHARE = 0.5
 """A chunk of which less than this fits the time left is not begun."""
 _NOT_NOW = (CodesearchError, OSError, sqlite3.OperationalError)
@@ -123,7 +125,7 @@ class OnDemand:
         self._preparer = Preparer(index.root, BuildSettings(), checkpoint, index.manifest)
         self._embedder = embedder
         self._n_held = 0
-        self._n_tokens = 0
+        self._n_tokens = 0.0
         self._seconds = 0.0
 
     @property
@@ -157,11 +159,12 @@ class OnDemand:
                 found[new.key] = self._hold(new.single, new.rows, new)
                 computed.append(new)
             todo = [each for each in todo if each.chunk.embedding_key not in found]
-        while n := self._step([each.n_tokens for each in todo], started + seconds - time.monotonic()):
-            now, todo = todo[:n], todo[n:]
-            for new in self._encoded(now):
-                found[new.key] = self._hold(new.single, new.rows, new)
-                computed.append(new)
+        by_key: dict[str, _Piece] = {}
+        for each in todo:
+            by_key.setdefault(each.key, each)
+        for new in self._encoded([*by_key.values()], started + seconds):
+            found[new.key] = self._hold(new.single, new.rows, new)
+            computed.append(new)
         if computed:
             with suppress(*_NOT_NOW), self._embeddings() as embeddings:
                 for new in computed:
@@ -180,30 +183,65 @@ class OnDemand:
         """Tokens that this time is enough for, as far as is known."""
         return self.tokens_per_second * seconds if self._seconds else _FIRST_TOKENS
 
-    def _step(self, n_tokens: Sequence[int], seconds: float) -> int:
-        """How many of the first pieces this time is enough for: cores idle at the end of each step."""
-        if seconds <= 0 or not n_tokens:
-            return 0
-        room = self.room(seconds)
-        n_whole = bisect_right(list(accumulate(n_tokens)), room)
-        if n_whole or not self._seconds or n_tokens[0] * _LEAST_SHARE <= room:
-            return max(1, n_whole)
-        return 0
+    def _encoded(self, todo: Sequence[_Piece], until: float) -> Iterator[NewEmbedding]:
+        """Vectors of these pieces, as many as there is time for.
 
-    def _encoded(self, pieces: Sequence[_Piece]) -> Iterator[NewEmbedding]:
+        What comes next is chosen and prepared while the last batches are computed: no core waits for it.
+        """
+        lots = self._lots(todo, until)
+        first = next(lots, None)
+        if first is None:
+            return
+        self._embedder.load()
+        last, n_computed = time.monotonic(), self._embedder.n_computed
+        for finished in self._embedder.embed_lots(chain([first], lots)):
+            now, n_now = time.monotonic(), self._embedder.n_computed
+            self._seconds += now - last
+            self._n_tokens += n_now - n_computed
+            last, n_computed = now, n_now
+            yield from finished
+
+    def _lots(self, todo: Sequence[_Piece], until: float) -> Iterator[list[PreparedChunk]]:
+        n_before, n_begun = self._embedder.n_computed, 0
+        while todo:
+            n_in_flight = n_begun - (self._embedder.n_computed - n_before)
+            lengths = [each.n_tokens for each in todo]
+            chosen = self._fitting(lengths, until - time.monotonic(), n_in_flight)
+            if not chosen:
+                return
+            prepared = self._prepared([todo[at] for at in chosen])
+            todo = [each for at, each in enumerate(todo) if at not in chosen]
+            n_begun += sum(len(each.tokenized.input_ids) for each in prepared)
+            yield prepared
+
+    def _fitting(self, n_tokens: Sequence[int], seconds: float, n_in_flight: float = 0) -> list[int]:
+        """Which pieces come next, by their places: the first that this time is enough for, of a lot.
+
+        What is too long for it is passed over for what is shorter. All are short enough until the first
+        batch has shown how fast this machine is.
+        """
+        chosen: list[int] = []
+        if seconds <= 0:
+            return chosen
+        room = self.room(seconds) - n_in_flight if self._seconds else math.inf
+        in_lot = 0
+        for at, n in enumerate(n_tokens):
+            if n <= room or (not chosen and n * _LEAST_SHARE <= room):
+                chosen.append(at)
+                room -= n
+                in_lot += n
+            if in_lot >= _LOT_TOKENS:
+                break
+        return chosen
+
+    def _prepared(self, pieces: Sequence[_Piece]) -> list[PreparedChunk]:
         stored = self._index.store.chunks([each.chunk.chunk_id for each in pieces])
         picked = {each.chunk.embedding_key: each.reading.picked for each in pieces}
-        prepared = [
+        return [
             excerpt_of(whole, picked[whole.key]) if picked[whole.key] else whole
             for whole in self._preparer.prepare_chunks(list(stored.values()))
             if whole.key in picked
         ]
-        self._embedder.load()
-        started = time.monotonic()
-        for finished in self._embedder.embed(prepared):
-            yield from finished
-        self._seconds += time.monotonic() - started
-        self._n_tokens += sum(len(p.tokenized.input_ids) for p in prepared)
 
     def _spread(self, stored: StoredEmbedding, regions: Int32Array) -> Excerpt:
         """An excerpt as its whole chunk, served from memory."""

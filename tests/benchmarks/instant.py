@@ -52,18 +52,19 @@ class Borrowed:
         """The first of these, as far as the budget goes."""
         real, found = self._real, Encoded({}, {})
         room = round(self.room(seconds), -2)
-        for chunk in real._index.store.missing_chunks([each.chunk_id for each in readings]):
-            reading = readings[len(found.whole) + len(found.excerpts)]
+        chunks = real._index.store.missing_chunks([each.chunk_id for each in readings])
+        for chunk, reading in zip(chunks, readings, strict=True):
             piece = _Piece(chunk, reading)
             if piece.n_tokens * 0.5 > room - self.spent:
-                break
+                continue
             self.spent += piece.n_tokens
             if not reading.picked:
                 found.whole[chunk.chunk_id] = stored_of(self._tables, chunk.chunk_id)
                 continue
             key = chunk.chunk_id, reading.picked
             if key not in self._excerpts:
-                (self._excerpts[key],) = real._encoded([piece])
+                finished = real._embedder.embed(real._prepared([piece]))
+                (self._excerpts[key],) = (new for each in finished for new in each)
             new = self._excerpts[key]
             held = real._hold(new.single, new.rows, new)
             found.excerpts[chunk.chunk_id] = real._spread(held, reading.regions)

@@ -148,7 +148,7 @@ def test_an_edit_is_encoded_while_its_words_are_published(tree, monkeypatch):
     (tree / "lamp.py").write_text(FILES["lamp.py"].replace("the lamp burns", "the lamp is lit at dusk"))
     load_model_ahead(BuildSettings(), is_brief=True)
     build(tree, BuildSettings(), encode=False)
-    monkeypatch.setattr("indexer.ingest.on_demand.OnDemand._encoded", None)  # whoever encodes now fails
+    monkeypatch.setattr("indexer.ingest.on_demand.OnDemand._prepared", None)  # whoever encodes now fails
     with Searcher.open(tree) as searcher:
         best = ask(searcher).hits[0]
         assert (searcher.chunk(best.chunk_id).path, searcher.n_encoded) == ("lamp.py", 1)
@@ -173,16 +173,53 @@ def test_what_cannot_be_encoded_ahead_is_encoded_when_it_is_asked_for(tree, monk
 
 
 @pytest.mark.parametrize(
-    ("speed", "seconds", "expected"),
-    [(0.0, 1.5, 2), (0.0, 0.0, 0), (1_000.0, 9.1, 3), (1_000.0, 1.6, 1), (1_000.0, 1.4, 0), (1e6, 1.0, 4)],
+    ("speed", "seconds", "in_flight", "expected"),
+    [
+        (0.0, 1.5, 0, [0, 1]),  # a lot
+        (0.0, 0.0, 0, []),
+        (1_000.0, 9.1, 0, [0, 1]),
+        (1_000.0, 9.1, 5_500, [0, 3]),  # the second is too long for what is left, the third too
+        (1_000.0, 1.6, 0, [0]),  # more than half of it fits
+        (1_000.0, 1.4, 0, [2]),  # less than half of longer ones does
+        (1_000.0, 0.6, 0, [3]),
+        (1_000.0, 0.2, 0, []),
+        (1_000.0, 5.0, 4_800, []),
+        (1e6, 1.0, 0, [0, 1]),
+    ],
 )
-def test_a_step_is_what_the_time_left_is_enough_for(tree, speed, seconds, expected):
+def test_what_comes_next_is_what_the_time_left_is_enough_for(tree, speed, seconds, in_flight, expected):
     with Searcher.open(tree) as searcher:
         on_demand = searcher.generation._on_demand
         if speed:
-            on_demand._n_tokens, on_demand._seconds = int(speed), 1.0
-        assert on_demand._step((3_000, 4_000, 2_000, 500), seconds) == expected
-        assert on_demand._step([], 9.0) == 0
+            on_demand._n_tokens, on_demand._seconds = speed, 1.0
+        assert on_demand._fitting((3_000, 4_000, 2_000, 500), seconds, in_flight) == expected
+        assert on_demand._fitting([], 9.0) == []
+
+
+def test_no_core_waits_for_the_choice_of_what_comes_next(tree, monkeypatch):
+    """The next lot is chosen before any of one is done: a lot is one file here."""
+    monkeypatch.setattr("indexer.ingest.on_demand._LOT_TOKENS", 1)
+    events = []
+    split, prepared = embed.split_vectors, OnDemand._prepared
+    monkeypatch.setattr(embed, "split_vectors", lambda vectors: events.append("done") or split(vectors))
+    monkeypatch.setattr(
+        OnDemand, "_prepared", lambda self, pieces: events.append("chosen") or prepared(self, pieces)
+    )
+    with Searcher.open(tree) as searcher:
+        ask(searcher, "lamp clock horn strike sound ignite")
+        assert searcher.n_encoded == 3
+    assert events.index("done") >= 2
+    assert sorted(events) == ["chosen"] * 3 + ["done"] * 3
+
+
+def test_files_of_one_content_are_computed_once(tree, monkeypatch):
+    (tree / "other.py").write_text(FILES["lamp.py"])
+    build(tree, BuildSettings(), encode=False)
+    read = pieces_read(monkeypatch)
+    with Searcher.open(tree) as searcher:
+        ask(searcher)
+        assert searcher.n_encoded == 2
+    assert len(read) == 1
 
 
 # --- excerpts of long chunks -----------------------------------------------------------------------
@@ -206,16 +243,16 @@ def long_tree(tmp_path, monkeypatch):
 def allow_pieces_of(monkeypatch, n_tokens):
     """Time is enough for pieces of fewer tokens, and for none that is longer."""
     monkeypatch.setattr(
-        OnDemand, "_step", lambda self, pieces, seconds: int(bool(pieces) and pieces[0] < n_tokens)
+        OnDemand, "_fitting", lambda self, pieces, *_: [at for at, n in enumerate(pieces) if n < n_tokens][:1]
     )
 
 
 def pieces_read(monkeypatch):
     """All that is read from now on, in order."""
     read = []
-    encoded = OnDemand._encoded
+    prepared = OnDemand._prepared
     monkeypatch.setattr(
-        OnDemand, "_encoded", lambda self, pieces: read.extend(pieces) or encoded(self, pieces)
+        OnDemand, "_prepared", lambda self, pieces: read.extend(pieces) or prepared(self, pieces)
     )
     return read
 
