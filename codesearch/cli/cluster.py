@@ -92,7 +92,9 @@ def index_command(
     settings = load_config(None, {"model": model}).build_settings(None)
     job = Job(path, Workplace(open_store(where), settings, __version__), Pool(workers, threads))
     with connected(address) as ray:
-        report = index_catalogue(ray, job, _Line(quiet or as_json))
+        report = index_catalogue(
+            ray, job, _Line(quiet or as_json), lambda who: say(f"Another job writes to the store. {who}")
+        )
     for line in failures_in_words(report.failures):
         say(f"codesearch: {line}")
     if as_json:

@@ -20,6 +20,7 @@ from indexer.cluster.connection import ClusterError
 from indexer.cluster.job_progress import JobCounter, OnProgress, Running, TokenReport
 from indexer.cluster.planning import Limits, Plan, Survey, plan_shards, recipe_of, survey
 from indexer.cluster.shard_build import Made, ShardEncoder, Workplace, read_shard, to_plain
+from indexer.cluster.store_lock import OnWait
 from indexer.cluster.trees import Source
 from indexer.errors import CodesearchError
 from indexer.light_dataclasses import dataclass
@@ -76,8 +77,13 @@ class Job:
     limits: Limits = field(default_factory=Limits)
 
 
-def index_catalogue(ray: Any, job: Job, on_progress: OnProgress = lambda progress: None) -> JobReport:
-    """Build what a catalogue names, and replace it by what was built.
+def index_catalogue(
+    ray: Any,
+    job: Job,
+    on_progress: OnProgress = lambda progress: None,
+    on_wait: OnWait = lambda who: None,
+) -> JobReport:
+    """Build what a catalogue names, and replace it by what was built. `on_wait` as of `Store.locked`.
 
     A repository that fails keeps the shard that it had. Raises InputError, StorageError, IndexBusyError,
     CheckpointError; what goes wrong with one repository is in the report.
@@ -86,7 +92,7 @@ def index_catalogue(ray: Any, job: Job, on_progress: OnProgress = lambda progres
     before = read_catalogue(job.catalogue)
     recipe = recipe_of(job.at.settings)
     store = job.at.store
-    with store.locked():
+    with store.locked(on_wait):
         store.check_writable()
         sources = list(dict.fromkeys(Source(e.repository, e.folder, e.revision) for e in before))
         failures: list[Failure] = []

@@ -11,17 +11,17 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from indexer.cluster.store_lock import HeldError, OnWait, StoreLock
 from indexer.disk.state_files import FOLDER_MODE, create_file
 from indexer.disk.user_folders import expand_user
 from indexer.errors import (
@@ -116,8 +116,12 @@ class Store(ABC):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     @abstractmethod
-    def locked(self) -> Any:
-        """A context in which no other job writes here. Raises IndexBusyError."""
+    def locked(self, on_wait: OnWait = lambda who: None) -> AbstractContextManager[None]:
+        """A context in which no other job writes here.
+
+        `on_wait` is told who else does, where it takes time to find out whether that job lives. Raises
+        IndexBusyError.
+        """
 
     @contextmanager
     def _said(self, what: str = "written") -> Iterator[None]:
@@ -189,7 +193,7 @@ class _FolderStore(Store):
         self._folder = folder
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, on_wait: OnWait = lambda who: None) -> Iterator[None]:
         with self._said():
             self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             lock = FileLock(self._folder / "lock", mode=0o600)
@@ -295,29 +299,27 @@ class UrlStore(Store):
             raise OSError(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, on_wait: OnWait = lambda who: None) -> Iterator[None]:
         """A context in which no other job writes here. Raises IndexBusyError, StorageError."""
-        name = f"{self._root}/lock"
-        with self._said():
-            self._make_folder(self._root)
-            own = json.dumps({"host": socket.gethostname(), "began": time.strftime("%Y-%m-%d %H:%M:%S %z")})
+        lock = StoreLock(self._do, f"{self._root}/lock")
+        with ExitStack() as held:
             try:
-                self._do("pipe_file", name, own.encode(), mode="create")
-            except FileExistsError:
-                raise IndexBusyError(f"{_BUSY.format(self.name)} {self._held_by(name)}") from None
-        try:
+                with self._said():
+                    self._make_folder(self._root)
+                    held.enter_context(lock.held(on_wait))
+            except HeldError as error:
+                raise IndexBusyError(f"{_BUSY.format(self.name)} {error}") from None
+            self._remove_abandoned()
             yield
-        finally:
-            with suppress(OSError):  # what cannot be removed is said by the next job
-                self._do("rm_file", name)
 
-    def _held_by(self, name: str) -> str:
-        """Since when, so that a person can tell whether that job lives."""
-        since = ""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            held = json.loads(self._do("cat_file", name)[:_MAX_FACTS_BYTES])
-            since = f"It began {held['began']} on {held['host']}. "
-        return f"{since}If that was killed, remove the file `lock` there."
+    def _remove_abandoned(self) -> None:
+        """What writers that were killed have left, as far as the place tells how old a file is."""
+        for folder in _FOLDERS:
+            with suppress(OSError):
+                for half in self._do("glob", f"{self._root}/{folder}/*.new"):
+                    modified = self._do("modified", half)
+                    if time.time() - modified.timestamp() > _MAX_HALF_SECONDS:
+                        self._do("rm_file", half)
 
     def _n_free_bytes(self) -> None:
         return None
