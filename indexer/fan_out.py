@@ -6,7 +6,7 @@ on other machines (`cluster/`) is the same search with another fan-out: a call a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
 from operator import add
 
@@ -79,7 +79,8 @@ _LOOK_UPS_BY_FTS5 = 3
 _MAX_REGIONS_READ = 50_000
 """Of an index whose rows' lengths are read for that: 0.1 s."""
 
-LookingUp = Callable[[], tuple[list[LookedUp], dict[str, int]]]
+_InEach = tuple[list[LookedUp], dict[str, int]]
+LookingUp = Callable[[], _InEach]
 """Waits for what full text says in each index, and how many regions of all hold each stem."""
 
 
@@ -92,10 +93,20 @@ class FanOut:
         counts = [each.counts_of(wanted) for each in generations]
         return {word: sum(each[word] for each in counts) for word in wanted}
 
-    def looking_up(self, shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> LookingUp:
-        """Begin to ask full text for a query's words, which weigh by the statistics of all indexes."""
+    def looking_up(
+        self, shapes: Sequence[QueryShape], mode: Mode, indexes: Sequence[Index]
+    ) -> Iterator[LookingUp]:
+        """Ask full text for the words of texts, which weigh by the statistics of all indexes.
+
+        To go on to a text begins to look it up; in one index the first goes on to all, one after the other.
+        """
         if len(indexes) == 1:
-            return beside(partial(look_up_in_one, shape, mode, indexes))
+            every = beside(lambda: [look_up_in_one(shape, mode, indexes) for shape in shapes])
+            yield from (partial(_nth, every, at) for at in range(len(shapes)))
+        else:
+            yield from (self._looking_up(shape, mode, indexes) for shape in shapes)
+
+    def _looking_up(self, shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> LookingUp:
         words = words_for(shape, mode, indexes)
         every = max(words, key=len)
         # Each thread reads of a share of the indexes: to hand over one by one would cost more than is kept.
@@ -146,6 +157,10 @@ class FanOut:
     def hits(self, picks: Sequence[Pick], k: int) -> list[tuple[Hit, ...]]:
         """The first k hits of each."""
         return [pick.index.open.hits(pick.gathered, pick.ranked, k) for pick in picks]
+
+
+def _nth(every: Callable[[], list[_InEach]], at: int) -> _InEach:
+    return every()[at]
 
 
 def nominate_together(

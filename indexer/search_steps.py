@@ -167,18 +167,16 @@ class SearchSteps:
         part = next(iter(digests.values()))
         # Within one index the name of its folder tells nothing.
         repository = indexes[0].open.root.name if len(indexes) == 1 else ""
-        shape = query_shape(request.query, repository, part.words if part.used else None)
-        shape = with_other_spellings(shape, self._counts)
+        queries = {model: each.text for model, each in digests.items()}
+        read, shapes = [queries], [query_shape(request.query, repository, part.words if part.used else None)]
         heading = title_of(request.query)
-        also = () if heading is None else (heading,)
-        whole = self._ask({model: each.text for model, each in digests.items()}, shape, mode, indexes, also)
-        if request.encode_seconds:
-            queries = {model: each.text for model, each in digests.items()}
-            _encode_named(whole, queries, indexes, time.monotonic() + request.encode_seconds)
-        texts = [whole]
         if heading is not None:
-            shape = with_other_spellings(query_shape(heading, repository), self._counts)
-            texts.append(self._ask(dict.fromkeys(self._groups, heading), shape, mode, indexes))
+            read.append(dict.fromkeys(queries, heading))
+            shapes.append(query_shape(heading, repository))
+        texts = self._ask(read, [with_other_spellings(each, self._counts) for each in shapes], mode, indexes)
+        whole = texts[0]
+        if request.encode_seconds:
+            _encode_named(whole, queries, indexes, time.monotonic() + request.encode_seconds)
         answers = []
         for model, names in self._groups.items():
             own = [index for index in indexes if index.name in names]
@@ -234,29 +232,27 @@ class SearchSteps:
 
     def _ask(
         self,
-        texts: Mapping[str, str],
-        shape: QueryShape,
+        texts: Sequence[Mapping[str, str]],
+        shapes: Sequence[QueryShape],
         mode: Mode,
         indexes: Sequence[Index],
-        also: Sequence[str] = (),
-    ) -> _Text:
-        """A text, as each model is to read it, looked up and encoded, one beside the other.
-
-        `also` is encoded too, to be asked next.
-        """
-        looking = self._fan_out.looking_up(shape, mode, indexes)
-        vectors = {}
-        if mode is not Mode.LEXICAL:
-            for model, text in texts.items():
-                encoder = self._generations[self._groups[model][0]].query_encoder
-                vectors[model] = encoder.encode(text, also)
-        looked_up, n_with = looking()
+    ) -> list[_Text]:
+        """Texts, as each model is to read them, looked up and encoded, one beside the other."""
         n_regions = sum(index.open.n_regions for index in indexes)
-        rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
-        asked = {
-            index.name: Asked(shape, each, rarities) for index, each in zip(indexes, looked_up, strict=True)
-        }
-        return _Text(asked, rarities, rarity(0, n_regions), vectors)
+        looking = self._fan_out.looking_up(shapes, mode, indexes)
+        found = []
+        for text, shape, waiting in zip(texts, shapes, looking, strict=True):
+            vectors = {}
+            for model, query in text.items() if mode is not Mode.LEXICAL else ():
+                encoder = self._generations[self._groups[model][0]].query_encoder
+                vectors[model] = encoder.encode(query, [other[model] for other in texts])
+            looked_up, n_with = waiting()
+            rarities = {each: rarity(n, n_regions) for each, n in n_with.items()}
+            asked = {
+                index.name: Asked(shape, own, rarities) for index, own in zip(indexes, looked_up, strict=True)
+            }
+            found.append(_Text(asked, rarities, rarity(0, n_regions), vectors))
+        return found
 
 
 def _encode_named(whole: _Text, queries: Mapping[str, str], indexes: Sequence[Index], until: float) -> None:

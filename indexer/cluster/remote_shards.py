@@ -11,7 +11,7 @@ weighed by counts that are kept, and looked up in the call that needs them: it t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -247,7 +247,13 @@ class RemoteFanOut(FanOut):
         """As of `FanOut`."""
         return self._counting(cast("Sequence[RemoteShard]", tuple(generations)), (), sorted(stems))()[1]
 
-    def looking_up(self, shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> LookingUp:
+    def looking_up(
+        self, shapes: Sequence[QueryShape], mode: Mode, indexes: Sequence[Index]
+    ) -> Iterator[LookingUp]:
+        """As of `FanOut`."""
+        return (self._looking_up(shape, mode, indexes) for shape in shapes)
+
+    def _looking_up(self, shape: QueryShape, mode: Mode, indexes: Sequence[Index]) -> LookingUp:
         """As of `FanOut`; where the words stand is found with what asks for it."""
         every = max(words_for(shape, mode, indexes), key=len)
         shards = [cast("RemoteShard", index.open) for index in indexes]

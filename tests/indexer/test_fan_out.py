@@ -25,7 +25,7 @@ def generation(task_queue):
 def said(generation, text, paths):
     request = SearchRequest(text, paths=paths)
     index = Index("", generation, generation.masks(request))
-    (found,), counts = FanOut().looking_up(query_shape(text, "x"), Mode.HYBRID, [index])()
+    (found,), counts = next(FanOut().looking_up([query_shape(text, "x")], Mode.HYBRID, [index]))()
     arrays = [found.regions.row_ids, found.regions.scores, found.regions.body_scores]
     for places in (found.symbols, found.definitions):
         arrays += [places.region, places.score]
@@ -51,3 +51,15 @@ def test_the_words_of_a_large_index_stay_fts5s(generation, monkeypatch):
     for _ in range(fan_out._LOOK_UPS_BY_FTS5 + 2):
         said(generation, TEXTS[0], ())
     assert "postings" not in vars(generation)
+
+
+def test_texts_looked_up_together_get_what_each_gets_alone(generation):
+    index = Index("", generation, generation.masks(SearchRequest(TEXTS[0])))
+    shapes = [query_shape(text, "x") for text in TEXTS[:2]]
+    together = [waiting() for waiting in FanOut().looking_up(shapes, Mode.HYBRID, [index])]
+    for shape, (looked_up, counts) in zip(shapes, together, strict=True):
+        ((expected,), expected_counts) = next(FanOut().looking_up([shape], Mode.HYBRID, [index]))()
+        assert counts == expected_counts
+        (found,) = looked_up
+        np.testing.assert_array_equal(found.regions.row_ids, expected.regions.row_ids)
+        np.testing.assert_array_equal(found.symbols.region, expected.symbols.region)
