@@ -119,7 +119,8 @@ class Embedder:
             _ = self._reader.tokenizer  # the first that is waited for
             return loading.load_encoder(self._checkpoint, self._max_memory_bytes)
 
-        if not loading.is_loading(self._checkpoint):
+        has_it = "_encoder" in vars(self) or self._begun is not None
+        if not has_it and not loading.is_loading(self._checkpoint):
             self._begun = loading.in_thread(load)
 
     def load(self) -> None:

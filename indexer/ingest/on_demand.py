@@ -188,6 +188,9 @@ class OnDemand:
 
         What comes next is chosen and prepared while the last batches are computed: no core waits for it.
         """
+        if not todo or time.monotonic() >= until:
+            return
+        self._embedder.load_ahead()  # beside what is prepared first
         lots = self._lots(todo, until)
         first = next(lots, None)
         if first is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import groupby
 
 import pytest
@@ -210,6 +211,18 @@ def test_no_core_waits_for_the_choice_of_what_comes_next(tree, monkeypatch):
         assert searcher.n_encoded == 3
     assert events.index("done") >= 2
     assert sorted(events) == ["chosen"] * 3 + ["done"] * 3
+
+
+def test_the_model_is_loaded_beside_what_is_prepared_first(tree, monkeypatch):
+    begun, is_begun = threading.Event(), []
+    load, prepared = loading.load_encoder, OnDemand._prepared
+    monkeypatch.setattr(loading, "load_encoder", lambda *given: begun.set() or load(*given))
+    monkeypatch.setattr(
+        OnDemand, "_prepared", lambda self, pieces: is_begun.append(begun.wait(30)) or prepared(self, pieces)
+    )
+    with Searcher.open(tree) as searcher:
+        ask(searcher)
+    assert is_begun == [True]
 
 
 def test_files_of_one_content_are_computed_once(tree, monkeypatch):
