@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from indexer.disk.remembered import recall_bytes, remember_bytes
 from indexer.encoders.chunk_vectors import normalize_rows
 from indexer.encoders.cpu_graph import FILLING, build_graph
-from indexer.encoders.cpu_memory import BATCH_TOKENS
+from indexer.encoders.cpu_memory import BATCH_TOKENS, fuses_rotation
 from indexer.encoders.dense import load_dense
 from indexer.light_dataclasses import dataclass
 from indexer.models.checkpoint import Checkpoint
@@ -40,7 +40,7 @@ _MAX_KEPT_BYTES = 100_000_000
 """Larger models are compiled each time: it takes a small part of what they then compute."""
 _SHORT_LANE_TOKENS = 256
 """Slots of a lane of short sequences: a global layer compares every slot of a lane with every other."""
-_GRAPH_FORMAT = 3
+_GRAPH_FORMAT = 4
 """Changed with `cpu_graph.py`, so that no older graph is taken from the cache."""
 
 
@@ -186,7 +186,10 @@ def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any
             # It computes with the weights where they are mapped.
             return _core().import_model(Tensor(kept, shared_memory=True), "CPU", options)
     row_dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
-    model = _core().compile_model(build_graph(architecture, weights, row_dense), "CPU", options)
+    itemsize = 2 if precision == "bf16" else 4
+    fuses = fuses_rotation(architecture, itemsize, max(BATCH_TOKENS, checkpoint.window_tokens))
+    graph = build_graph(architecture, weights, row_dense, fuses_rotation=fuses)
+    model = _core().compile_model(graph, "CPU", options)
     if 4 * checkpoint.architecture.n_parameters < _MAX_KEPT_BYTES:
         remember_bytes("openvino", name, model.export_model().getvalue())
     return model

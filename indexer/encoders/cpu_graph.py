@@ -32,8 +32,10 @@ Weights = Callable[[str], Float32Array | None]
 """A tensor by its name in `ModernBertModel`, or None where there is none."""
 
 
-def build_graph(a: Architecture, weights: Weights, row_dense: tuple[LoadedDense, ...]) -> Model:
-    """The whole backbone and the row head.
+def build_graph(
+    a: Architecture, weights: Weights, row_dense: tuple[LoadedDense, ...], *, fuses_rotation: bool = False
+) -> Model:
+    """The whole backbone and the row head; `fuses_rotation` as in `cpu_memory.py`.
 
     Inputs: `embedding` (L, W, H) float32, rows of the embedding matrix; `segment` (L, W) int32;
     `query_segment` int32, the same or (L, 1) where every lane holds one sequence, which spares a mask of
@@ -42,18 +44,19 @@ def build_graph(a: Architecture, weights: Weights, row_dense: tuple[LoadedDense,
     """
     import openvino
 
-    graph = _Graph(a, weights)
+    graph = _Graph(a, weights, fuses_rotation)
     hidden = graph.forward()
     outputs = [hidden] if not row_dense else [hidden, graph.head(hidden, row_dense)]
     return openvino.Model([graph.op.result(x) for x in outputs], graph.inputs, "modernbert")
 
 
 class _Graph:
-    def __init__(self, a: Architecture, weights: Weights) -> None:
+    def __init__(self, a: Architecture, weights: Weights, fuses_rotation: bool) -> None:
         import openvino.opset13
 
         self.op: Any = openvino.opset13
         self._a, self._weights = a, weights
+        self._fuses_rotation = fuses_rotation
         slots = [-1, -1]
         self._embedding = self.op.parameter([*slots, a.hidden_size], np.float32, "embedding")
         self._segment, self._query_segment, self._position = (
@@ -71,8 +74,8 @@ class _Graph:
             name = f"layers.{layer}"
             qkv = self._after_norm(x, f"{name}.attn_norm" if layer else "", f"{name}.attn.Wqkv")
             qkv = op.reshape(qkv, _ints(0, 0, 3 * a.n_heads, a.head_dim), True)
-            qkv = op.transpose(qkv, _ints(0, 2, 1, 3))  # (L, 3 * heads, W, head_dim)
-            q, k, v = op.variadic_split(qkv, np.int64(1), _ints(*[a.n_heads] * 3)).outputs()
+            parts = op.variadic_split(qkv, np.int64(2), _ints(*[a.n_heads] * 3)).outputs()
+            q, k, v = (op.transpose(part, _ints(0, 2, 1, 3)) for part in parts)  # (L, heads, W, head_dim)
             q, k = (self._rotated(part, is_global) for part in (q, k))
             mixed = (self._full if is_global else self._local)(q, k, v)
             mixed = op.reshape(op.transpose(mixed, _ints(0, 2, 1, 3)), _ints(0, 0, a.hidden_size), True)
@@ -156,9 +159,10 @@ class _Graph:
 
     def _rotated(self, x: Node, is_global: bool) -> Node:
         op, half = self.op, self._a.head_dim // 2
-        first = op.slice(x, _ints(0), _ints(half), _ints(1), _ints(3))
-        second = op.slice(x, _ints(half), _ints(_LAST), _ints(1), _ints(3))
-        turned = op.concat([op.multiply(second, np.float32(-1)), first], 3)
+        first, second = op.variadic_split(x, np.int64(3), _ints(half, half)).outputs()
+        # By its last axis counted from the end the plugin knows a rotation, and makes it one kernel.
+        last = -1 if self._fuses_rotation else 3
+        turned = op.concat([op.multiply(second, np.float32(-1)), first], last)
         cos, sin = self._rotations[is_global]
         return op.add(op.multiply(x, cos), op.multiply(turned, sin))
 

@@ -13,6 +13,7 @@ import pytest
 
 from indexer.chunking.pack import pack
 from indexer.encoders import cpu_backbone as module
+from indexer.encoders import cpu_memory
 from indexer.encoders.cpu_backbone import FILLING, CpuBackbone, lay_out
 from indexer.encoders.encoder import Encoder
 from indexer.models.checkpoint import Checkpoint, open_checkpoint
@@ -91,9 +92,9 @@ def test_a_compiled_model_is_kept_and_a_damaged_one_made_again(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     built = []
 
-    def build_graph(*arguments: object) -> object:
+    def build_graph(*arguments: object, **named: object) -> object:
         built.append(1)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments, **named)  # type: ignore[arg-type]
 
     real = module.build_graph
     monkeypatch.setattr(module, "build_graph", build_graph)
@@ -119,6 +120,22 @@ def test_float32_and_bfloat16_are_kept_apart(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
     (expected,) = CpuBackbone(checkpoint, "float32", 1).encode_all([batch])
     assert np.array_equal(found.hidden, expected.hidden)
+
+
+@pytest.mark.parametrize("limit", [0, 20_000_000])
+def test_rotation_is_one_kernel_where_memory_allows_it_and_the_same_vectors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkpoint: Checkpoint, limit: int
+) -> None:
+    (batch,) = batches([40, 30, 7], 100)
+    (expected,) = CpuBackbone(checkpoint, "float32", 1).encode_all([batch])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(cpu_memory, "_MAX_ROTATED_BYTES", limit)
+    backbone = CpuBackbone(checkpoint, "float32", 1)
+    operations = backbone._requests[0].get_compiled_model().get_runtime_model().get_ordered_ops()
+    kinds = [each.get_rt_info()["layerType"].value for each in operations]
+    assert kinds.count("RoPE") == (2 * checkpoint.architecture.n_layers if limit else 0)
+    (found,) = backbone.encode_all([batch])
+    assert np.abs(found.hidden - expected.hidden).max() < 1e-5
 
 
 ONE_CORE = """
