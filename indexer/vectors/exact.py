@@ -26,8 +26,7 @@ from indexer.vectors.ragged import ramps
 from indexer.vectors.row_codec import RowCodec, UInt8Array, float16_to_float32
 
 TILE_BYTES = 4 << 20
-"""Size of the rows decoded at once, as float32. Smaller ones stay in a core's cache, but with every step
-threads wait for the interpreter: on two cores 98,000 rows took 6.5, 5.4, 4.7 ms in tiles of 1, 2, 4 MB."""
+"""Size of the single vectors decoded at once, as float32."""
 
 SHARE_BYTES = 4 << 20
 """Decoded rows that make it worth while to give another core its share: half a millisecond's and more."""
@@ -39,8 +38,8 @@ KEPT_BYTES_OF_ALL = 512 << 20
 """So much of all indexes together."""
 
 COMPARED_BYTES = 1 << 20
-"""The same for rows that are compared with a query's: they, their scores and the codec's table stay in a
-core's cache. For a report 98,000 rows take 21, 22, 26 ms of CPU time in tiles of 1, 2, 4 MB."""
+"""Size of the token rows decoded at once: they, their scores and the codec's table stay in a core's cache.
+For a report 98,000 rows take 21, 22, 26 ms of CPU time in tiles of 1, 2, 4 MB, beside other work."""
 
 _GROUP_ROWS = 64
 """Rows of a run that are compared one after the other: a longer run is several groups."""
