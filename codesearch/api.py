@@ -183,7 +183,7 @@ class CodeIndex(Asking, Closing):
         """
         with self._lock:
             is_quiet = time.monotonic() - self._read_at >= ENCODE_QUIET_SECONDS
-            if is_quiet and not self.is_encoding and self._engine.n_encoded < self._engine.facts.n_chunks:
+            if is_quiet and not self.is_encoding and self._engine.lacks_vectors:
                 self._background = BackgroundBuild(self.root, self._outside)
 
     @property
@@ -291,7 +291,11 @@ class CodeIndex(Asking, Closing):
             if self._state is None or (is_due and look_seconds > 0):
                 self._state = index_state(self._engine, look_seconds)
                 self._state_at = time.monotonic() if look_seconds > 0 else -math.inf
-            return replace(self._state, is_encoding=self.is_encoding)
+            known = self._state
+            is_encoding = self.is_encoding or (
+                known.n_encoded < known.n_chunks and self._engine.is_being_written
+            )
+            return replace(known, is_encoding=is_encoding)
 
     @property
     def looked_at(self) -> float:

@@ -6,10 +6,8 @@ the parts in order.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,7 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from indexer.embeddings.embedding_store import RowLayout, SegmentReader
-from indexer.embeddings.other_store import OtherStore
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.errors import IndexMismatchError, InputError
 from indexer.light_dataclasses import dataclass
@@ -47,6 +44,7 @@ from indexer.storage.database import StoreReader
 from indexer.storage.facts import has_text
 from indexer.storage.full_text import TextPostings, counts
 from indexer.storage.generations import DATABASE, EMBEDDINGS, Pin
+from indexer.storage.lacking import Lacking
 from indexer.storage.manifest import Manifest
 from indexer.storage.mapped_tables import Tables, load_tables, with_vectors
 from indexer.storage.plaid_candidates import MultiVectors
@@ -106,7 +104,7 @@ class OpenGeneration:
         try:
             self.folder = self._pin.folder
             self.store = _opened_store(root, self.folder / DATABASE, manifest)
-            self.tables = load_tables(self.folder)
+            self.tables = self._published = load_tables(self.folder)
         except BaseException:
             self._pin.close()
             raise
@@ -361,29 +359,33 @@ class OpenGeneration:
         self._evidence_finder = EvidenceFinder(read, self.segments, self.layout.codec)
 
     @property
+    def lacks_vectors(self) -> bool:
+        """Whether a build is still to publish vectors, be they stored already or not."""
+        return bool(self._published.lacks_vectors.any())
+
+    @cached_property
+    def _left(self) -> Lacking:
+        lacking = self._published.chunk_id[self._published.lacks_vectors]
+        return Lacking(self.state / EMBEDDINGS, self.store.missing_chunks(lacking.tolist()))
+
+    @property
     def n_encoded(self) -> int:
         """Chunks that have the vectors they are to have, those that searches have stored since among them."""
-        lacks = self.tables.lacks_vectors
-        n_published = int((~lacks).sum())
-        missing = self.store.missing_chunks(self.tables.chunk_id[lacks].tolist())
-        if missing:
-            # As an index of another reads it: without the lock that a build would wait for.
-            with suppress(OSError, sqlite3.Error), OtherStore(self.state / EMBEDDINGS, self.layout) as store:
-                stored = set(store.keys())
-                return n_published + sum(chunk.embedding_key in stored for chunk in missing)
-        return n_published
+        return self._published.n_chunks - self._left.now().n_chunks
+
+    @property
+    def n_rows(self) -> int:
+        """Token rows of those."""
+        return int(self._published.n_rows.sum()) + self._left.now().n_stored_rows
 
     def missing(self) -> MissingVectors | None:
-        """What has no vectors yet; None where everything has that is to have some."""
-        tables = self.tables
-        lacking = tables.chunk_id[tables.lacks_vectors]
-        if not len(lacking):
+        """What the index has no vectors of yet; None where it has all that it is to have."""
+        lacking = self._left.now()
+        if not lacking.n_chunks:
             return None
-        ((n_tokens,),) = self.store.query("SELECT coalesce(sum(n_tokens), 0) FROM chunks")
-        if len(lacking) < tables.n_chunks:
-            n_tokens = sum(chunk.n_tokens for chunk in self.store.missing_chunks(lacking.tolist()))
         speed = self._on_demand.tokens_per_second if "_on_demand" in vars(self) else 0.0
-        return MissingVectors(len(lacking), n_tokens, speed)
+        n_by_words = int(self.tables.lacks_vectors.sum())
+        return MissingVectors(lacking.n_chunks, lacking.n_tokens, speed, n_by_words)
 
     # --- answering -----------------------------------------------------------------------------
 

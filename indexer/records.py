@@ -386,12 +386,14 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class MissingVectors:
-    """Chunks that words alone can find so far."""
+    """Chunks that have no vectors yet, as the index counts them."""
 
     n_chunks: int
     n_tokens: int
     tokens_per_second: float
     """As this process encodes; 0 where it has not yet."""
+    n_by_words: int
+    """How many words alone can find: of others this process has vectors that it could not store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 
 from indexer.closing import Closing
+from indexer.disk.write_lock import has_writer
 from indexer.errors import InputError
 from indexer.languages import is_code
 from indexer.open_generation import OpenGeneration
@@ -158,8 +159,18 @@ class Searcher(Closing):
 
     @property
     def n_encoded(self) -> int:
-        """Chunks that have the vectors they are to have."""
-        return int((~self.generation.tables.lacks_vectors).sum())
+        """Chunks that have the vectors they are to have, those that searches have stored among them."""
+        return self.generation.n_encoded
+
+    @property
+    def lacks_vectors(self) -> bool:
+        """Whether a build is still to publish vectors, be they stored already or not."""
+        return self.generation.lacks_vectors
+
+    @property
+    def is_being_written(self) -> bool:
+        """Whether a process writes the index, as far as can be told without its lock."""
+        return has_writer(self.generation.state)
 
     @cached_property
     def n_skipped(self) -> int:
@@ -190,8 +201,8 @@ class Searcher(Closing):
             self.root,
             self.manifest,
             self.generation.store,
-            n_encoded=self.generation.n_encoded,
-            n_rows=int(self.generation.tables.n_rows.sum()),
+            n_encoded=self.n_encoded,
+            n_rows=self.generation.n_rows,
             n_bytes_on_disk=n_bytes_below(self.generation.state),
             stale=self.freshness(budget_seconds),
         )

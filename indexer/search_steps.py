@@ -207,6 +207,7 @@ class SearchSteps:
             sum(each.n_chunks for each in found),
             sum(each.n_tokens for each in found),
             max(each.tokens_per_second for each in found),
+            sum(each.n_by_words for each in found),
         )
 
     @property

@@ -61,6 +61,8 @@ class IndexedRepository:
         )
         self._suffix = f"@{self._index.name}" if isinstance(self._index, RevisionIndex) else ""
         self._spans_by_name: dict[str, list[tuple[str, Span]]] | None = None
+        self._encodes = encodes
+        self._awaits_another = False
         if encodes:
             self._index.encode_in_background()
 
@@ -115,13 +117,20 @@ class IndexedRepository:
             stale=tuple(changes) if looks_at_disk else (),
             skipped=tuple(status.skipped),
             n_encoded=status.n_encoded,
-            is_encoding=self._index.is_encoding,
+            is_encoding=self._index.state(look_seconds=0.0).is_encoding,
         )
 
     def with_vectors(self, status: RepositoryStatus) -> RepositoryStatus:
-        """The status with as many vectors as there are now."""
+        """The status with as many vectors as there are now.
+
+        What another process was encoding and has left is encoded from here on.
+        """
         self._follow()
+        is_free = not self._index.state().is_encoding
+        if is_free and self._awaits_another:
+            self._index.encode_in_background()
         state = self._index.state()
+        self._awaits_another = self._encodes and state.is_encoding and not self._index.is_encoding
         return replace(
             status, n_chunks=state.n_chunks, n_encoded=state.n_encoded, is_encoding=state.is_encoding
         )

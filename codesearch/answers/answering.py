@@ -147,7 +147,7 @@ class Question:
             notes.append(WEAK)
         if self.truncated:
             notes.append("The regular expression took too long; files after its time limit were left out.")
-        if self.missing is not None and self.request.mode is not Mode.LEXICAL:
+        if self.missing is not None and self.missing.n_by_words and self.request.mode is not Mode.LEXICAL:
             notes.append(missing_note(self.missing, self.state))
         return (*self.remarks, *notes, *used_note(self.used), *stale_note(self.state))
 

@@ -46,7 +46,7 @@ class IndexState:
     has_text: bool = True
     """False: the index was imported without texts."""
     is_encoding: bool = False
-    """Who was asked is encoding what has no vectors yet, or has it encoded in the background."""
+    """What has no vectors yet is being encoded: by who was asked, in the background, or by another build."""
 
     @property
     def n_stale(self) -> int:

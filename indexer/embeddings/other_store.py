@@ -24,6 +24,7 @@ from indexer.embeddings.segment_files import COLUMNS, row_checksum, segment_path
 from indexer.light_dataclasses import dataclass
 from indexer.system import NEVER_WAIT, open_plain
 
+_DATABASE = "embeddings.db"
 _MAX_BLOCK_BYTES = 1 << 28
 _KEYS_AT_ONCE = 500
 
@@ -37,6 +38,15 @@ class _Block:
     sha256: str
 
 
+def written_at(folder: Path) -> tuple[int, int, int] | None:
+    """Changes whenever the database that `OtherStore` reads does; None where there is none."""
+    try:
+        facts = (folder / _DATABASE).stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
 class OtherStore(Closing):
     """A reader of stored embeddings that belong to another index."""
 
@@ -48,7 +58,7 @@ class OtherStore(Closing):
         self._blocks: dict[tuple[int, str], list[_Block]] = {}
         self._read: dict[str, tuple[int, _Block, bytes]] = {}
         """By kind, the block that was read last and its segment."""
-        path = folder / "embeddings.db"
+        path = folder / _DATABASE
         os.close(open_plain(path, os.O_RDONLY | NEVER_WAIT))
         self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         try:
@@ -65,6 +75,10 @@ class OtherStore(Closing):
     def keys(self) -> list[str]:
         """All that is stored here. Raises sqlite3.Error."""
         return [key for (key,) in self._db.execute("SELECT key FROM embeddings")]
+
+    def n_rows(self) -> dict[str, int]:
+        """Token rows of all that is stored here, by key. Raises sqlite3.Error."""
+        return dict(self._db.execute("SELECT key, n_rows FROM embeddings"))
 
     def load(self, keys: Iterable[str]) -> Iterator[NewEmbedding]:
         """What is stored whole under each of the keys; others are left out.

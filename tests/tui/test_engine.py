@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from codesearch.answers.drafts import TEXT_NOT_HERE
+from codesearch.api import CodeIndex
+from indexer.disk.state_place import state_folder
 from indexer.disk.write_lock import write_lock
 from indexer.errors import BuildInterruptedError, CodesearchError, IndexMissingError
 from indexer.records import SearchRequest
@@ -166,3 +168,24 @@ def test_while_another_process_makes_the_first_index_it_is_waited_for(tmp_path, 
     opened = engine.open(tmp_path)
     assert opened.definitions("high_water", 1).passages
     opened.close()
+
+
+def test_what_another_process_encodes_is_followed_and_gone_on_with(tmp_path, one_encoder, monkeypatch):
+    (tmp_path / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
+    CodeIndexEngine().prepare(tmp_path, lambda progress: None)
+    begun = []
+    monkeypatch.setattr(CodeIndex, "encode_in_background", lambda index: begun.append(index))
+    with write_lock(state_folder(tmp_path)):
+        repository = IndexedRepository(tmp_path, encodes=True)
+        status = repository.status(looks_at_disk=False)
+        assert (status.n_encoded, status.is_encoding) == (0, True)
+        status = repository.with_vectors(status)
+        assert status.is_encoding
+        assert len(begun) == 1
+        notes = repository.followed().find(SearchRequest("high water")).notes
+        assert notes[-1].endswith("they are being encoded in the background.")
+    for _ in range(2):
+        status = repository.with_vectors(status)
+    assert not status.is_encoding
+    assert len(begun) == 2, "one that ends by itself is not begun again and again"
+    repository.close()

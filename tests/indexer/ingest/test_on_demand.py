@@ -115,10 +115,53 @@ def test_the_status_counts_what_searches_have_stored(tree):
 def test_a_search_does_not_wait_for_a_writer(tree):
     with write_lock(tree / STATE_FOLDER), Searcher.open(tree) as searcher:
         result = ask(searcher)
-        assert searcher.n_encoded == 1
         assert result.hits[0].scores.colbert > 0.5
         assert ask(searcher).hits == result.hits
     assert build(tree, BuildSettings()).n_encoded_chunks == 3
+
+
+def test_what_lacks_vectors_is_counted_as_the_index_has_it_and_only_falls_in_a_build(tree, monkeypatch):
+    def lacking(query="strike the clock"):
+        with Searcher.open(tree) as searcher:
+            missing = ask(searcher, query).missing
+            assert searcher.n_encoded == 3 - missing.n_chunks
+            return missing.n_chunks, missing.n_tokens
+
+    with write_lock(tree / STATE_FOLDER):  # a build at work: what a search makes serves it alone
+        assert [lacking(query)[0] for query in (QUERY, "strike lamp", "fog")] == [3, 3, 3]
+    first, n_tokens = lacking(QUERY)
+    assert first == 2
+    counts = []
+    monkeypatch.setattr("indexer.ingest.backlog.BLOCK_TOKENS", 1)
+    monkeypatch.setattr("indexer.build._AT_ONCE_TOKENS", 0)
+    monkeypatch.setattr("indexer.build._PUBLISH_SECONDS", -1.0)
+    monkeypatch.setattr("indexer.build._ENCODING_SHARE", -1.0)
+
+    def look(event):
+        if event.stage == "encode":
+            counts.append(lacking("fog")[0])
+            counts.append(lacking("strike lamp")[0])
+
+    report = build(tree, BuildSettings(), look)
+    assert report.n_encoded_chunks == 2  # and what the search had stored is taken as it is
+    assert counts == sorted(counts, reverse=True)
+    assert set(counts) == {2, 1}
+    assert n_tokens > 0
+
+
+def test_a_build_takes_what_searches_have_stored_and_status_has_its_rows_before(tree):
+    with Searcher.open(tree) as searcher:
+        ask(searcher, "lamp clock horn strike sound ignite")
+        before = searcher.status()
+        assert searcher.lacks_vectors
+        assert searcher.generation.tables.n_rows.sum() == before.n_rows > 0
+    with Searcher.open(tree) as searcher:
+        again = searcher.status()
+    assert (again.n_encoded, again.n_rows) == (before.n_encoded, before.n_rows) == (3, before.n_rows)
+    assert build(tree, BuildSettings()).n_encoded_chunks == 0
+    with Searcher.open(tree) as searcher:
+        assert not searcher.lacks_vectors
+        assert searcher.status().n_rows == before.n_rows
 
 
 def test_answers_are_those_of_the_whole_index_for_what_words_name(tree):
