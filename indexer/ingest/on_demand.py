@@ -43,7 +43,7 @@ _FIRST_TOKENS = 8_192
 _LOT_TOKENS = 4_096
 """So much is prepared together: enough to fill batches, little enough to choose anew by how fast it goes."""
 _LEAST_SHARE = 0.5
-"""A chunk of which less than this fits the time left is not begun."""
+"""The first chunk is begun where so much of it fits the time left: one ends late as another ends early."""
 _NOT_NOW = (CodesearchError, OSError, sqlite3.OperationalError)
 """Another process writes, none may write here, or the disk is full: vectors serve from memory alone."""
 _FIRST_SEGMENT = 1 << 20
@@ -220,8 +220,8 @@ class OnDemand:
     def _fitting(self, n_tokens: Sequence[int], seconds: float, n_in_flight: float = 0) -> list[int]:
         """Which pieces come next, by their places: the first that this time is enough for, of a lot.
 
-        What is too long for it is passed over for what is shorter. All are short enough until the first
-        batch has shown how fast this machine is.
+        What is too long for it is passed over for what is shorter and fits whole. All are short enough until
+        the first batch has shown how fast this machine is.
         """
         chosen: list[int] = []
         if seconds <= 0:
@@ -229,7 +229,7 @@ class OnDemand:
         room = self.room(seconds) - n_in_flight if self._seconds else math.inf
         in_lot = 0
         for at, n in enumerate(n_tokens):
-            if n <= room or (not chosen and n * _LEAST_SHARE <= room):
+            if n <= room or (at == 0 and n * _LEAST_SHARE <= room):
                 chosen.append(at)
                 room -= n
                 in_lot += n

@@ -20,7 +20,7 @@ from metrics import bootstrap, ndcg_at, paired_difference
 from product import IndexSpec, tree_of
 
 from indexer.embeddings.embedding_store import NewEmbedding, StoredEmbedding
-from indexer.ingest.on_demand import Encoded, OnDemand, Reading, _Piece
+from indexer.ingest.on_demand import _LEAST_SHARE, Encoded, OnDemand, Reading, _Piece
 from indexer.open_generation import OpenGeneration
 from indexer.records import SearchRequest
 from indexer.search import Searcher
@@ -53,9 +53,11 @@ class Borrowed:
         real, found = self._real, Encoded({}, {})
         room = round(self.room(seconds), -2)
         chunks = real._index.store.missing_chunks([each.chunk_id for each in readings])
+        share = _LEAST_SHARE
         for chunk, reading in zip(chunks, readings, strict=True):
             piece = _Piece(chunk, reading)
-            if piece.n_tokens * 0.5 > room - self.spent:
+            if piece.n_tokens * share > room - self.spent:
+                share = 1.0  # what is passed over gives way to what fits whole
                 continue
             self.spent += piece.n_tokens
             if not reading.picked:

@@ -224,7 +224,7 @@ def test_what_cannot_be_encoded_ahead_is_encoded_when_it_is_asked_for(tree, monk
         (1_000.0, 9.1, 0, [0, 1]),
         (1_000.0, 9.1, 5_500, [0, 3]),  # the second is too long for what is left, the third too
         (1_000.0, 1.6, 0, [0]),  # more than half of it fits
-        (1_000.0, 1.4, 0, [2]),  # less than half of longer ones does
+        (1_000.0, 1.4, 0, [3]),  # less than half of it does; shorter ones are to fit whole
         (1_000.0, 0.6, 0, [3]),
         (1_000.0, 0.2, 0, []),
         (1_000.0, 5.0, 4_800, []),
