@@ -117,6 +117,28 @@ def test_a_tiny_model_learns_its_folder_and_indexes_it(
     assert open_checkpoint(str(done.folder)).fingerprint == checkpoint.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("stage", "error", "kept"),
+    [("read", KeyboardInterrupt, []), ("measure", BuildInterruptedError, ["mine.partial"])],
+)
+def test_before_the_first_step_an_interruption_loses_nothing(
+    adapted: Callable[..., AdaptReport],
+    tmp_path: Path,
+    stage: str,
+    error: type[BaseException],
+    kept: list[str],
+) -> None:
+    def interrupt(event: AdaptProgress) -> None:
+        if event.stage == stage:
+            raise KeyboardInterrupt
+
+    with pytest.raises(error):
+        adapted(interrupt, max_steps=1)
+    assert [path.name for path in tmp_path.glob("mine*")] == kept
+    assert adapted(max_steps=1).n_steps == 1
+    assert not (tmp_path / "mine.partial").exists()
+
+
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been_and_half_of_it_is_written(
     adapted: Callable[..., AdaptReport], untrained: Path, tmp_path: Path
 ) -> None:

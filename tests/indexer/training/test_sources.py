@@ -54,6 +54,7 @@ _OTHER = "GNU Lesser General Public License instead of this License."
         ("COPYING", f"{_LESSER} 3\nincorporates version 3 of the GNU General Public License", "LGPL"),
         ("MIT-LICENSE", "Permission is hereby granted, free of charge", "MIT"),
         ("LICENSE-MIT", "Permission is hereby granted, free of charge", "MIT"),
+        ("LICENSE", "Creative Commons Legal Code\n\nCC0 1.0 Universal\n\n    CREATIVE COMMONS", "CC0-1.0"),
     ],
 )
 def test_a_licence_is_told_from_its_kin(tree: Path, file: str, text: str, licence: str) -> None:
