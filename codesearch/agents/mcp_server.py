@@ -17,6 +17,7 @@ from codesearch import __version__
 from codesearch.answers.counting import Tokenizer, counter_for
 from codesearch.answers.findings import Findings
 from codesearch.answers.long_texts import MAX_CHARS, page_of
+from codesearch.api import CodeIndex
 from codesearch.render.lists import outline_text
 from codesearch.render.passages import document_place, place, render
 from codesearch.render.sanitize import fence_for, label, visible
@@ -211,10 +212,9 @@ class _Tools:
             )
         if block.passages:
             return block.text
-        return (
-            " ".join(block.notes)
-            or f"No passage fits into {counted(budget_tokens, 'token')}; raise budget_tokens."
-        )
+        problem = f"No passage fits into {counted(budget_tokens, 'token')}; raise budget_tokens."
+        is_too_little = not block.notes or any(omitted.reason == "budget" for omitted in block.omitted)
+        return " ".join([problem, *block.notes] if is_too_little else block.notes)
 
     def similar(
         self,
@@ -229,6 +229,7 @@ class _Tools:
         """Find code that resembles a file, or the symbol at one of its lines."""
         path, repo = self._located(path, repo)
         with self._workspace.opened(repo) as index:
+            _check_file(index, index.place(path).path)
             findings = index.similar(
                 path,
                 line or None,
@@ -249,6 +250,8 @@ class _Tools:
             raise InputError(
                 f"{path or 'The index'} has no indexed symbols; `status` lists what was skipped and why."
             )
+        if offset >= len(entries):
+            raise InputError(f"There are only {counted(len(entries), 'symbol')}; give a lower offset.")
         page = entries[offset : offset + _MAX_SYMBOLS]
         while len(page) > 1 and len(outline_text(page)) > MAX_CHARS:
             page = page[: len(page) // 2]
@@ -270,6 +273,7 @@ class _Tools:
         with self._workspace.opened(repo) as index:
             named = index.place(path)
             path = named.path
+            _check_file(index, path)
             if named.start_line and (start_line, end_line) == (1, 0):
                 start_line, end_line = named.start_line, named.end_line or 0
             if symbol:
@@ -277,12 +281,13 @@ class _Tools:
                 if not spans:
                     raise InputError(f"{path} has no symbol {symbol!r}; `outline` lists what it has.")
                 start_line, end_line = spans[0].start_line, spans[0].end_line
-            page = page_of(
-                index.read(path, start_line, end_line or None),
-                start_line,
-                start_char,
-                counter_for(self._tokenizer).count,
-            )
+            wanted = index.read(path, start_line, end_line or None)
+            if start_char and start_char >= len(wanted):
+                raise InputError(
+                    f"{path} from line {start_line} has only {counted(len(wanted), 'character')};"
+                    " give a lower start_char, or the next start_line."
+                )
+            page = page_of(wanted, start_line, start_char, counter_for(self._tokenizer).count)
             text = visible(page.text)
             text += "" if text.endswith("\n") else "\n"
             fence = fence_for(text)
@@ -313,6 +318,18 @@ class _Tools:
     async def refresh(self, context: Context[Any, Any], repo: Repo = "") -> str:
         """Bring the index up to date with the files on disk, or build it where there is none."""
         return await run_reporting(partial(self._workspace.build, repo), context) + "\n"
+
+
+def _check_file(index: CodeIndex, path: str) -> None:
+    """Raise InputError for a folder, and for a path whose last part alone is right, with what is meant."""
+    paths = index.paths()
+    if path in paths or not path:
+        return
+    if any(each.startswith(f"{path.rstrip('/')}/") for each in paths):
+        raise InputError(f"{path} is a folder; `outline` lists its files and their symbols.")
+    named_so = [label(each) for each in paths if each.rpartition("/")[2] == path.rpartition("/")[2]]
+    if named_so:
+        raise InputError(f"{path} is not in the index; did you mean {' or '.join(named_so[:3])}?")
 
 
 def _answer(findings: Findings, k: int, page: Page) -> str:

@@ -24,6 +24,7 @@ from codesearch.answers import long_texts
 from codesearch.answers.counting import counter_for
 from codesearch.api import CodeIndex
 from codesearch.cli.main import cli
+from codesearch.locate import build_index
 from indexer.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -266,6 +267,34 @@ async def test_errors_are_one_sentence(server):
         ({"query": "x", "repo": "other"}, "Unknown repository 'other'; known are shop."),
     ]:
         assert message in await refused(server, "search", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        ("read", {"path": "src/router.py"}, "src/router.py is not in the index; did you mean app/router.py?"),
+        ("similar", {"path": "router.py"}, "router.py is not in the index; did you mean app/router.py?"),
+        ("read", {"path": "app"}, "app is a folder; `outline` lists its files and their symbols."),
+        ("read", {"path": "app/retry.py", "start_line": 9}, "has lines 1 to 3; 9 to 3 is out of range."),
+        (
+            "read",
+            {"path": "app/retry.py", "start_line": 3, "start_char": 99},
+            "has only 22 characters; give a",
+        ),
+        ("outline", {"offset": 5000}, "There are only"),
+    ],
+)
+async def test_what_is_refused_says_what_to_ask_instead(server, tool, arguments, says):
+    assert says in await refused(server, tool, **arguments)
+
+
+async def test_a_budget_in_which_nothing_fits_is_said_first(tmp_path):
+    """Other notes do not stand for it: chunks without vectors here."""
+    (tmp_path / "a.py").write_text(RETRY)
+    (tmp_path / "b.py").write_text(ROUTER)
+    build_index(tmp_path, encode=False)
+    text = await call(make_server([tmp_path]), "context", query="attempt", budget_tokens=5, mode="lexical")
+    assert text.startswith("No passage fits into 5 tokens; raise budget_tokens.")
 
 
 def from_the_index(printed, repository):
