@@ -30,7 +30,10 @@ function say(sentence, isBad = false) {
 
 function report(error, again) {
   if (error.name === "AbortError") return;
-  say(error instanceof Refusal ? error.message : `This page failed: ${error.message}`, true);
+  let sentence = error instanceof Refusal ? error.message : `This page failed: ${error.message}`;
+  if (error.kind === "gone") sentence += again ? "; this page goes on by itself." : ", then ask again.";
+  say(sentence, true);
+  if (sheet.open) tellInSheet(sentence, true);
   if (error.kind === "token") {
     byId("login").hidden = false;
     byId("token").focus();
@@ -39,6 +42,12 @@ function report(error, again) {
     clearTimeout(comingBack);
     comingBack = setTimeout(again, COME_BACK_MS);
   }
+}
+
+// A sheet covers the line of the page that says what happened.
+function tellInSheet(text, isBad = false) {
+  byId("sheet-keys").textContent = visible(text);
+  byId("sheet-keys").classList.toggle("bad", isBad);
 }
 
 const guarded = (action, again) => (...given) => action(...given).catch((error) => report(error, again));
@@ -142,7 +151,7 @@ const slide = (by) => results.children[chosen]?.querySelector(".code").scrollBy(
 
 function openSheet(title, children, keys = "") {
   byId("sheet-title").textContent = visible(title);
-  byId("sheet-keys").textContent = keys;
+  tellInSheet(keys);
   byId("sheet-body").replaceChildren(...children);
   if (!sheet.open) sheet.showModal();
   byId("sheet-body").focus();
@@ -333,6 +342,7 @@ byId("login").addEventListener("submit", (event) => {
   useToken(byId("token").value.trim());
   byId("token").value = "";
   byId("login").hidden = true;
+  field.query.focus();
   begin();
 });
 byId("context").addEventListener("click", guarded(copyContext));

@@ -65,5 +65,5 @@ async function send(path, body, signal) {
 function readable(error) {
   if (error.name === "AbortError") return error;
   if (error.name === "TimeoutError") return new Refusal("The server did not answer in time; ask again.");
-  return new Refusal("The server does not answer. Start it with `codesearch serve`; this page goes on by itself.", "gone");
+  return new Refusal("The server does not answer. Start it with `codesearch serve`", "gone");
 }

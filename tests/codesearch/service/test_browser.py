@@ -239,13 +239,43 @@ def test_a_server_that_dies_is_told_of_and_found_again(opened, server):
     found = server.ask("search", query="attempt", **EVERY)
     expect_places(page, found)
     server.die()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")  # a file, which nobody gives any more
+    expect(page.locator("#status")).to_contain_text("Start it with `codesearch serve`, then ask again.")
     page.locator("#query").fill(WAIT)
-    expect(page.locator("#status")).to_contain_text("Start it with `codesearch serve`")
+    expect(page.locator("#status")).to_contain_text("`codesearch serve`; this page goes on by itself.")
     expect(page.locator("#status")).to_have_class("bad")
     assert places(page) == cited(found)
     server.start_again()
     expect_places(page, server.ask("search", query=WAIT, **EVERY))  # by itself
     expect(page.locator("#status")).not_to_have_class("bad")
+
+
+@pytest.mark.parametrize("width", [1000, 360])
+def test_what_a_key_did_is_said_where_it_can_be_seen(opened, width):
+    page = opened("#query=attempt")
+    page.set_viewport_size({"width": width, "height": 300})
+    expect(page.locator("article").nth(2)).to_be_attached()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.locator("#status")).to_have_text("Copied the citation.")
+    assert page.evaluate("scrollY") > 0
+    expect(page.locator("#status")).to_be_in_viewport(ratio=1)
+    assert page.locator("#status").evaluate("""e => { const r = e.getBoundingClientRect();
+        return document.elementFromPoint(r.x + 5, r.y + r.height / 2) === e }"""), "nothing covers it"
+
+
+def test_what_fails_over_a_sheet_is_said_in_the_sheet(opened):
+    page = opened("#query=attempt", may_fail="Failed to load resource")
+    expect(page.locator("article").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    expect(page.locator("dialog")).to_be_visible()
+    page.route("**/v1/status", lambda route: route.abort())
+    page.evaluate("document.getElementById('state').click()")
+    expect(page.locator("#sheet-keys")).to_contain_text("Start it with `codesearch serve`, then ask again.")
 
 
 def test_a_busy_server_is_asked_again(opened, server):
@@ -288,6 +318,7 @@ def test_a_server_with_a_token_wants_it(opened, served_folder, tmp_path):
         page.keyboard.press("Enter")
         expect(page.locator(".place").first).to_contain_text("store.go")
         assert TOKEN not in page.url
+        expect(page.locator("#query")).to_be_focused()
     finally:
         process.kill()
         process.wait(timeout=20)
