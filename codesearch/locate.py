@@ -16,6 +16,14 @@ from indexer.errors import CodesearchError, IndexMissingError, InputError
 from indexer.records import BuildReport, ProgressCallback
 from indexer.settings import MANIFEST_NAME, BuildSettings
 
+_SYSTEM_FOLDERS = tuple(
+    map(
+        Path,
+        "/bin /boot /dev /etc /lib /lib64 /media /mnt /opt /proc /run /sbin /srv /sys /tmp /usr /usr/bin"
+        " /usr/lib /usr/local /usr/share /var /Applications /Library /System /Volumes".split(),
+    )
+)
+
 
 def has_index(root: Path, state: Path | None = None) -> bool:
     """Whether a folder itself holds an index; not whether it can be opened."""
@@ -57,10 +65,10 @@ def find_root(path: str | Path = ".", state: Path | None = None) -> Path:
 
 
 def is_too_wide(folder: Path) -> bool:
-    """Whether a folder is the home folder or above it: not to be indexed unless it is asked for by name."""
+    """Whether a folder is the home folder, above it or the system's: not to be indexed unless by `index`."""
     home = expand_user("~").resolve()
     here = folder.resolve()
-    return here == home or here in home.parents
+    return here == home or here in home.parents or here in map(Path.resolve, _SYSTEM_FOLDERS)
 
 
 def find_root_or_self(folder: Path, state: Path | None = None) -> Path:

@@ -16,10 +16,11 @@ CLOSE_TO_BEST = 0.08
 
 
 def telling(matches: Sequence[WordMatch]) -> list[WordMatch]:
-    """The matches worth drawing, in the order given; all of them where a query is nothing but such words."""
+    """The matches worth drawing, in the order given. Where only such words found anything, those that found
+    themselves: whether the query has others is not known here."""
     found = [match for match in matches if _tells(match)]
     if not found and all(match.query_word.casefold() in FUNCTION_WORDS for match in matches):
-        found = list(matches)
+        return [match for match in matches if match.query_word.casefold() == match.code_word.casefold()]
     found = found or [match for match in matches if match.code_word.casefold() not in _PLAIN]
     best: dict[str, float] = {}
     for match in found:

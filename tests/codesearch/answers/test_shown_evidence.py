@@ -30,8 +30,9 @@ def test_a_words_weak_matches_go_when_it_has_a_strong_one():
     assert words(("job", "int", 0.5)) == [("job", "int")], "a weak match alone is still the best there is"
 
 
-def test_a_query_of_nothing_but_function_words_keeps_its_matches():
-    assert words(("to", "be", 0.7), ("or", "not", 0.7)) == [("to", "be"), ("or", "not")]
+def test_where_function_words_alone_were_found_those_are_shown_that_found_themselves():
+    assert words(("to", "to", 0.9), ("be", "BE", 0.9), ("or", "not", 0.7)) == [("to", "to"), ("be", "BE")]
+    assert words(("a", "the", 0.6), ("is", "the", 0.5), ("how", "the", 0.4)) == []
 
 
 def test_single_signs_of_code_say_nothing():
