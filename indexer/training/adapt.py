@@ -218,6 +218,7 @@ class _Run:
                 n_tokens=examples.n_tokens,
                 n_seen_tokens=done.n_tokens,
                 n_steps=done.n_steps,
+                best_step=training.best_step,
                 minutes=done.elapsed_seconds / 60,
                 device=hardware(device),
                 settings=_settings_words(settings),

@@ -46,6 +46,8 @@ class CardFacts:
     n_seen_tokens: int
     """Of all steps, a window as often as it came."""
     n_steps: int
+    best_step: int
+    """Whose weights were kept."""
     minutes: float
     device: str
     settings: str
@@ -97,8 +99,8 @@ def card(checkpoint: Checkpoint, facts: CardFacts, name: str) -> str:
 {rows}
 
 Mean reciprocal rank of the right region among all regions of the held-out files, {facts.n_held_out:,}
-questions from a tenth of the pairs, file by file. The weights kept are those that measured best on them, so
-that the gain is an estimate from above.
+questions from a tenth of the pairs, file by file. The weights kept are those that measured best on them, of
+step {facts.best_step:,}, so that the gain is an estimate from above.
 
 | | |
 | --- | --- |

@@ -61,6 +61,7 @@ class _State:
     """The newest measure."""
     best: float = 0.0
     """The best measure so far, the starting model's included."""
+    best_step: int = 0
     losses: list[float] = field(default_factory=list)
     """Of each step."""
 
@@ -114,6 +115,11 @@ class Training:
     def n_steps(self) -> int:
         """Steps done."""
         return self._state.step
+
+    @property
+    def best_step(self) -> int:
+        """The step after which the weights measured best; 0 for the starting ones."""
+        return self._state.best_step
 
     @property
     def n_tokens(self) -> int:
@@ -234,7 +240,7 @@ class Training:
             report(AdaptProgress("measure", state.step, state.step, state.loss, state.mrr))
             if not found.mrr > state.best:
                 return None
-            state.best = found.mrr
+            state.best, state.best_step = found.mrr, state.step
             _save(dict(self._parameters), {}, self._folder / "best.safetensors")
         return found
 
@@ -262,7 +268,7 @@ class Training:
         facts = {
             "step": state.step, "epoch": state.epoch, "n_batches": state.n_batches,
             "n_tokens": state.n_tokens, "elapsed_seconds": state.elapsed_seconds, "loss": state.loss,
-            "mrr": state.mrr, "best": state.best,
+            "mrr": state.mrr, "best": state.best, "best_step": state.best_step,
         }  # fmt: skip
         _save(tensors, {"state": json.dumps(facts)}, self._folder / STATE_FILE)
 

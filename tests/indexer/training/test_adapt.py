@@ -94,6 +94,9 @@ def test_a_tiny_model_learns_its_folder_and_indexes_it(
     card = (done.folder / "README.md").read_text()
     assert 0 < done.n_pairs == sum(int(n) for n in re.findall(r"(\d+) by ", card))
     assert f"12 steps over {done.n_tokens:,} tokens" in card
+    kept = re.search(r"of\s+step (\d+), so", card)
+    assert kept
+    assert 0 < int(kept[1]) <= 12
     for said in (
         "rows | 0.",
         "tree, no history, licence not stated",
