@@ -20,6 +20,11 @@ from indexer.storage.status import IndexStatus
 class RemoteSearcher:
     """What `CodeIndex` reads of one repository beside its questions."""
 
+    lacks_vectors = False
+    """Shards are published with all of theirs."""
+    is_being_written = False
+    """What is written becomes another catalogue."""
+
     def __init__(self, cluster: Cluster, name: str) -> None:
         self._cluster = cluster
         self.name = name

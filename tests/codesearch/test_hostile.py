@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from codesearch.agents.mcp_server import _Tools
-from codesearch.agents.shared_parameters import flat
+from codesearch.agents.shared_parameters import Filters, Page, Scope
 from codesearch.answers.long_texts import MAX_CHARS
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS, SEARCH_FORMATS
@@ -71,7 +71,7 @@ def show(fake, tmp_path):
             case "context":
                 return index.context("token", 3000, format=form).text
             case "mcp search":
-                return flat(tools.search)(query="token", format=form)
+                return tools.search("token", filters=Filters(), page=Page(format=form), scope=Scope())
             case "mcp read":
                 return tools.read(NAME)
             case "files":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codesearch.agents.mcp_server import _Tools
-from codesearch.agents.shared_parameters import flat
+from codesearch.agents.shared_parameters import Filters, Page, Scope
 from codesearch.render.lists import files_json, files_text, outline_json, outline_text
 from codesearch.render.status import status_json
 from codesearch.workspace import Workspace, _Open
@@ -29,7 +29,9 @@ WRITERS = {
     "outline.text": lambda index, tools: outline_text(index.outline("shapes.py")),
     "outline.json": lambda index, tools: outline_json("shapes.py", index.outline("shapes.py")),
     "status.json": lambda index, tools: status_json(index.status()),
-    "mcp.compact": lambda index, tools: flat(tools.search)(query="plane alpha", k=3),
+    "mcp.compact": lambda index, tools: tools.search(
+        "plane alpha", 3, filters=Filters(), page=Page(), scope=Scope()
+    ),
     "mcp.read": lambda index, tools: tools.read("shapes.py", symbol="square_area"),
     "mcp.outline": lambda index, tools: tools.outline("shapes.py", offset=2),
 }
