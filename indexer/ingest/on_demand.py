@@ -208,34 +208,30 @@ class OnDemand:
         n_before, n_begun = self._embedder.n_computed, 0
         while todo:
             n_in_flight = n_begun - (self._embedder.n_computed - n_before)
-            lengths = [each.n_tokens for each in todo]
-            chosen = self._fitting(lengths, until - time.monotonic(), n_in_flight)
-            if not chosen:
+            n_next = self._n_fitting([each.n_tokens for each in todo], until - time.monotonic(), n_in_flight)
+            if not n_next:
                 return
-            prepared = self._prepared([todo[at] for at in chosen])
-            todo = [each for at, each in enumerate(todo) if at not in chosen]
+            prepared = self._prepared(todo[:n_next])
+            todo = todo[n_next:]
             n_begun += sum(len(each.tokenized.input_ids) for each in prepared)
             yield prepared
 
-    def _fitting(self, n_tokens: Sequence[int], seconds: float, n_in_flight: float = 0) -> list[int]:
-        """Which pieces come next, by their places: the first that this time is enough for, of a lot.
+    def _n_fitting(self, n_tokens: Sequence[int], seconds: float, n_in_flight: float = 0) -> int:
+        """How many of the first pieces, of a lot, this time is enough for.
 
-        What is too long for it is passed over for what is shorter and fits whole. All are short enough until
-        the first batch has shown how fast this machine is.
+        None is passed over for a shorter one: a file that was read whole would rank above a better one that
+        was too long. All are short enough until the first batch has shown how fast this machine is.
         """
-        chosen: list[int] = []
         if seconds <= 0:
-            return chosen
+            return 0
         room = self.room(seconds) - n_in_flight if self._seconds else math.inf
         in_lot = 0
         for at, n in enumerate(n_tokens):
-            if n <= room or (at == 0 and n * _LEAST_SHARE <= room):
-                chosen.append(at)
-                room -= n
-                in_lot += n
-            if in_lot >= _LOT_TOKENS:
-                break
-        return chosen
+            if in_lot >= _LOT_TOKENS or n * (_LEAST_SHARE if at == 0 else 1.0) > room:
+                return at
+            room -= n
+            in_lot += n
+        return len(n_tokens)
 
     def _prepared(self, pieces: Sequence[_Piece]) -> list[PreparedChunk]:
         stored = self._index.store.chunks([each.chunk.chunk_id for each in pieces])

@@ -53,12 +53,10 @@ class Borrowed:
         real, found = self._real, Encoded({}, {})
         room = round(self.room(seconds), -2)
         chunks = real._index.store.missing_chunks([each.chunk_id for each in readings])
-        share = _LEAST_SHARE
         for chunk, reading in zip(chunks, readings, strict=True):
             piece = _Piece(chunk, reading)
-            if piece.n_tokens * share > room - self.spent:
-                share = 1.0  # what is passed over gives way to what fits whole
-                continue
+            if piece.n_tokens * _LEAST_SHARE > room - self.spent:
+                break
             self.spent += piece.n_tokens
             if not reading.picked:
                 found.whole[chunk.chunk_id] = stored_of(self._tables, chunk.chunk_id)

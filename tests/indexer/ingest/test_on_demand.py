@@ -219,16 +219,15 @@ def test_what_cannot_be_encoded_ahead_is_encoded_when_it_is_asked_for(tree, monk
 @pytest.mark.parametrize(
     ("speed", "seconds", "in_flight", "expected"),
     [
-        (0.0, 1.5, 0, [0, 1]),  # a lot
-        (0.0, 0.0, 0, []),
-        (1_000.0, 9.1, 0, [0, 1]),
-        (1_000.0, 9.1, 5_500, [0, 3]),  # the second is too long for what is left, the third too
-        (1_000.0, 1.6, 0, [0]),  # more than half of it fits
-        (1_000.0, 1.4, 0, [3]),  # less than half of it does; shorter ones are to fit whole
-        (1_000.0, 0.6, 0, [3]),
-        (1_000.0, 0.2, 0, []),
-        (1_000.0, 5.0, 4_800, []),
-        (1e6, 1.0, 0, [0, 1]),
+        (0.0, 1.5, 0, 2),  # a lot
+        (0.0, 0.0, 0, 0),
+        (1_000.0, 9.1, 0, 2),
+        (1_000.0, 9.1, 5_500, 1),  # the second is too long for what is left, and not passed over
+        (1_000.0, 1.6, 0, 1),  # more than half of it fits
+        (1_000.0, 1.4, 0, 0),  # less than half of it does
+        (1_000.0, 0.2, 0, 0),
+        (1_000.0, 5.0, 4_800, 0),
+        (1e6, 1.0, 0, 2),
     ],
 )
 def test_what_comes_next_is_what_the_time_left_is_enough_for(tree, speed, seconds, in_flight, expected):
@@ -236,8 +235,8 @@ def test_what_comes_next_is_what_the_time_left_is_enough_for(tree, speed, second
         on_demand = searcher.generation._on_demand
         if speed:
             on_demand._n_tokens, on_demand._seconds = speed, 1.0
-        assert on_demand._fitting((3_000, 4_000, 2_000, 500), seconds, in_flight) == expected
-        assert on_demand._fitting([], 9.0) == []
+        assert on_demand._n_fitting((3_000, 4_000, 2_000, 500), seconds, in_flight) == expected
+        assert on_demand._n_fitting([], 9.0) == 0
 
 
 def test_no_core_waits_for_the_choice_of_what_comes_next(tree, monkeypatch):
@@ -299,7 +298,7 @@ def long_tree(tmp_path, monkeypatch):
 def allow_pieces_of(monkeypatch, n_tokens):
     """Time is enough for pieces of fewer tokens, and for none that is longer."""
     monkeypatch.setattr(
-        OnDemand, "_fitting", lambda self, pieces, *_: [at for at, n in enumerate(pieces) if n < n_tokens][:1]
+        OnDemand, "_n_fitting", lambda self, pieces, *_: int(len(pieces) > 0 and pieces[0] < n_tokens)
     )
 
 
