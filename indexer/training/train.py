@@ -62,6 +62,7 @@ class _State:
     best: float = 0.0
     """The best measure so far, the starting model's included."""
     best_step: int = 0
+    """When that was; 0: before the first."""
     losses: list[float] = field(default_factory=list)
     """Of each step."""
 
