@@ -41,7 +41,7 @@ _MAX_KEPT_BYTES = 100_000_000
 _SHORT_LANE_TOKENS = 256
 """Slots of a lane of short sequences: a global layer compares every slot of a lane with every other."""
 _GRAPH_FORMAT = 4
-"""Changed with `cpu_graph.py`, so that no older graph is taken from the cache."""
+"""Changed with `cpu_graph.py`, so that no older graph, nor a verdict on one, is taken from the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class CpuBackbone:
             "INFERENCE_NUM_THREADS": max(n_streams, n_threads),
             "ENABLE_CPU_PINNING": False,
         }
-        model = _compiled(checkpoint, self._files, options)
+        model = _compiled(checkpoint, self._files, dtype, options)
         self.batch_tokens, self.short_lane_tokens = BATCH_TOKENS, _SHORT_LANE_TOKENS
         n_requests = int(model.get_property("NUM_STREAMS"))
         self._requests = [model.create_infer_request() for _ in range(n_requests)]
@@ -156,17 +156,21 @@ def has_fast_bfloat16() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def library_and_cpu() -> str:
-    """What a result may depend on beside the checkpoint: the library's version and the CPU."""
+def graph_key(checkpoint: Checkpoint, dtype: str) -> str:
+    """Of all that the compiled graph of a checkpoint depends on: weights, type, format, library and CPU."""
     core = _core()
     import openvino
 
     names = (core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
     cpu = hashlib.sha256(str([platform.machine(), *names]).encode()).hexdigest()[:16]
-    return f"{openvino.__version__}-{cpu}"
+    library = f"{openvino.__version__}-{cpu}"
+    parts = (checkpoint.fingerprint, checkpoint.window_tokens, library, _PRECISIONS[dtype], _GRAPH_FORMAT)
+    return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any]) -> CompiledModel:
+def _compiled(
+    checkpoint: Checkpoint, files: TensorFiles, dtype: str, options: dict[str, Any]
+) -> CompiledModel:
     """The model, from the user's cache folder where it was compiled before by the same library and CPU."""
 
     def weights(name: str) -> Float32Array | None:
@@ -175,9 +179,7 @@ def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any
 
     # Tables of positions beyond the window would be a fourth of what is kept, mapped and checked.
     architecture = replace(checkpoint.architecture, max_positions=checkpoint.window_tokens)
-    precision = options["INFERENCE_PRECISION_HINT"]
-    parts = (checkpoint.fingerprint, checkpoint.window_tokens, library_and_cpu(), precision, _GRAPH_FORMAT)
-    name = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:32]
+    name = graph_key(checkpoint, dtype)
     kept = recall_bytes("openvino", name)
     if kept is not None:
         from openvino import Tensor
@@ -186,7 +188,7 @@ def _compiled(checkpoint: Checkpoint, files: TensorFiles, options: dict[str, Any
             # It computes with the weights where they are mapped.
             return _core().import_model(Tensor(kept, shared_memory=True), "CPU", options)
     row_dense = load_dense(checkpoint.rows.dense) if checkpoint.rows else ()
-    itemsize = 2 if precision == "bf16" else 4
+    itemsize = 2 if dtype == "bfloat16" else 4
     fuses = fuses_rotation(architecture, itemsize, max(BATCH_TOKENS, checkpoint.window_tokens))
     graph = build_graph(architecture, weights, row_dense, fuses_rotation=fuses)
     model = _core().compile_model(graph, "CPU", options)

@@ -6,6 +6,7 @@ remembered in the user's cache folder, so that a build pays for it once.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from indexer.chunking.pack import pack
 from indexer.disk.remembered import recall, remember
 from indexer.encoders.chunk_vectors import finish_single
-from indexer.encoders.cpu_backbone import CpuBackbone, library_and_cpu
+from indexer.encoders.cpu_backbone import CpuBackbone, graph_key
 from indexer.encoders.dense import load_dense
 from indexer.encoders.query_encoder import QueryEncoder
 from indexer.light_dataclasses import dataclass
@@ -30,8 +31,12 @@ SAME_SCORE = 0.004
 
 
 def ranks_alike(checkpoint: Checkpoint) -> bool:
-    """True where bfloat16 changes no ranking beyond ties; computed once, then read from the cache."""
-    record = f"{checkpoint.fingerprint[:32]}-{library_and_cpu()}"
+    """True where bfloat16 changes no ranking beyond ties; computed once, then read from the cache.
+
+    Computed again for another graph, library, CPU or model, and by other texts.
+    """
+    depends_on = f"{graph_key(checkpoint, 'bfloat16')} {SAME_SCORE} ".encode() + _TEXTS.read_bytes()
+    record = hashlib.sha256(depends_on).hexdigest()[:32]
     known = recall("bfloat16", record).get("ranks_alike")
     if isinstance(known, bool):
         return known

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.encoders import precision
+from indexer.encoders import cpu_backbone, precision
 from indexer.encoders.precision import SAME_SCORE, agree, compare_types, ranks_alike
 from indexer.models.checkpoint import open_checkpoint
 
@@ -36,6 +36,26 @@ def test_the_verdict_is_remembered(
     assert len(asked) == 1
     assert ranks_alike(open_checkpoint(str(plain_folder), truncate_dim=4)) is False
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("changed", ["graph", "texts", "tie"])
+def test_a_verdict_on_another_graph_or_by_another_check_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, plain_folder: Path, changed: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    checkpoint = open_checkpoint(str(plain_folder))
+    monkeypatch.setattr(precision, "compare_types", lambda checkpoint: True)
+    assert ranks_alike(checkpoint)
+    monkeypatch.setattr(precision, "compare_types", lambda checkpoint: False)
+    assert ranks_alike(checkpoint), "it is remembered"
+    if changed == "graph":
+        monkeypatch.setattr(cpu_backbone, "_GRAPH_FORMAT", -1)
+    elif changed == "texts":
+        (tmp_path / "texts.json").write_text("[]")
+        monkeypatch.setattr(precision, "_TEXTS", tmp_path / "texts.json")
+    else:
+        monkeypatch.setattr(precision, "SAME_SCORE", 0.5)
+    assert not ranks_alike(checkpoint)
 
 
 def test_an_unwritable_cache_costs_only_time(
