@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, Self
 
 from codesearch.api import LOOK_SECONDS, CodeIndex
 from codesearch.asking import Asking
 from codesearch.known_repositories import known_roots_if_readable
+from codesearch.request import Place
 from codesearch.workspace import Workspace
 from indexer.disk.user_folders import expand_user
 from indexer.errors import InputError
@@ -53,6 +55,11 @@ class RevisionIndex(CodeIndex):
     def commit(self) -> str:
         """The full hash of what was indexed."""
         return self._engine.facts.commit
+
+    def place(self, text: str) -> Place:
+        """As of any index; the revision may stand behind the path, as an answer writes it."""
+        found = super().place(text)
+        return replace(found, path=found.path.removesuffix(f"@{self.name}"))
 
     def update(self, progress: ProgressCallback | None = None, *, encode: bool = True) -> NoReturn:
         """Raises InputError: a commit does not change."""

@@ -91,18 +91,23 @@ def budget_words(block: Context) -> str:
 @click.argument("path", default=".", type=click.Path())
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @refresh_option
+@revision_option
 @state_option
 @click.pass_context
 def outline_command(context: click.Context, /, path: str, form: str, refresh: bool | None) -> None:
     """List the symbols of the indexed file PATH, or of all files of the folder PATH."""
     from codesearch.render.lists import outline_json, outline_text
+    from codesearch.revision_index import RevisionIndex
 
     path, _ = split_place(path)
     opened = open_index(str(folder_of(path)), {}, refresh=refresh, build=False)
     where = opened.within(path)
     with opened.index as index:
         places = Places.of({"": index.root}, (path,))
-        entries = [replace(entry, path=places.shown(entry.path)) for entry in index.outline(where)]
+        of_revision = f"@{index.name}" if isinstance(index, RevisionIndex) else ""
+        entries = [
+            replace(entry, path=places.shown(entry.path) + of_revision) for entry in index.outline(where)
+        ]
     where = places.shown(where or ".")
     put(outline_json(where, entries, places.root) if form == "json" else outline_text(entries))
     if not entries:

@@ -20,6 +20,7 @@ from codesearch.cli.options import (
     open_index,
     refresh_option,
     remembering,
+    revision_in_force,
     revision_option,
     seen_option,
     server_option,
@@ -101,6 +102,7 @@ def search_command(
 @path_options
 @display_options
 @seen_option
+@revision_option
 @server_option
 @build_option
 @refresh_option
@@ -198,12 +200,17 @@ def split_place(place: str) -> tuple[str, int | None]:
 
 
 def folder_of(file: str) -> Path:
-    """The folder from which the index of a file is looked for. Raises InputError where there is none."""
+    """The folder from which the index of a file is looked for. Raises InputError where there is none.
+
+    A file of a revision may be gone, and its folders too.
+    """
     from indexer.disk.user_folders import expand_user
     from indexer.errors import InputError
 
     folder = expand_user(file)
     folder = folder if folder.is_dir() else folder.parent
+    while revision_in_force() is not None and not folder.is_dir():
+        folder = folder.parent
     if not folder.is_dir():
         raise InputError(f"There is no such file: {file}.")
     return folder

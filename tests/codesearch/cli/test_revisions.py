@@ -60,6 +60,29 @@ def test_revisions_are_indexed_asked_listed_and_forgotten(run, repository):
     assert "v1 at" not in run("status").stdout
 
 
+def test_files_of_a_revision_are_outlined_and_compared(run, one_sentence, repository):
+    """What is gone since too, its folder with it; paths are those that `search` cites."""
+    (repository / "old").mkdir()
+    (repository / "old" / "bell.py").write_text("def ring():\n    return 'the bell'\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "third")
+    git(repository, "rm", "-q", "-r", "old")
+    git(repository, "commit", "-q", "-m", "fourth")
+    run("index", "--rev", "HEAD~1")
+    assert not (repository / "old").exists()
+    ring = "old/bell.py@HEAD~1\n  1-2 function ring\n"
+    for place in ("old/bell.py", "old", "old/bell.py@HEAD~1:2"):
+        assert run("outline", place, "--rev", "HEAD~1").stdout == ring
+    everything = run("outline", "--rev", "HEAD~1").stdout
+    assert everything.startswith(ring)
+    assert "src/lamp.py@HEAD~1\n" in everything
+    value = json.loads(run("outline", "src", "--rev", "HEAD~1", "--format", "json").stdout)
+    assert {symbol["path"] for symbol in value["symbols"]} == {"src/horn.py@HEAD~1", "src/lamp.py@HEAD~1"}
+    assert "src/horn.py@HEAD~1:1-2" in run("similar", "old/bell.py@HEAD~1:1", "--rev", "HEAD~1").stdout
+    assert "src/tin.py is not in the index" in one_sentence(run("outline", "src/tin.py", "--rev", "HEAD~1"))
+    assert "has no revision 'v9'" in one_sentence(run("outline", "--rev", "v9"))
+
+
 def test_what_cannot_be_asked_is_one_sentence(run, repository, tmp_path):
     run("index", "--rev", "v1")
     (tmp_path / "plain").mkdir()
