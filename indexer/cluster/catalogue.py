@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -140,7 +142,10 @@ def _check_together(entries: Sequence[Entry], path: Path) -> None:
 
 
 def write_catalogue(path: Path, entries: Sequence[Entry]) -> None:
-    """Replace the file by one rename. Raises StorageError."""
+    """Replace the file by one rename, which keeps who may read it. Raises StorageError.
+
+    The caller holds the lock of the store: what a killed job was about to rename is removed.
+    """
     default = {item.name: item.default for item in fields(Entry)}
     lines = [
         json.dumps({name: value for name, value in asdict(entry).items() if value != default[name]})
@@ -148,7 +153,10 @@ def write_catalogue(path: Path, entries: Sequence[Entry]) -> None:
     ]
     half = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with half.open("w", encoding="utf-8") as file:
+        _remove_half_written(path)
+        with half.open("x", encoding="utf-8") as file:
+            with suppress(FileNotFoundError):
+                shutil.copymode(path, half)
             file.write("\n".join(lines) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -160,6 +168,13 @@ def write_catalogue(path: Path, entries: Sequence[Entry]) -> None:
         ) from error
     finally:
         half.unlink(missing_ok=True)
+
+
+def _remove_half_written(path: Path) -> None:
+    name = re.compile(rf"\.{re.escape(path.name)}\.\d+\.new")
+    for half in path.parent.iterdir():
+        if name.fullmatch(half.name):
+            half.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

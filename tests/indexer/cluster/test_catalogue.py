@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -95,6 +98,40 @@ def test_what_was_there_stays_where_the_new_one_cannot_be_written(tmp_path, monk
         write_catalogue(path, [Entry("shop", "/src/shop")])
     assert read_catalogue(path) == (BUILT,)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from indexer.cluster.catalogue import read_catalogue, write_catalogue
+
+Path.replace = lambda half, path: os.kill(os.getpid(), signal.SIGKILL)
+write_catalogue(Path(sys.argv[1]), read_catalogue(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a signal that cannot be caught")
+def test_what_a_killed_job_was_about_to_rename_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "cat[1].jsonl"
+    write_catalogue(path, [BUILT])
+    others = {".cat[1].jsonl.new", ".cat1.jsonl.7.new", ".cat[1].jsonl.swp", "x.cat[1].jsonl.7.new"}
+    for name in others:
+        (tmp_path / name).write_text("a person's own\n")
+    assert subprocess.run([sys.executable, "-c", KILLED, path], check=False).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 2 + len(others)
+    assert read_catalogue(path) == (BUILT,)
+    write_catalogue(path, [Entry("shop", "/src/shop")])
+    assert {each.name for each in tmp_path.iterdir()} == others | {path.name}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+def test_who_may_read_it_stays(tmp_path):
+    path = tmp_path / "cat.jsonl"
+    write_catalogue(path, [BUILT])
+    for mode in (0o600, 0o664):
+        path.chmod(mode)
+        write_catalogue(path, [BUILT])
+        assert path.stat().st_mode & 0o777 == mode
 
 
 def test_several_repositories_may_share_a_shard_and_one_may_have_several():
