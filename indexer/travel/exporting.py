@@ -1,7 +1,9 @@
 """An index into one file: the vectors that its live generation needs, and its texts where that is wanted.
 
-Those that searches have stored since it was published are among them. The generation is compared with its
-seals and every vector with the checksum of its commit; what earlier generations left in the store stays.
+Those of whole chunks that searches have stored since it was published are among them. Excerpts that searches
+read stay: one spares its receiver 800 tokens at most, until the whole chunk is read, and would tell which
+lines were asked for. The generation is compared with its seals and every vector with the checksum of its
+commit; what earlier generations left in the store stays.
 """
 
 from __future__ import annotations

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from indexer.build import build
+from indexer.embeddings.embedding_store import EmbeddingStore
+from indexer.embeddings.other_store import OtherStore
 from indexer.errors import IndexCorruptError, InputError, StorageError
+from indexer.ingest.excerpts import excerpt_key
 from indexer.records import SearchRequest
 from indexer.search import Searcher
 from indexer.settings import STATE_FOLDER, BuildSettings
 from indexer.travel.exporting import export_index
-from indexer.travel.header import TEXTS, WORDS
+from indexer.travel.header import TEXTS, VECTORS, WORDS
 from indexer.travel.importing import ImportRules, import_archive
 
 
@@ -61,20 +66,26 @@ def test_damaged_vectors_are_not_exported(root, tmp_path):
     assert names(tmp_path) == ["tree"]
 
 
-@pytest.mark.usefixtures("one_encoder")
-def test_what_searches_have_encoded_since_the_last_build_travels_too(tmp_path, monkeypatch):
+@pytest.fixture
+def searched(one_encoder, tmp_path, monkeypatch):
+    """An index of words, two chunks, of which a search has encoded one."""
     monkeypatch.setattr("indexer.open_generation._FEW_CHUNKS", 0)  # only what words name is encoded
-    root, clone, bare = (tmp_path / name for name in ("root", "clone", "bare"))
+    root = tmp_path / "root"
     root.mkdir()
     (root / "lamp.py").write_text("def ignite(lamp):\n    return 'the lamp burns'\n")
     (root / "clock.py").write_text("def strike(hour):\n    return ['dong'] * hour\n")
-    shutil.copytree(root, clone)
-    bare.mkdir()
     build(root, BuildSettings(), encode=False)
     with Searcher.open(root) as searcher:
         searcher.search(SearchRequest("ignite the lamp", encode_seconds=60.0))
+    return root
+
+
+def test_what_searches_have_encoded_since_the_last_build_travels_too(searched, tmp_path):
+    clone, bare = tmp_path / "clone", tmp_path / "bare"
+    shutil.copytree(searched, clone, ignore=shutil.ignore_patterns(STATE_FOLDER))
+    bare.mkdir()
     for folder, carries in ((clone, TEXTS), (bare, WORDS)):
-        exported = export_index(root, tmp_path / "out.tar", "1.0", carries=carries)
+        exported = export_index(searched, tmp_path / "out.tar", "1.0", carries=carries)
         assert (exported.header.n_chunks, exported.header.n_encoded) == (2, 1)
         with (tmp_path / "out.tar").open("rb") as raw:
             assert import_archive(raw, folder, ImportRules()).n_vectors == 1
@@ -82,3 +93,19 @@ def test_what_searches_have_encoded_since_the_last_build_travels_too(tmp_path, m
     with Searcher.open(bare) as searcher:
         assert searcher.generation.tables.has_vectors.sum() == 1
         assert not searcher.generation.tables.lacks_vectors.any()  # words alone find the other for good
+
+
+def test_excerpts_that_searches_have_read_stay_at_home(searched, tmp_path):
+    with Searcher.open(searched) as searcher:
+        layout = searcher.generation.layout
+        keys = {row.embedding_key for row in searcher.generation.store.chunk_keys()}
+    folder = searched / STATE_FOLDER / "embeddings"
+    with closing(OtherStore(folder, layout)) as stored:
+        (lamp,) = stored.load(keys)
+    (lacking,) = keys - {lamp.key}
+    with EmbeddingStore(folder, layout) as store:
+        store.add(replace(lamp, key=excerpt_key(lacking)))
+    (tmp_path / "other").mkdir()
+    export_index(searched, tmp_path / "out.tar", "1.0", carries=VECTORS)
+    with (tmp_path / "out.tar").open("rb") as raw:
+        assert import_archive(raw, tmp_path / "other", ImportRules()).n_vectors == 1
