@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from codesearch.cli.console import put, say
-from codesearch.cli.options import state_in_force, state_option
+from codesearch.cli.options import require_folder, state_in_force, state_option
 
 if TYPE_CHECKING:
     from indexer.index_folders import IndexFolder
@@ -56,8 +56,10 @@ def add_command(folders: tuple[str, ...]) -> None:
     from codesearch.locate import find_root
 
     state = state_in_force()
-    for root in remember([find_root(folder, state) for folder in folders]):
-        say(f"Added {root}.")
+    roots = dict.fromkeys(find_root(require_folder(folder), state) for folder in folders)
+    added = remember(roots)
+    for root in roots:
+        say(f"Added {root}." if root in added else f"{root} was there already.")
 
 
 @repositories_command.command("forget", short_help="Forget indexes; they stay where they are.")

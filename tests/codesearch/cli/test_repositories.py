@@ -38,6 +38,18 @@ def test_an_index_made_by_a_search_is_listed_too(run, tmp_path):
     assert known_roots() == (tmp_path / "tree",)
 
 
+def test_adding_says_what_came_of_each_folder(run, one_sentence, copied):
+    """A file is refused, and nothing is added beside it."""
+    file = copied / "router.py"
+    assert one_sentence(run("repos", "add", copied / "docs", file)) == (
+        f"{file} is a file; give the folder that holds it."
+    )
+    assert known_roots() == ()
+    assert run("repos", "add", copied / "docs").stderr == f"Added {copied}.\n"
+    again = run("repos", "add", copied, copied / "docs")
+    assert (again.exit_code, again.stderr) == (0, f"{copied} was there already.\n")
+
+
 def test_one_name_in_the_help(run):
     listed = [line.split()[0] for line in run("--help").stdout.splitlines() if line.startswith("  ")]
     assert {"repos", "remove"} < set(listed)
