@@ -9,7 +9,7 @@ from indexer.light_dataclasses import dataclass
 from indexer.records import BuildProgress
 
 PROGRESS_EVENTS_A_SECOND = 10
-_UNITS = {"walk": "files", "read": "files", "encode": "tokens"}
+_UNITS = {"walk": "files", "read": "files", "wait": "files", "encode": "tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ class Pace:
 
     @property
     def unit(self) -> str:
-        """What `done` and `total` count."""
+        """What `done` and `total` count; empty where nothing is counted."""
+        if self.progress.stage == "wait" and not self.progress.total:
+            return ""
         return _UNITS.get(self.progress.stage, "")
 
     @property

@@ -13,7 +13,7 @@ from codesearch.known_repositories import known_roots_if_readable
 from indexer.disk.state_place import state_folder
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexMissingError, InputError
-from indexer.records import BuildReport, ProgressCallback
+from indexer.records import BuildProgress, BuildReport, ProgressCallback
 from indexer.settings import MANIFEST_NAME, BuildSettings
 
 _SYSTEM_FOLDERS = tuple(
@@ -44,6 +44,13 @@ def is_being_built(root: Path, state: Path | None = None) -> bool:
     from indexer.build import is_being_written
 
     return is_being_written(root, state)
+
+
+def awaited_build(root: Path, state: Path | None = None) -> BuildProgress:
+    """The progress event of who waits for another's build: stage `wait`, and how far that one is."""
+    from indexer.build import awaited
+
+    return awaited(root, state)
 
 
 def find_root(path: str | Path = ".", state: Path | None = None) -> Path:

@@ -21,13 +21,13 @@ from codesearch.answers.seen import Seen
 from codesearch.api import FRESHNESS_KEPT_SECONDS, LOOK_SECONDS, CodeIndex
 from codesearch.asking import Asking
 from codesearch.first_build import FirstBuild
-from codesearch.locate import find_root_or_self, has_index, is_being_built, is_too_wide
+from codesearch.locate import awaited_build, find_root_or_self, has_index, is_being_built, is_too_wide
 from codesearch.request import own_globs, within_folder
 from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexBusyError, IndexMissingError, InputError
 from indexer.light_dataclasses import dataclass
-from indexer.records import BuildProgress, ProgressCallback, SearchRequest, full_path
+from indexer.records import ProgressCallback, SearchRequest, full_path
 from indexer.wording import counted
 
 _MAX_SESSIONS = 200
@@ -226,7 +226,7 @@ class Workspace(Asking, Closing):
         """An open index, kept open until `_let_go`; one of words where there is none and it `builds`."""
         door = self._doors[name]
         while not door.acquire(timeout=_LOOK_SECONDS):
-            _may_wait(progress)
+            self._wait(self.roots[name], progress)
         try:
             with self._lock:
                 held = self._open.get(name)
@@ -261,8 +261,13 @@ class Workspace(Asking, Closing):
                     raise IndexBusyError(
                         f"{root} is being indexed for the first time by another process; ask again later."
                     ) from None
-            _may_wait(progress)
+            self._wait(root, progress)
             time.sleep(_LOOK_SECONDS)
+
+    def _wait(self, root: Path, progress: ProgressCallback | None) -> None:
+        """Tell how far the build is that is waited for; what `progress` raises ends the waiting."""
+        if progress is not None:
+            progress(awaited_build(root, self.state))
 
     def _shrink(self) -> None:
         """Close those asked longest ago, as many as are too many."""
@@ -364,12 +369,6 @@ class Several(Asking):
             except OSError:  # the tree is gone, or cannot be read: what is indexed of it answers
                 states[name] = index.state(0.0)
         return states
-
-
-def _may_wait(progress: ProgressCallback | None) -> None:
-    """Who waits for another may be told to end, as who builds is."""
-    if progress is not None:
-        progress(BuildProgress("walk", 0, 0, 0.0))
 
 
 def _shares(indexes: Mapping[str, CodeIndex]) -> dict[str, float]:

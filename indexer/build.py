@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Self
 
 from indexer.disk.state_place import state_folder
-from indexer.disk.write_lock import has_writer, write_lock
+from indexer.disk.write_lock import OwnNote, has_writer, write_lock, writer_of
 from indexer.embeddings.embedding_check import repair_embeddings
 from indexer.embeddings.embedding_store import EmbeddingStore, RowLayout, SegmentReader, row_layout
 from indexer.errors import (
@@ -137,9 +137,9 @@ def build(
         checkpoint = open_checkpoint(settings.model)
         require_key()
         state = prepare_state(root, outside)
-        with write_lock(state):
+        with write_lock(state) as note:
             run = _Build(
-                root, state, settings, checkpoint, progress, rebuild, encode, outside, tuple(others), revision
+                root, state, note, settings, checkpoint, progress, rebuild, encode, outside, others, revision
             )
             return run.run_locked()
     except KeyboardInterrupt:
@@ -152,6 +152,14 @@ def build(
 def is_being_written(root: Path, outside: Path | None = None) -> bool:
     """Whether a process writes the index of a tree, as far as can be told without taking the lock."""
     return has_writer(state_folder(root, outside))
+
+
+def awaited(root: Path, outside: Path | None = None) -> BuildProgress:
+    """How far the build of a tree is that one waits for, as far as it tells: the stage is `wait`."""
+    writer = writer_of(state_folder(root, outside))
+    if writer is None:
+        return BuildProgress("wait", 0, 0, 0.0)
+    return BuildProgress("wait", writer.n_read, writer.n_files, writer.elapsed_seconds)
 
 
 def _folder(root: Path) -> Path:
@@ -169,13 +177,14 @@ class _Build:
 
     root: Path
     state: Path
+    note: OwnNote
     settings: BuildSettings
     checkpoint: Checkpoint
     progress: ProgressCallback | None
     rebuild: bool
     encode: bool
     outside: Path | None = None
-    others: tuple[Path, ...] = ()
+    others: Sequence[Path] = ()
     revision: LaidOutTree | None = None
     may_take: bool = True
     keeps_prepared: bool = True
@@ -372,7 +381,9 @@ class _Build:
         return published
 
     def report(self, stage: str, done: int, total: int, path: str = "") -> None:
-        """Send one progress event."""
+        """Send one progress event, and note what others may hear of it."""
+        if stage == "read":
+            self.note.read(done, total)
         if self.progress is not None:
             elapsed = time.monotonic() - self.started
             self.progress(BuildProgress(stage, done, total, elapsed, self.n_encoded_tokens, path))

@@ -414,7 +414,7 @@ class BuildProgress:
     """One event of a build; the CLI's bar and the TUI's screen read the same."""
 
     stage: str
-    """`walk`, `read`, `encode`, `write`."""
+    """`walk`, `read`, `encode`, `write`; `wait`: for another build, whose files and time these are."""
     done: int
     total: int
     """0 while unknown."""

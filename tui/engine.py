@@ -13,7 +13,7 @@ from codesearch.answers.drafts import TEXT_NOT_HERE
 from codesearch.answers.explain import says_what_is_missing, stale_note
 from codesearch.answers.findings import Findings, Found, RepositoryStatus
 from codesearch.api import CodeIndex
-from codesearch.locate import build_index, has_index, is_too_wide, manifest_mark
+from codesearch.locate import awaited_build, build_index, has_index, is_too_wide, manifest_mark
 from codesearch.revision_index import RevisionIndex, index_revision
 from codesearch.unindexed import NOTE, READING_NOTE, PlainText
 from codesearch.workspace import Several
@@ -26,7 +26,6 @@ from indexer.errors import (
 )
 from indexer.languages import language_of
 from indexer.records import (
-    BuildProgress,
     BuildReport,
     ComponentScores,
     Evidence,
@@ -207,12 +206,11 @@ class CodeIndexEngine:
 
     def prepare(self, root: Path, progress: ProgressCallback) -> None:
         """An index of words, by this process, or by the one that is at it already."""
-        started = time.monotonic()
         while self.is_to_be_read(root):
             try:
                 build_index(root, progress=progress, encode=False, state=self._state)
             except IndexBusyError:
-                progress(BuildProgress("read", 0, 0, time.monotonic() - started))
+                progress(awaited_build(root, self._state))
                 time.sleep(WAIT_SECONDS)
 
     def open(self, root: Path) -> Repository:

@@ -24,12 +24,17 @@ NOTICE_SECONDS = 0.5
 """A client is told at most so often."""
 _PARTS = {"walk": (0.0, 1.0), "read": (1.0, 10.0), "encode": (10.0, 99.0), "write": (0.0, 0.0)}
 """Percent at which each stage begins and ends. Encoding takes nearly all the time; writing interrupts it."""
-_READING = {"walk": (0.0, 1.0), "read": (1.0, 99.0)}
+_READING = {"walk": (0.0, 1.0), "read": (1.0, 99.0), "wait": (1.0, 99.0)}
 """Where nothing is encoded."""
 FIRST_BUILD_SECONDS = 45.0
 """A question waits so long for first builds, then tells how far they are; many clients give it a minute."""
 _LOOK_SECONDS = 0.05
-_WORDS = {"walk": "looking for files", "read": "reading", "encode": "encoding"}
+_WORDS = {
+    "walk": "looking for files",
+    "read": "reading",
+    "encode": "encoding",
+    "wait": "waiting for the build that runs already",
+}
 
 
 class Report:

@@ -35,6 +35,8 @@ def test_figures():
     )
     assert figures(Pace(event("read", 3, 40, 2.0))) == "3 of 40 files · 2 s so far"
     assert figures(Pace(event("write", 0, 1, 2.0))) == "2 s so far"
+    assert figures(Pace(event("wait", 0, 0, 2.0))) == "2 s so far"
+    assert figures(Pace(event("wait", 3, 40, 2.0))) == "3 of 40 files · 2 s so far"
 
 
 def test_a_stage_that_another_interrupts_goes_on_counting():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from indexer import build as build_module
-from indexer.build import build
+from indexer.build import awaited, build
 from indexer.disk.state_place import state_folder
 from indexer.encoders import loading
 from indexer.errors import (
@@ -26,7 +26,7 @@ from indexer.errors import (
 )
 from indexer.reading import redact as redact_module
 from indexer.reading import secret_rules
-from indexer.records import Mode, SearchRequest
+from indexer.records import BuildProgress, Mode, SearchRequest
 from indexer.search import Searcher
 from indexer.settings import BuildSettings, WalkSettings
 from indexer.storage.database import StoreReader
@@ -185,9 +185,19 @@ def test_chunks_tile_their_files_and_regions_their_chunks(tmp_path):
     check_full_text(root)
 
 
-def test_progress_goes_forward_through_the_stages(tree):
-    events = []
-    build(tree, SETTINGS, events.append)
+def test_progress_goes_forward_through_the_stages(tree, monkeypatch):
+    monkeypatch.setattr("indexer.disk.write_lock.NOTE_SECONDS", 0.0)
+    events, elsewhere = [], []
+
+    def hear(event):
+        events.append(event)
+        if event.stage == "read":
+            elsewhere.append(awaited(tree))
+
+    build(tree, SETTINGS, hear)
+    read = [(event.done, event.total) for event in events if event.stage == "read"]
+    assert [(each.stage, each.done, each.total) for each in elsewhere] == [("wait", *each) for each in read]
+    assert awaited(tree) == BuildProgress("wait", 0, 0, 0.0)
     assert list(dict.fromkeys(event.stage for event in events)) == ["walk", "read", "encode", "write"]
     assert all(event.done <= event.total for event in events)
     seconds = [event.elapsed_seconds for event in events]

@@ -151,19 +151,22 @@ def test_where_texts_did_not_travel_a_definition_is_its_place(task_queue, tmp_pa
 
 def test_while_another_process_makes_the_first_index_it_is_waited_for(tmp_path, one_encoder, monkeypatch):
     monkeypatch.setattr("tui.engine.WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("indexer.disk.write_lock.NOTE_SECONDS", 0.0)
     (tmp_path / "tides.py").write_text("def high_water(day):\n    return day % 2\n")
     engine = CodeIndexEngine()
     heard = []
     with ExitStack() as other:
-        other.enter_context(write_lock(prepare_state(tmp_path)))
+        note = other.enter_context(write_lock(prepare_state(tmp_path)))
 
         def hear(progress):
-            heard.append((progress.stage, progress.total))
+            heard.append((progress.stage, progress.done, progress.total))
+            note.read(len(heard), 4)
             if len(heard) == 3:
                 other.close()  # it was ended before it had published anything
 
         engine.prepare(tmp_path, hear)
-    assert heard[:3] == [("read", 0)] * 3
+    assert heard[:3] == [("wait", 0, 0), ("wait", 1, 4), ("wait", 2, 4)]
+    assert heard[3][0] == "walk", "then it is made here"
     assert not engine.is_to_be_read(tmp_path)
     opened = engine.open(tmp_path)
     assert opened.definitions("high_water", 1).passages

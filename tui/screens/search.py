@@ -42,7 +42,7 @@ from tui.screens.result_actions import ResultScreen
 from tui.session import Result
 from tui.state import Filters, RememberedState
 from tui.text.document import EMPTY, Document, passage_document, safe_line
-from tui.text.shown import Shown, at_same_place, encoding_of, place, share_of, summary
+from tui.text.shown import Shown, at_same_place, encoding_of, place, reading_of, share_of, summary
 from tui.text.shown_file import CHANGED
 from tui.widgets.chips import ChipRow
 from tui.widgets.evidence_panel import EvidencePanel
@@ -384,7 +384,7 @@ class SearchScreen(ResultScreen):
     def on_reading_advanced(self, message: ReadingAdvanced) -> None:
         """The first reading of a folder; what is asked meanwhile is asked again when it is done."""
         message.stop()
-        self._reading_state = f"reading the files{share_of(message.progress)}"
+        self._reading_state = reading_of(message.progress)
         self.show_state()
 
     def on_build_advanced(self, message: BuildAdvanced) -> None:

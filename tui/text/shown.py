@@ -65,8 +65,15 @@ def encoding_of(repositories: Sequence[RepositoryState]) -> str:
 
 def share_of(progress: BuildProgress) -> str:
     """How far the reading or the encoding of a build is, with a space before it; empty where nobody knows."""
-    is_counted = progress.stage in ("read", "encode") and progress.total > 0
+    is_counted = progress.stage in ("read", "encode", "wait") and progress.total > 0
     return f" {100 * progress.done // progress.total} %" if is_counted else ""
+
+
+def reading_of(progress: BuildProgress) -> str:
+    """What is said while a folder is read for the first time, here or by another process."""
+    is_elsewhere = progress.stage == "wait"
+    what = "another process is indexing this folder" if is_elsewhere else "reading the files"
+    return f"{what}{share_of(progress)}"
 
 
 def place(passage: Passage, document: Document) -> str:

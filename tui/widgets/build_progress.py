@@ -17,6 +17,7 @@ _STAGE_WORDS = {
     "read": "reading files",
     "encode": "encoding",
     "write": "writing the index",
+    "wait": "another process is indexing this folder",
 }
 
 

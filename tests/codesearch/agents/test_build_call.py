@@ -35,6 +35,19 @@ async def text_of(client, tool, **arguments):
     return content.text
 
 
+def test_who_waits_for_the_build_of_another_process_is_told_how_far_that_is():
+    report = Report(build_call._READING)
+    assert report.next(BuildProgress("wait", 0, 0, 7.0)) == (
+        1.0,
+        "waiting for the build that runs already: 7 s so far",
+    )
+    assert report.next(BuildProgress("wait", 10, 40, 9.0)) == (
+        25.5,
+        "waiting for the build that runs already: 10 of 40 files · 9 s so far · about 6 s left",
+    )
+    assert report.next(BuildProgress("wait", 20, 40, 9.1)) is None
+
+
 def test_percent_only_grow_and_not_too_many_are_told():
     report = Report()
     events = [

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
-from indexer.disk.write_lock import has_writer, write_lock
+from indexer.disk import write_lock as write_lock_module
+from indexer.disk.write_lock import has_writer, write_lock, writer_of
 from indexer.errors import IndexBusyError, StorageError
 
 
@@ -32,6 +34,34 @@ def test_a_writer_is_seen_without_the_lock_and_one_that_ended_is_not(tmp_path):
     for note, writes in (({"pid": ended.pid}, False), ({"pid": os.getpid()}, True), ({"pid": "x"}, False)):
         (tmp_path / "lock.owner").write_text(json.dumps(note))
         assert has_writer(tmp_path) is writes
+
+
+def test_how_far_a_writer_is_can_be_read_without_the_lock(tmp_path, monkeypatch):
+    assert writer_of(tmp_path) is None
+    with write_lock(tmp_path) as note:
+        note.read(1, 8)
+        assert writer_of(tmp_path).n_files == 0, "most are done before it is worth a word"
+        monkeypatch.setattr(write_lock_module, "NOTE_SECONDS", 0.0)
+        for n_read in (2, 3):
+            note.read(n_read, 8)
+            writer = writer_of(tmp_path)
+            assert (writer.pid, writer.n_read, writer.n_files) == (os.getpid(), n_read, 8)
+        with (
+            pytest.raises(IndexBusyError, match=r"for \d+ s, 37 % of its files read\);"),
+            write_lock(tmp_path),
+        ):
+            pass
+        monkeypatch.setattr(write_lock_module, "write_file", full)
+        note.read(4, 8)
+        assert writer_of(tmp_path).n_read == 3
+        noted = {"pid": os.getpid(), "since": time.time() - 90, "read": 20, "files": 9}
+        (tmp_path / "lock.owner").write_text(json.dumps(noted))
+        assert writer_of(tmp_path).elapsed_seconds >= 90
+        assert writer_of(tmp_path).n_read == 9
+
+
+def full(*args, **named):
+    raise OSError(28, "No space left on device")
 
 
 def test_an_error_releases_the_lock(tmp_path):

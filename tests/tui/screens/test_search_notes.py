@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -90,12 +91,17 @@ async def test_while_files_are_first_read_they_are_searched_as_text_and_the_plac
         assert progress.display
         assert "reading files  lamps.py" in driver.text_of(progress)
         await driver.pilot.press("escape")
+        for done, said in ((0, "folder"), (3, "folder 75 %")):
+            elsewhere = BuildProgress("wait", done, 4 if done else 0, 3.0)
+            driver.app.post_message(ReadingAdvanced(lighthouse, elsewhere))
+            await driver.pilot.pause()
+            assert driver.title.state.endswith(f"another process is indexing this {said}")
         n_asked = len(engine.requests)
         engine.prepare_gate.set()
         await driver.settle()
         assert "oil" in [request.query for request in engine.requests[n_asked:]], "it is asked again"
         assert driver.results.cursor == 1
-        assert "reading" not in driver.title.state
+        assert not re.search("reading|another process", driver.title.state)
         assert driver.app.states[0].status is not None
 
 
