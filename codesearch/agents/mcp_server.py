@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,7 +22,7 @@ from codesearch.api import CodeIndex
 from codesearch.render.lists import outline_text
 from codesearch.render.passages import document_place, place, render
 from codesearch.render.sanitize import fence_for, label, visible
-from codesearch.render.status import status_text
+from codesearch.render.status import skipped_text, status_text
 from codesearch.render.symbol_names import is_named
 from codesearch.revision_index import asked
 from codesearch.workspace import Workspace
@@ -38,6 +39,7 @@ try:
     from codesearch.agents.build_call import await_indexes, run_reporting
     from codesearch.agents.shared_parameters import Filters, Page, Repo, Scope, flat
     from codesearch.agents.short_schemas import Server
+    from codesearch.agents.tool_advice import ToolAdvice
 except ImportError as error:
     raise MissingExtraError("The MCP server needs a package: pip install 'mcp>=2.3'.") from error
 
@@ -55,6 +57,8 @@ INSTRUCTIONS = (
 _COMPACT_CHARS = 100
 _MAX_SYMBOLS = 400
 """Symbols that one call of `outline` returns."""
+_MAX_SKIPPED = 20
+"""Skipped files that `status` names."""
 
 Wanted = Annotated[int, Field(description="Passages wanted.", ge=1, le=100)]
 BlockBudget = Annotated[int, Field(description="Tokens of the whole block.", ge=1, le=200_000)]
@@ -101,8 +105,8 @@ def _server_over(workspace: Workspace, tokenizer: Tokenizer, *, read_only: bool 
         instructions=INSTRUCTIONS.format(names=names),
         log_level="ERROR",
     )
-    server.names = workspace.names
-    tools = _Tools(workspace, tokenizer)
+    server.advice = ToolAdvice(workspace.roots, can_refresh=not read_only)
+    tools = _Tools(workspace, tokenizer, server.advice)
     reading = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     for title, tool in (
         ("Search code by meaning", tools.search),
@@ -155,9 +159,10 @@ def run(
 class _Tools:
     """The tools; each docstring is what the agent reads."""
 
-    def __init__(self, workspace: Workspace, tokenizer: Tokenizer) -> None:
+    def __init__(self, workspace: Workspace, tokenizer: Tokenizer, advice: ToolAdvice) -> None:
         self._workspace = workspace
         self._tokenizer = tokenizer
+        self._advice = advice
 
     async def wait(self, scope: Scope, context: Context[Any, Any]) -> None:
         """Until a question finds indexes; one to a revision has its own."""
@@ -187,7 +192,7 @@ class _Tools:
                 offset=page.offset,
                 **filters.filtering(),
             )
-        return _answer(findings, k, page)
+        return self._answer(findings, k, page, scope)
 
     def context(
         self,
@@ -214,7 +219,8 @@ class _Tools:
             return block.text
         problem = f"No passage fits into {counted(budget_tokens, 'token')}; raise budget_tokens."
         is_too_little = not block.notes or any(omitted.reason == "budget" for omitted in block.omitted)
-        return " ".join([problem, *block.notes] if is_too_little else block.notes)
+        notes = [self._advice.told(note, asdict(scope)) for note in block.notes]
+        return " ".join([problem, *notes] if is_too_little else notes)
 
     def similar(
         self,
@@ -239,7 +245,7 @@ class _Tools:
                 seen=self._workspace.seen([repo], session),
                 offset=page.offset,
             )
-        return _answer(findings, k, page)
+        return self._answer(findings, k, page, Scope(repo))
 
     def outline(self, path: Place = "", offset: SymbolOffset = 0, repo: Repo = "") -> str:
         """List the symbols of a file or folder with their lines."""
@@ -313,11 +319,31 @@ class _Tools:
         """Say what the index holds, what it skipped and what changed since."""
         names = ", ".join(label(name) for name in self._workspace.names)
         with self._workspace.opened(repo) as index:
-            return f"repositories {names}\n" + status_text(index.status())
+            status = index.status()
+        skipped = skipped_text(status).splitlines(keepends=True)
+        listed = "".join(skipped[:_MAX_SKIPPED])
+        if len(skipped) > _MAX_SKIPPED:
+            listed += f"and {len(skipped) - _MAX_SKIPPED:,} more\n"
+        told = self._advice.told(status_text(status, skipped="listed below"), {"repo": repo})
+        return f"repositories {names}\n{told}{listed}"
 
     async def refresh(self, context: Context[Any, Any], repo: Repo = "") -> str:
         """Bring the index up to date with the files on disk, or build it where there is none."""
         return await run_reporting(partial(self._workspace.build, repo), context) + "\n"
+
+    def _answer(self, findings: Findings, k: int, page: Page, scope: Scope) -> str:
+        """Findings in a form, with the notes and the next page where text allows it."""
+        notes = tuple(self._advice.told(note, asdict(scope)) for note in findings.notes)
+        findings = replace(findings, notes=notes)
+        form = page.format
+        if form == "json":
+            return render(findings, "json")
+        parts = [compact(findings) if form == "compact" else render(findings, form)]
+        if form != "xml":
+            if len(findings.passages) == k:
+                parts.append(f"more: offset={page.offset + k}\n")
+            parts.extend(f"note: {label(note)}\n" for note in notes)
+        return "".join(parts)
 
 
 def _check_file(index: CodeIndex, path: str) -> None:
@@ -330,19 +356,6 @@ def _check_file(index: CodeIndex, path: str) -> None:
     named_so = [label(each) for each in paths if each.rpartition("/")[2] == path.rpartition("/")[2]]
     if named_so:
         raise InputError(f"{path} is not in the index; did you mean {' or '.join(named_so[:3])}?")
-
-
-def _answer(findings: Findings, k: int, page: Page) -> str:
-    """Findings in a form, with the notes and the next page where text allows it."""
-    form = page.format
-    if form == "json":
-        return render(findings, "json")
-    parts = [compact(findings) if form == "compact" else render(findings, form)]
-    if form != "xml":
-        if len(findings.passages) == k:
-            parts.append(f"more: offset={page.offset + k}\n")
-        parts.extend(f"note: {label(note)}\n" for note in findings.notes)
-    return "".join(parts)
 
 
 def compact(findings: Findings) -> str:

@@ -9,6 +9,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import Tool
 from pydantic import ValidationError
 
+from codesearch.agents.tool_advice import ToolAdvice
 from codesearch.render.sanitize import label
 from indexer.errors import CodesearchError
 
@@ -19,14 +20,16 @@ _MAX_LISTED_NAMES = 24
 class Server(MCPServer[Any]):
     """The SDK's server with short schemas: an agent pays for every word of them in each session."""
 
-    names: tuple[str, ...] = ()
-    """Repositories that may be named."""
+    advice: ToolAdvice = ToolAdvice({}, can_refresh=False)
+    """What its errors say of the repositories that may be named."""
 
     async def list_tools(self) -> list[Tool]:
         """The tools, their schemas without the titles that repeat the names, with the repositories' names."""
         tools = await super().list_tools()
         return [
-            tool.model_copy(update={"input_schema": _with_names(_untitled(tool.input_schema), self.names)})
+            tool.model_copy(
+                update={"input_schema": _with_names(_untitled(tool.input_schema), tuple(self.advice.roots))}
+            )
             for tool in tools
         ]
 
@@ -45,7 +48,8 @@ class Server(MCPServer[Any]):
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(_argument_problem(name, error.__cause__)) from None
             if isinstance(error.__cause__, CodesearchError):
-                raise ToolError(f"{error}: {error.__cause__}") from None
+                told = self.advice.told(str(error.__cause__), arguments)
+                raise ToolError(f"{error}: {told}") from None
             raise
 
 

@@ -64,8 +64,8 @@ def status_json(status: IndexStatus, revisions: Sequence[Mapping[str, object]] =
     return json_text(status_dict(status) | more, indent=2) + "\n"
 
 
-def status_text(status: IndexStatus) -> str:
-    """A screen for a person."""
+def status_text(status: IndexStatus, skipped: str = "--skipped lists them") -> str:
+    """A screen for a person; `skipped` says where the skipped files are listed."""
     built = datetime.fromtimestamp(status.built_at).astimezone().strftime("%Y-%m-%d %H:%M")
     at = f" at {status.commit[:12]}" if status.commit else ""
     branch = f" ({label(status.branch)})" if status.branch else ""
@@ -82,7 +82,7 @@ def status_text(status: IndexStatus) -> str:
         *([] if status.has_text else [("texts", _NO_TEXTS)]),
         ("tokens", f"{status.n_tokens:,}, {counted(status.n_rows, 'row')}, {on_disk} on disk"),
         ("languages", ", ".join(f"{name} {count:,}" for name, count in status.languages.items()) or "none"),
-        ("skipped", _counts(status.skipped) + (" (--skipped lists them)" if status.skipped else "")),
+        ("skipped", _counts(status.skipped) + (f" ({skipped})" if status.skipped else "")),
         ("problems", _counts(status.problems)),
         ("redacted", _redacted_words(status)),
         ("stale", _stale_words(status)),

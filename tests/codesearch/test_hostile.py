@@ -10,6 +10,7 @@ import pytest
 
 from codesearch.agents.mcp_server import _Tools
 from codesearch.agents.shared_parameters import Filters, Page, Scope
+from codesearch.agents.tool_advice import ToolAdvice
 from codesearch.answers.long_texts import MAX_CHARS
 from codesearch.api import CodeIndex
 from codesearch.choices import CONTEXT_FORMATS, SEARCH_FORMATS
@@ -64,7 +65,7 @@ def show(fake, tmp_path):
         index = CodeIndex(tmp_path, fake({NAME: text, "ok.py": "def token():\n    return 1\n"}))
         workspace = Workspace([tmp_path])
         workspace._open[tmp_path.name] = _Open(index)
-        tools = _Tools(workspace, None)
+        tools = _Tools(workspace, None, ToolAdvice(workspace.roots, can_refresh=True))
         match front:
             case "search":
                 return render(index.find("token", 2), form)

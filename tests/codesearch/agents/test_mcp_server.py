@@ -246,6 +246,33 @@ async def test_refresh_and_follow(tmp_path):
     assert "second_answer" in await call(fresh, "search", query="answer")
 
 
+async def test_sentences_name_tools_and_no_commands(tmp_path):
+    roots = [tmp_path / "first", tmp_path / "second"]
+    for root in roots:
+        root.mkdir()
+        (root / "a.py").write_text("def first_answer():\n    return 1\n")
+        (root / "logo.bin").write_bytes(bytes(20))
+    async with Client(make_server(roots)) as client:
+        assert "; build one with `refresh`." in await refused(client, "search", query="answer")
+        missing = await refused(client, "search", query="answer", repo="second")
+        assert missing.endswith("; build one with `refresh repo=second`.")
+        await call(client, "refresh", repo="second")
+        for form in ("compact", "json"):
+            shown = [
+                await call(client, "search", query="answer", repo="second", session=form, format=form)
+                for _ in range(2)
+            ]
+            assert "leave `session` out to see it again." in shown[1]
+        gone = await refused(client, "outline", path="nowhere.py", repo="second")
+        assert gone.endswith("`outline` lists what is, `status` what was left out.")
+        (roots[1] / "b.py").write_text("def second_answer():\n    return 2\n")
+        status = await call(client, "status", repo="second")
+    assert "`refresh repo=second` " in status
+    assert "binary 1 (listed below)" in status
+    assert "\nlogo.bin\tbinary\t" in status
+    assert "codesearch index" not in status
+
+
 async def test_a_folder_without_an_index_is_answered_from_and_encoded_meanwhile(tmp_path):
     root = tmp_path / "fresh"
     root.mkdir()

@@ -9,6 +9,7 @@ import pytest
 
 from codesearch.agents.mcp_server import _Tools
 from codesearch.agents.shared_parameters import Filters, Page, Scope
+from codesearch.agents.tool_advice import ToolAdvice
 from codesearch.render.lists import files_json, files_text, outline_json, outline_text
 from codesearch.render.status import status_json
 from codesearch.workspace import Workspace, _Open
@@ -20,7 +21,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 def tools(index, tmp_path):
     workspace = Workspace([tmp_path])
     workspace._open[tmp_path.name] = _Open(index)
-    return _Tools(workspace, None)
+    return _Tools(workspace, None, ToolAdvice(workspace.roots, can_refresh=True))
 
 
 WRITERS = {
