@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,8 @@ from indexer.disk.state_files import FOLDER_MODE, write_file
 from indexer.disk.user_folders import cache_folder
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_MAX_HALF_SECONDS = 3_600
+"""So old is a half-written file that nobody goes on with; a younger one may still be written."""
 
 
 def recall(kind: str, name: str) -> dict[str, object]:
@@ -68,7 +71,16 @@ def _write(path: Path | None, content: bytes) -> None:
     if path is not None:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(path.parent)
             write_file(path, content, durable=False)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes were about to rename: a compiled model is a hundred megabytes."""
+    for half in folder.glob("*.new"):
+        with suppress(OSError):
+            if time.time() - half.lstat().st_mtime > _MAX_HALF_SECONDS:
+                half.unlink()
 
 
 def private_folder(kind: str) -> Path:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +35,7 @@ from indexer.storage.manifest import Manifest, read_manifest
 from indexer.storage.mapped_tables import load_tables
 from indexer.storage.other_indexes import copy_vectors
 from indexer.storage.seals import check_seals
+from indexer.system import runs
 from indexer.travel.archives import add_file, compressing, end_archive
 from indexer.travel.header import (
     DATABASE_NAME,
@@ -76,8 +79,9 @@ def export_index(
     try:
         with (
             write_lock(state),
-            tempfile.TemporaryDirectory(dir=target.parent, prefix=".codesearch-") as folder,
+            tempfile.TemporaryDirectory(".new", f".{target.name}.{os.getpid()}.", target.parent) as folder,
         ):
+            _remove_abandoned(target)
             manifest = read_manifest(state)
             generation = generation_folder(state, manifest.generation)
             check_seals(root, generation, manifest.files, state / EMBEDDINGS, manifest.segments)
@@ -172,6 +176,19 @@ def _write(target: Path, header: Header, files: dict[str, Path], version: str) -
 def _member(path: Path) -> Member:
     with path.open("rb") as file:
         return Member(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what exports to the same file have left that were killed: copies of vectors, half a file."""
+    name = re.compile(rf"\.?{re.escape(target.name)}\.(\d+)\.(?:\w+\.)?new")
+    for half in target.parent.iterdir():
+        found = name.fullmatch(half.name)
+        if found and not runs(int(found[1])):
+            with suppress(OSError):
+                if half.is_dir() and not half.is_symlink():
+                    shutil.rmtree(half)
+                else:
+                    half.unlink()
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from indexer.disk.remembered import private_folder, recall, recall_bytes, remember, remember_bytes
@@ -30,6 +33,16 @@ def test_without_a_folder_for_it_nothing_is_remembered(cache, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     remember("kind", "name", {"a": 1})
     assert recall("kind", "name") == {}
+
+
+def test_what_killed_processes_were_about_to_rename_is_removed(cache):
+    remember_bytes("kind", "graph", b"content")
+    old, new = cache / "kind" / "graph.7.0a1b2c3d.new", cache / "kind" / "other.7.0a1b2c3d.new"
+    for half in (old, new):
+        half.write_bytes(b"half")
+    os.utime(old, (time.time() - 7_200,) * 2)
+    remember("kind", "name", {"a": 1})
+    assert {path.name for path in (cache / "kind").iterdir()} == {"graph", "name.json", new.name}
 
 
 def test_a_librarys_folder_is_closed_to_others_and_always_there(cache, monkeypatch):

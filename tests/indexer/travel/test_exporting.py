@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 
@@ -44,6 +46,30 @@ def test_the_same_index_gives_the_same_bytes(root, tmp_path, suffix):
     for name in ("a", "b"):
         export_index(root, tmp_path / f"{name}{suffix}", "1.0", carries=WORDS)
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from indexer.travel import exporting
+
+exporting.end_archive = lambda stream: os.kill(os.getpid(), signal.SIGKILL)
+exporting.export_index(Path(sys.argv[1]), Path(sys.argv[2]), "1.0")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a signal that cannot be caught")
+def test_what_a_killed_export_left_is_removed_by_the_next_to_the_same_file(root, tmp_path):
+    killed = [sys.executable, "-c", KILLED, root, tmp_path / "out[1].tar"]
+    assert subprocess.run(killed, check=False).returncode == -9
+    left = {*names(tmp_path)} - {"tree"}
+    assert len(left) == 2
+    at_work = f".out[1].tar.{os.getpid()}.ab_1.new"
+    (tmp_path / at_work).mkdir()
+    export_index(root, tmp_path / "other.tar", "1.0")
+    assert left <= {*names(tmp_path)}
+    export_index(root, tmp_path / "out[1].tar", "1.0")
+    assert {*names(tmp_path)} == {at_work, "other.tar", "out[1].tar", "tree"}
 
 
 def test_an_unknown_suffix_and_a_folder_that_is_not_there_leave_nothing(root, tmp_path):
