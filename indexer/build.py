@@ -157,9 +157,10 @@ def is_being_written(root: Path, outside: Path | None = None) -> bool:
 def awaited(root: Path, outside: Path | None = None) -> BuildProgress:
     """How far the build of a tree is that one waits for, as far as it tells: the stage is `wait`."""
     writer = writer_of(state_folder(root, outside))
-    if writer is None:
-        return BuildProgress("wait", 0, 0, 0.0)
-    return BuildProgress("wait", writer.n_read, writer.n_files, writer.elapsed_seconds)
+    elapsed_seconds = writer.elapsed_seconds if writer is not None else 0.0
+    if writer is None or writer.stage != "read":
+        return BuildProgress("wait", 0, 0, elapsed_seconds)
+    return BuildProgress("wait", writer.done, writer.total, elapsed_seconds)
 
 
 def _folder(root: Path) -> Path:
@@ -382,8 +383,8 @@ class _Build:
 
     def report(self, stage: str, done: int, total: int, path: str = "") -> None:
         """Send one progress event, and note what others may hear of it."""
-        if stage == "read":
-            self.note.read(done, total)
+        if stage in ("read", "encode"):
+            self.note.tell(stage, done, total)
         if self.progress is not None:
             elapsed = time.monotonic() - self.started
             self.progress(BuildProgress(stage, done, total, elapsed, self.n_encoded_tokens, path))

@@ -24,6 +24,7 @@ from indexer.system import runs
 _OWNER = "lock.owner"
 NOTE_SECONDS = 1.0
 """How far a writer is it notes at most so often, first after so long: most are done by then."""
+_TOLD = {"read": "of its files read", "encode": "encoded"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,11 @@ class Writer:
     pid: int
     elapsed_seconds: float
     """Since it took the lock; 0 while unknown."""
-    n_read: int
-    """Files, of a build."""
-    n_files: int
-    """That it reads in all; 0 while unknown."""
+    stage: str = ""
+    """`read` or `encode`, of a build; empty while it has told nothing."""
+    done: int = 0
+    total: int = 0
+    """Files that are read, tokens that are encoded."""
 
 
 class OwnNote:
@@ -45,16 +47,17 @@ class OwnNote:
     def __init__(self, state: Path) -> None:
         """Write it. Raises OSError."""
         self._path = state / _OWNER
-        self._facts: dict[str, float] = {"pid": os.getpid(), "since": time.time()}
+        self._facts: dict[str, float | str] = {"pid": os.getpid(), "since": time.time()}
         self._noted_at = time.monotonic()
         self._write()
 
-    def read(self, n_read: int, n_files: int) -> None:
-        """Note how many files of how many are read; passed over where the disk is full."""
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Note how far one is, as `Writer` has it; passed over where the disk is full."""
         now = time.monotonic()
-        if now - self._noted_at >= NOTE_SECONDS:
+        is_last = done == total and "stage" in self._facts
+        if is_last or now - self._noted_at >= NOTE_SECONDS:
             self._noted_at = now
-            self._facts |= {"read": n_read, "files": n_files}
+            self._facts |= {"stage": stage, "done": done, "total": total}
             with suppress(OSError):
                 self._write()
 
@@ -108,9 +111,10 @@ def writer_of(state: Path) -> Writer | None:
 def _noted(owner: Path) -> Writer | None:
     try:
         noted = json.loads(owner.read_text(encoding="utf-8"))
-        since, n_files = float(noted.get("since", math.inf)), max(0, int(noted.get("files", 0)))
-        n_read = min(max(0, int(noted.get("read", 0))), n_files)
-        return Writer(int(noted["pid"]), max(0.0, time.time() - since), n_read, n_files)
+        since, total = float(noted.get("since", math.inf)), max(0, int(noted.get("total", 0)))
+        done = min(max(0, int(noted.get("done", 0))), total)
+        elapsed_seconds = max(0.0, time.time() - since)
+        return Writer(int(noted["pid"]), elapsed_seconds, str(noted.get("stage", "")), done, total)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
@@ -126,5 +130,7 @@ def _describe(owner: Path) -> str:
     writer = _noted(owner)
     if writer is None:
         return ""
-    share = f", {100 * writer.n_read // writer.n_files} % of its files read" if writer.n_files else ""
+    share = ""
+    if writer.done < writer.total and writer.stage in _TOLD:
+        share = f", {100 * writer.done // writer.total} % {_TOLD[writer.stage]}"
     return f" (process {writer.pid}, for {writer.elapsed_seconds:.0f} s{share})"

@@ -48,7 +48,7 @@ def test_who_waits_for_another_process_hears_how_far_it_is_and_may_stop(tmp_path
         build = workspace.first_build(workspace.names[0])
         wait_for(lambda: build.latest is not None)
         assert (build.latest.stage, build.latest.total) == ("wait", 0)
-        note.read(3, 4)
+        note.tell("read", 3, 4)
         wait_for(lambda: (build.latest.done, build.latest.total) == (3, 4))
         workspace.close()
         assert build.is_done

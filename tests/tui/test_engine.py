@@ -160,7 +160,7 @@ def test_while_another_process_makes_the_first_index_it_is_waited_for(tmp_path, 
 
         def hear(progress):
             heard.append((progress.stage, progress.done, progress.total))
-            note.read(len(heard), 4)
+            note.tell("read", len(heard), 4)
             if len(heard) == 3:
                 other.close()  # it was ended before it had published anything
 

@@ -37,27 +37,37 @@ def test_a_writer_is_seen_without_the_lock_and_one_that_ended_is_not(tmp_path):
 
 
 def test_how_far_a_writer_is_can_be_read_without_the_lock(tmp_path, monkeypatch):
+    def noted():
+        writer = writer_of(tmp_path)
+        return writer.stage, writer.done, writer.total
+
     assert writer_of(tmp_path) is None
     with write_lock(tmp_path) as note:
-        note.read(1, 8)
-        assert writer_of(tmp_path).n_files == 0, "most are done before it is worth a word"
+        for done in (1, 8):
+            note.tell("read", done, 8)
+            assert noted() == ("", 0, 0), "most are done before it is worth a word"
         monkeypatch.setattr(write_lock_module, "NOTE_SECONDS", 0.0)
-        for n_read in (2, 3):
-            note.read(n_read, 8)
-            writer = writer_of(tmp_path)
-            assert (writer.pid, writer.n_read, writer.n_files) == (os.getpid(), n_read, 8)
-        with (
-            pytest.raises(IndexBusyError, match=r"for \d+ s, 37 % of its files read\);"),
-            write_lock(tmp_path),
+        for told, said in (
+            (("read", 3, 8), ", 37 % of its files read"),
+            (("read", 8, 8), ""),
+            (("encode", 100, 400), ", 25 % encoded"),
         ):
-            pass
+            note.tell(*told)
+            assert noted() == told
+            with pytest.raises(IndexBusyError, match=rf"for \d+ s{said}\);"), write_lock(tmp_path):
+                pass
+        monkeypatch.setattr(write_lock_module, "NOTE_SECONDS", 3600.0)
+        note.tell("encode", 300, 400)
+        assert noted() == ("encode", 100, 400)
+        note.tell("encode", 400, 400)
+        assert noted() == ("encode", 400, 400), "that it is done is not kept back"
         monkeypatch.setattr(write_lock_module, "write_file", full)
-        note.read(4, 8)
-        assert writer_of(tmp_path).n_read == 3
-        noted = {"pid": os.getpid(), "since": time.time() - 90, "read": 20, "files": 9}
-        (tmp_path / "lock.owner").write_text(json.dumps(noted))
+        note.tell("read", 9, 9)
+        assert noted() == ("encode", 400, 400)
+        note = {"pid": os.getpid(), "since": time.time() - 90, "stage": "read", "done": 20, "total": 9}
+        (tmp_path / "lock.owner").write_text(json.dumps(note))
         assert writer_of(tmp_path).elapsed_seconds >= 90
-        assert writer_of(tmp_path).n_read == 9
+        assert noted() == ("read", 9, 9)
 
 
 def full(*args, **named):
