@@ -81,14 +81,15 @@ def is_too_wide(folder: Path) -> bool:
 def find_root_or_self(folder: Path, state: Path | None = None) -> Path:
     """As `find_root`, and the folder itself, absolute, where nothing above has an index yet.
 
-    Raises InputError for what is no folder.
+    Raises InputError for what is not there, and for a file that no index holds.
     """
     start = expand_user(folder).resolve()
     if not start.exists():
         raise InputError(f"There is no such folder: {folder}.")
-    if not start.is_dir():
+    indexed = _nearest_indexed(start, state)
+    if indexed is None and not start.is_dir():
         raise InputError(f"{folder} is a file; give the folder that holds it.")
-    return _nearest_indexed(start, state) or start
+    return indexed or start
 
 
 def _nearest_indexed(start: Path, state: Path | None) -> Path | None:

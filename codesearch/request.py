@@ -294,13 +294,35 @@ def within_folder(folder: str, globs: Iterable[str]) -> tuple[str, ...]:
     globs = tuple(globs)
     if not folder:
         return globs
-    prefix = "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", folder).strip("/") + "/"
+    prefix = "/" + _literal(folder).strip("/") + "/"
     included = [prefix + _anywhere(glob) for glob in globs if not glob.startswith("!")] or [f"{prefix}**"]
     excluded = [glob[1:] for glob in globs if glob.startswith("!")]
     return (
         *included,
         *("!" + prefix + _anywhere(glob) for glob in excluded),
     )
+
+
+def within_places(root: Path, places: Iterable[str], globs: Iterable[str]) -> tuple[str, ...]:
+    """Patterns that pass what lies in any of several files and folders of an index.
+
+    `places` are repo-relative POSIX, an empty one being all; `globs` are relative to each of them, or to the
+    folder of a file, which is narrowed no further: of it only what excludes counts.
+    """
+    places, globs = tuple(dict.fromkeys(places)), tuple(globs)
+    found: list[str] = []
+    for place in [""] if "" in places else places:
+        if place and (root / place).is_file():
+            folder, _, name = place.rpartition("/")
+            own = own_globs((glob for glob in globs if glob.startswith("!")), root / folder)
+            found += within_folder(folder, (f"/{_literal(name)}", *own))
+        else:
+            found += within_folder(place, own_globs(globs, root / place))
+    return tuple(found)
+
+
+def _literal(path: str) -> str:
+    return re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
 
 
 def _anywhere(glob: str) -> str:

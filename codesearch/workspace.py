@@ -22,7 +22,7 @@ from codesearch.api import FRESHNESS_KEPT_SECONDS, LOOK_SECONDS, CodeIndex
 from codesearch.asking import Asking
 from codesearch.first_build import FirstBuild
 from codesearch.locate import awaited_build, find_root_or_self, has_index, is_being_built, is_too_wide
-from codesearch.request import own_globs, within_folder
+from codesearch.request import own_globs, within_places
 from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import CodesearchError, IndexBusyError, IndexMissingError, InputError
@@ -68,8 +68,8 @@ class Workspace(Asking, Closing):
         `build`: a folder without an index gets one of words when it is first asked, and what any of them
         lacks is encoded in the background for as long as it is open; not so a home folder or above it.
         `state` is the folder that keeps the indexes outside their trees.
-        Without `follow` an index stays as it was when it was opened. Raises InputError where a folder does
-        not exist or none is given.
+        Without `follow` an index stays as it was when it was opened. A file stands for the index that holds
+        it. Raises InputError where a folder does not exist or none is given.
         """
         if not folders:
             raise InputError("Name at least one folder.")
@@ -78,7 +78,7 @@ class Workspace(Asking, Closing):
         self.roots: dict[str, Path] = dict(zip(short_names(roots), roots, strict=True))
         names = {root: name for name, root in self.roots.items()}
         self._below: dict[str, list[str]] = {}
-        """Folders below the roots that were named, by the names of these."""
+        """Folders and files below the roots that were named, by the names of these."""
         for folder, root in zip(folders, found, strict=True):
             below = expand_user(folder).resolve().relative_to(root).as_posix()
             self._below.setdefault(names[root], []).append("" if below == "." else below)
@@ -154,7 +154,7 @@ class Workspace(Asking, Closing):
     def among(self, names: Sequence[str] = (), *, below: bool = False) -> Selection:
         """Some of the indexes, all for none named, to be asked as one.
 
-        `below` narrows each to the folders that the workspace was made of, where these lie below its root.
+        `below` narrows each to what the workspace was made of, where that lies below its root.
         Raises InputError for an unknown name.
         """
         chosen = tuple(dict.fromkeys(map(self.name_of, names))) or self.names
@@ -314,11 +314,8 @@ class Selection(Asking):
             yield held.enter_context(several._question(request, seen))
 
     def _narrowed(self, name: str, index: CodeIndex, request: SearchRequest) -> SearchRequest:
-        folders = [folder for folder in self._below.get(name, ()) if folder]
-        if not folders or "" in self._below[name]:
-            return request
-        globs = own_globs(request.paths, index.root)
-        return replace(request, paths=tuple(each for f in folders for each in within_folder(f, globs)))
+        places = self._below.get(name, ())
+        return replace(request, paths=within_places(index.root, places, request.paths)) if places else request
 
 
 class Several(Asking):

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from codesearch.answers.counting import Tokenizer, counter_for
+from codesearch.asking import Asking
 from codesearch.context import Context, build_context
 from codesearch.render.context_blocks import citation, text_block
 from codesearch.request import check_budget, check_query
-from codesearch.workspace import Workspace
 from indexer.errors import ChatError, InputError, MissingExtraError
 from indexer.light_dataclasses import dataclass
 from indexer.records import Mode, Passage
@@ -78,7 +78,7 @@ class Conversation:
 
     def __init__(
         self,
-        workspace: Workspace,
+        index: Asking,
         settings: ChatSettings | None,
         *,
         budget_tokens: int = DEFAULT_BUDGET_TOKENS,
@@ -86,7 +86,7 @@ class Conversation:
         mode: Mode = Mode.HYBRID,
     ) -> None:
         check_budget(budget_tokens)
-        self._workspace = workspace
+        self._index = index
         self._settings = settings
         self._budget_tokens = budget_tokens
         self._counter = counter_for(tokenizer)
@@ -99,9 +99,7 @@ class Conversation:
         """Find excerpts for a question; a follow-up is searched together with the question before it."""
         question = check_query(question)
         query = f"{self.turns[-1].question}\n{question}" if self.turns else question
-        material = self._workspace.drafts(
-            query, self._budget_tokens, tokenizer=self._counter, mode=self._mode
-        )
+        material = self._index.drafts(query, self._budget_tokens, tokenizer=self._counter, mode=self._mode)
         first_number = len(self.excerpts) + 1
         context = build_context(
             question,

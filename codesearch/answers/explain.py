@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from indexer.records import MissingVectors
 
 WEAK = "Little of the query is in this index; these passages are only the closest matches."
+_SHOWN_GLOBS = 10
 NO_WORDS = "No indexed text has a word of the query; these passages are only the closest matches."
 
 
@@ -31,7 +32,7 @@ def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iter
         place = _place_of(request.paths)
         if place:
             return [not_indexed(place)]
-        patterns = " ".join(request.paths)
+        patterns = _listed(request.paths)
         return [f"No indexed file matches {patterns}; patterns are relative to the indexed folder."]
     if filters:
         return [f"Nothing in the index passes all the filters: {', '.join(filters)}."]
@@ -50,12 +51,16 @@ def below_note(threshold: float, best: float) -> str:
 
 def unmatched_note(request: SearchRequest, indexed_paths: Collection[str]) -> list[str]:
     """One sentence for those of several patterns that no indexed file matches, else none."""
-    idle = [
-        glob
-        for glob in request.paths
-        if not any(PathGlobs([glob.removeprefix("!")]).passes(path) for path in indexed_paths)
-    ]
-    return [f"No indexed file matches {' '.join(idle)}."] if idle else []
+    known = frozenset(f"/{path}" for path in indexed_paths)
+    globs = [glob for glob in dict.fromkeys(request.paths) if glob not in known]
+    idle = [glob for glob in globs if not any(map(PathGlobs([glob.removeprefix("!")]).passes, indexed_paths))]
+    return [f"No indexed file matches {_listed(idle)}."] if idle else []
+
+
+def _listed(globs: Sequence[str]) -> str:
+    """Patterns, as many as can be read: a shell gives each file of a folder."""
+    more = len(globs) - _SHOWN_GLOBS
+    return " ".join(globs[:_SHOWN_GLOBS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def unread_note(request: SearchRequest, state: IndexState) -> list[str]:

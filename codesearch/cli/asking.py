@@ -10,7 +10,7 @@ import click
 
 from codesearch.choices import MODES
 from codesearch.cli.console import put, say
-from codesearch.cli.options import require_folder, state_in_force, state_option, tokenizer_option
+from codesearch.cli.options import folder_asked, state_in_force, state_option, tokenizer_option
 from codesearch.cli.questions import QuestionCommand
 from codesearch.config import load_config
 from codesearch.render.sanitize import visible
@@ -63,7 +63,7 @@ def ask_command(
     chat: bool,
     show_context: bool,
 ) -> None:
-    """Answer QUESTION from the indexes of PATHS (here, by default), with checked citations.
+    """Answer QUESTION from PATHS (here, by default) and their indexes, with checked citations.
 
     Nothing leaves this machine unless the endpoint that you name is elsewhere. Without an endpoint the
     excerpts are printed, to be pasted where you like.
@@ -85,11 +85,11 @@ def ask_command(
         config["chat_base_url"], config["chat_model"], config["chat_key"], silence_seconds=timeout
     )
     for path in paths:
-        require_folder(path)
+        folder_asked(path)
     folders = [Path(path) for path in paths or (".",)]
     workspace = Workspace(folders, build=config["build"], state=state_in_force())
     conversation = Conversation(
-        workspace,
+        workspace.among(below=True),
         settings,
         budget_tokens=config["budget"],
         tokenizer=config["tokenizer"],

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from codesearch.cli.console import say
-from codesearch.cli.options import build_option, state_in_force, state_option, tokenizer_option
+from codesearch.cli.options import (
+    build_option,
+    require_folder,
+    state_in_force,
+    state_option,
+    tokenizer_option,
+)
 from codesearch.config import load_config
 
 
@@ -31,7 +35,7 @@ def mcp_command(
     from codesearch.agents.mcp_server import run
 
     config = load_config(None, {"tokenizer": tokenizer, "build": build})
-    folders = [Path(path) for path in paths or (".",)]
+    folders = [require_folder(path) for path in paths or (".",)]
     run(
         folders,
         port=port if http else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -214,15 +213,13 @@ class Opened:
 
     index: CodeIndex
     config: Config
-    folder: str
-    """Repo-relative folder or file that the person named below the index's root; empty for all of it."""
+    places: tuple[str, ...]
+    """Repo-relative folders and files that the person named; an empty one is all of it."""
 
     def within(self, path: str) -> str:
         """A path of a person's, as the index knows it. Raises InputError for one outside."""
         from indexer.errors import InputError
 
-        if path in ("", "."):
-            return self.folder
         try:
             relative = expand_user(path).resolve().relative_to(self.index.root).as_posix()
         except ValueError:
@@ -230,21 +227,12 @@ class Opened:
         return "" if relative == "." else relative
 
     def request(self, typed: SearchRequest) -> SearchRequest:
-        """What was typed, with the settings in force; its paths were typed relative to `folder`."""
-        from codesearch.request import own_globs, within_folder
+        """What was typed, with the settings in force; its paths were typed relative to each of `places`."""
+        from codesearch.request import within_places
         from indexer.records import Mode
 
         config = self.config
-        named = self.index.root / self.folder
-        is_file = bool(self.folder) and named.is_file()
-        paths = own_globs(map(from_here, typed.paths), named.parent if is_file else named)
-        if is_file:
-            folder, _, name = self.folder.rpartition("/")
-            own = re.sub(r"([\\*?\[\]!# ])", r"\\\1", name)
-            excluded = (glob for glob in paths if glob.startswith("!"))
-            paths = within_folder(folder, (f"/{own}", *excluded))
-        else:
-            paths = within_folder(self.folder, paths)
+        paths = within_places(self.index.root, self.places, map(from_here, typed.paths))
         mode, seconds = Mode(config["mode"]), config["encode_seconds"]
         return replace(typed, k=config["k"], mode=mode, paths=paths, encode_seconds=seconds)
 
@@ -288,7 +276,7 @@ def open_index(
     if config["refresh"] and served is None:
         _refresh(index, config, wanted=bool(refresh))
     below = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
-    return Opened(index, config, "" if below == "." else below)
+    return Opened(index, config, ("" if below == "." else below,))
 
 
 def _open_revision(folder: Path, path: str | None, name: str, flags: dict[str, Any]) -> Opened:
@@ -301,7 +289,7 @@ def _open_revision(folder: Path, path: str | None, name: str, flags: dict[str, A
     if moved_on(index):
         say(f"{index.name} stands for another commit now; `codesearch index --rev {index.name}` indexes it.")
     below = expand_user(path).resolve().relative_to(index.root).as_posix() if path else ""
-    return Opened(index, config, "" if below == "." else below)
+    return Opened(index, config, ("" if below == "." else below,))
 
 
 def _served(root: Path) -> CodeIndex | None:

@@ -75,9 +75,9 @@ def search_command(
 ) -> None:
     """Find the passages that answer QUERY in the index of PATH, or of the nearest folder above.
 
-    Without PATH the whole index answers; a PATH inside it narrows the answer to that folder. The indexes of
-    several PATHs answer as one. QUERY is a question, an identifier, an error message, or - to read it from
-    standard input.
+    Without PATH the whole index answers; a PATH inside it narrows the answer to that folder or file, several
+    to all of them. The indexes of several trees answer as one. QUERY is a question, an identifier, an error
+    message, or - to read it from standard input.
     """
     with (
         asked_of(folders, query, k, given=given, tokenizer=tokenizer) as asked,
@@ -94,7 +94,7 @@ def search_command(
 
 
 @click.command("similar", short_help="Find code like a symbol or a file.")
-@click.argument("place", type=click.Path(), metavar="FILE[:LINE]")
+@click.argument("places", type=click.Path(), metavar="FILE[:LINE]", nargs=-1, required=True)
 @_k_option
 @offset_option
 @budget_options
@@ -111,7 +111,7 @@ def search_command(
 def similar_command(
     context: click.Context,
     /,
-    place: str,
+    places: tuple[str, ...],
     k: int | None,
     offset: int,
     budget: int | None,
@@ -124,8 +124,11 @@ def similar_command(
     """Find code like the symbol at LINE of FILE, or like all of FILE."""
     from codesearch.request import check_k
     from indexer.disk.user_folders import expand_user
+    from indexer.errors import InputError
 
-    file, line = split_place(place)
+    if len(places) > 1:
+        raise InputError(f"One file is compared at a time, and {len(places)} are given; name one.")
+    file, line = split_place(places[0])
     flags = {
         "k": None if k is None else check_k(k),
         "tokenizer": tokenizer,

@@ -16,10 +16,10 @@ from codesearch.cli.options import (
     build_option,
     build_words,
     encode_option,
+    folder_asked,
     from_here,
     open_index,
     refresh_option,
-    require_folder,
     revision_in_force,
     server_option,
     state_in_force,
@@ -28,6 +28,7 @@ from codesearch.cli.options import (
 from codesearch.cli.places import Places
 from codesearch.cli.questions import read_query
 from codesearch.config import Config, load_config
+from indexer.disk.user_folders import expand_user
 from indexer.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _target(
     refresh: bool | None,
     build: bool | None,
 ) -> Iterator[Target]:
-    """The index of one folder, as it is asked alone; several, or all known, as one."""
+    """The index of one tree, as it is asked alone; several, or all known, as one."""
     from indexer.errors import InputError
 
     if every and folders:
@@ -98,13 +99,15 @@ def _target(
         with _cluster(folders[0], typed, flags) as target:
             yield target
         return
-    if not every and len(folders) <= 1:
+    if not every and _is_one_tree(folders):
         opened = open_index(folders[0] if folders else None, flags, refresh=refresh, build=build)
+        if len(folders) > 1:
+            opened = replace(opened, places=tuple(map(opened.within, folders)))
         with opened.index as index:
             yield Target(index, opened.request(typed), opened.config, Places.of({"": index.root}, folders))
         return
     if revision_in_force() is not None:
-        raise InputError("--rev asks one repository; give one folder at most.")
+        raise InputError("--rev asks one repository; give files and folders of one.")
     from codesearch.workspace import Workspace
     from indexer.records import Mode
 
@@ -137,20 +140,38 @@ def _cluster(address: str, typed: SearchRequest, flags: dict[str, Any]) -> Itera
         yield Target(workspace.among(), request, config, Places({}, is_absolute=False))
 
 
+def _is_one_tree(paths: Sequence[str]) -> bool:
+    """Whether one index holds all that is named, or will hold it where none does. Raises InputError."""
+    from codesearch.locate import find_root
+    from indexer.errors import IndexMissingError
+
+    folders = {folder_asked(path).resolve() for path in paths}
+    if len(folders) <= 1:
+        return True
+    state = state_in_force()
+    try:
+        if revision_in_force() is None:
+            return len({find_root(folder, state) for folder in folders}) == 1
+        from indexer.revisions import find_root_with_revisions
+
+        return len({find_root_with_revisions(folder, state) for folder in folders}) == 1
+    except IndexMissingError:
+        return False
+
+
 def _indexed(folders: Sequence[str], config: Config, state: Path | None) -> list[Path]:
-    """The folders, words indexed where there was nothing and that is wanted."""
+    """The paths, words indexed of a folder where there was nothing and that is wanted."""
     from codesearch.locate import find_root, is_too_wide
     from indexer.errors import IndexMissingError
 
-    found = [require_folder(folder) for folder in folders]
-    for folder in found:
+    for folder in map(folder_asked, folders):
         try:
             find_root(folder, state)
         except IndexMissingError:
             if not config["build"] or is_too_wide(folder):
                 raise
             build_words(folder, config, state)
-    return found
+    return [expand_user(folder) for folder in folders]
 
 
 def _known(state: Path | None) -> list[Path]:

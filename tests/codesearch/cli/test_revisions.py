@@ -35,6 +35,8 @@ def test_revisions_are_indexed_asked_listed_and_forgotten(run, repository):
     assert run("search", "lamp", "--rev", "v1").stdout.startswith("src/lamp.py@v1:1-2")
     assert "src/horn.py@trunk:1-2" in run("search", "horn", "--rev", "trunk", "src").stdout
     assert "horn.py" not in run("files", "horn", "--rev", "v1").stdout
+    several = run("files", "return", "src/lamp.py", "./src/horn.py", "--rev", "trunk").stdout
+    assert sorted(several.splitlines()) == ["src/horn.py@trunk", "src/lamp.py@trunk"]
     assert "[1] src/lamp.py@v1:1-2" in run("context", "lamp", "--rev", "v1").stdout
     rows = json.loads(run("index", "--rev", "v1", "--json").stdout)["revisions"]
     assert [(row["revision"], row["n_encoded_chunks"]) for row in rows] == [("v1", 0)]

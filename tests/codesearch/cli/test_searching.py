@@ -103,6 +103,10 @@ def test_a_budget_holds(run, repository):
         (["--lang", "cobol"], "Nothing in the index passes all the filters: language cobol."),
         (["--path", "nowhere/**"], "No indexed file matches nowhere/**; patterns are relative"),
         (
+            [f"--path=x{n}" for n in range(12)],
+            "No indexed file matches x0 x1 x2 x3 x4 x5 x6 x7 x8 x9 and 2 more; patterns are relative",
+        ),
+        (
             ["--regex", "xyzzy"],
             "Nothing in the index passes all the filters: regular expression 'xyzzy'.",
         ),

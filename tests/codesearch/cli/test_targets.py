@@ -50,6 +50,59 @@ def test_a_folder_below_narrows_its_own_repository(run, checkouts):
     assert all("/" not in path for path in own)  # the command runs there
 
 
+def test_files_and_folders_of_one_tree_narrow_it(run, one_sentence, repository, monkeypatch):
+    """As a shell gives `*.py`; what one path does, several do."""
+    monkeypatch.chdir(repository)
+
+    def found(*arguments):
+        done = run("search", "server attempt", *arguments, "--format", "json", "-k", 40)
+        assert '"repository"' not in done.stdout
+        return {passage["path"] for passage in json.loads(done.stdout)["passages"]}
+
+    assert found() == {"router.py", "retry.py", "docs/guide.md"}
+    assert found("retry.py", "router.py") == {"router.py", "retry.py"}
+    assert found("retry.py", "docs") == {"retry.py", "docs/guide.md"}
+    assert found("retry.py", "docs", "-g", "!*.py") == {"docs/guide.md"}
+    assert found("docs", ".", "-g", "*.py") == {"router.py", "retry.py"}
+    listed = run("files", "server attempt", "retry.py", "docs").stdout.splitlines()
+    assert set(listed) == {"retry.py", "docs/guide.md"}
+    assert "router.py" not in run("context", "server attempt", "retry.py", "docs").stdout
+    assert "There is no such folder: nowhere.py" in one_sentence(run("search", "x", "retry.py", "nowhere.py"))
+    assert one_sentence(run("similar", "retry.py", "router.py")) == (
+        "One file is compared at a time, and 2 are given; name one."
+    )
+
+
+def test_files_of_several_trees_narrow_each(run, checkouts, monkeypatch):
+    monkeypatch.chdir(checkouts[0].parent)
+    files = [next(path for path in root.rglob("*.py") if path.name == "worker.py") for root in checkouts]
+    done = run("search", QUERY, *files, "--format", "json", "-k", 40)
+    passages = json.loads(done.stdout)["passages"]
+    assert {(p["repository"], p["path"].rpartition("/")[2]) for p in passages} == {
+        ("work/queue", "worker.py"),
+        ("old/queue", "worker.py"),
+    }
+
+
+def test_files_of_a_folder_without_an_index_are_one_tree(run, tmp_path):
+    for name in ("a.py", "b.py", "c.py"):
+        (tmp_path / name).write_text(f"def routes_{name[0]}():\n    return 1\n")
+    done = run("files", "routes", "a.py", "b.py", "--encode-seconds", 0)
+    assert sorted(done.stdout.splitlines()) == ["a.py", "b.py"]
+    assert done.stderr.count("Indexed the words of 3 files") == 1
+    assert known_roots() == (tmp_path,)
+
+
+def test_a_question_for_an_answer_in_words_is_narrowed_too(run, repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    everything, narrowed = run("ask", "server attempt"), run("ask", "server attempt", "retry.py", "docs")
+    assert narrowed.exit_code == everything.exit_code == 2
+    assert narrowed.stderr == everything.stderr
+    assert "router.py" in everything.stdout
+    assert "router.py" not in narrowed.stdout
+    assert "retry.py" in narrowed.stdout
+
+
 def test_one_folder_is_written_as_ever(run, checkouts):
     done = run("search", QUERY, checkouts[0], "--format", "json")
     assert '"repository"' not in done.stdout
