@@ -217,7 +217,7 @@ def _put_manual(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 @click.option("--man", is_flag=True, is_eager=True, expose_value=False, callback=_put_manual,
               help="Print the manual page: `codesearch --man | man -l -`.")  # fmt: skip
 def cli() -> None:
-    """Semantic code search on your own machine: index a folder once, then ask it in words."""
+    """Semantic code search on your own machine: ask a folder in words; the first question indexes it."""
 
 
 def main() -> None:

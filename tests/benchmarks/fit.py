@@ -1,4 +1,4 @@
-"""Fits the weights of `indexer/ranking.py` on the development questions; says what they are worth elsewhere.
+"""Fits the weights of `indexer/retrieve/ranking.py` on the development questions; says what they are worth.
 
     python tests/benchmarks/fit.py                        # the weights, beside those in the code
     python tests/benchmarks/fit.py --mode lexical         # those of another mode

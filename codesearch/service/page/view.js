@@ -127,7 +127,7 @@ export function passageView(passage, { open, cite, copyText }) {
   });
   const action = (text, key, onclick) =>
     element("button", { type: "button", onclick, children: [text + " ", element("kbd", { text: key })] });
-  const facts = `${passage.language} · ${count(passage.n_tokens, "token")} · score ${passage.score.toFixed(2)}`;
+  const facts = `${passage.language} · ${count(passage.n_tokens, "token")} · confidence ${passage.confidence.toFixed(2)}`;
   const matches = telling(passage.evidence.matches);
   const head = element("div", { className: "head", children: [
     element("div", { children: [

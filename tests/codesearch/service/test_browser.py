@@ -69,6 +69,7 @@ def test_passages_appear_as_one_types_with_the_words_that_matched(opened, server
     words = first.locator(".words mark").all_text_contents()
     assert words
     assert set(words) <= {word for _, word in expected}
+    expect(first).to_contain_text(f"confidence {passage.confidence:.2f}")
     page.locator("#query").fill("")
     expect(page.locator("#welcome")).to_be_visible()
     expect(page.locator("article")).to_have_count(0)
