@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from indexer.records import MissingVectors
 
 WEAK = "Little of the query is in this index; these passages are only the closest matches."
-_SHOWN_GLOBS = 10
 NO_WORDS = "No indexed text has a word of the query; these passages are only the closest matches."
+_SHOWN_GLOBS = 10
 
 
 def explain_empty(request: SearchRequest, state: IndexState, indexed_paths: Iterable[str]) -> list[str]:
