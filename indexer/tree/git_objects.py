@@ -40,7 +40,7 @@ def repository_of(root: Path) -> Repository:
         return Repository(root, root)
     repository = find_repository(root)
     if repository is None:
-        raise InputError(f"{root} is not in a git repository, so that it has no revisions.")
+        raise InputError(f"{root} is not in a git repository, so it has no revisions.")
     return repository
 
 
