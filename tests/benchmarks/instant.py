@@ -24,7 +24,7 @@ from indexer.ingest.on_demand import _LEAST_SHARE, Encoded, OnDemand, Reading, _
 from indexer.open_generation import OpenGeneration
 from indexer.records import SearchRequest
 from indexer.search import Searcher
-from indexer.storage.mapped_tables import Tables, with_vectors
+from indexer.storage.mapped_tables import LACKING, Tables, with_vectors
 
 DEPTH = 60
 WHOLE = -1
@@ -83,12 +83,12 @@ def stored_of(tables: Tables, chunk_id: int) -> StoredEmbedding:
 
 
 def without_vectors(tables: Tables) -> Tables:
-    """The tables of the same index before anything was encoded."""
+    """The tables of the same index before anything was encoded; what is to have no vectors stays without."""
     nothing = {}
-    for at in range(tables.n_chunks):
+    for at in np.flatnonzero(tables.has_vectors).tolist():
         regions = np.array(tables.regions[tables.region_start[at] : tables.region_start[at + 1]])
         regions[:, 2] = 0
-        nothing[at] = StoredEmbedding(-1, 0, 0, 0, 0, regions, np.empty((0, 2), np.int32), 0)
+        nothing[at] = StoredEmbedding(LACKING, 0, 0, 0, 0, regions, np.empty((0, 2), np.int32), 0)
     return with_vectors(tables, nothing)
 
 
