@@ -59,10 +59,10 @@ _LOOKED_UP_CHUNKS = 2_000
 """Of so many chunks without vectors a search asks whether others have stored them meanwhile."""
 _FEW_CHUNKS = 64
 """So few without vectors are encoded in the time left though no word names them: a question may mean them."""
-_FIRST_SHARE = 0.6
-"""Of the time for encoding, where excerpts are read: the rest is for whole chunks."""
-_FIRST_TOKENS = 18_000
-"""Where time is enough for more, so many: further whole chunks are worth more than further excerpts."""
+_FIRST_SHARE = 0.8
+"""Of the time for encoding, for what words rank highest, long chunks as excerpts; the rest is for files."""
+_FIRST_TOKENS = 22_000
+"""Where time is enough for more, so many: whole files are worth more than further excerpts."""
 _WHOLE_FILES = 3
 """Of so many files that rank highest after excerpts, all chunks that words name are read whole first."""
 _WHOLE_CHUNKS = 3
@@ -386,6 +386,11 @@ class OpenGeneration:
         speed = self._on_demand.tokens_per_second if "_on_demand" in vars(self) else 0.0
         n_by_words = int(self.tables.lacks_vectors.sum())
         return MissingVectors(lacking.n_chunks, lacking.n_tokens, speed, n_by_words)
+
+    @property
+    def load_seconds(self) -> float:
+        """How long searches waited for the model so far, of their time for encoding."""
+        return self._on_demand.load_seconds if "_on_demand" in vars(self) else 0.0
 
     # --- answering -----------------------------------------------------------------------------
 

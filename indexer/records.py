@@ -394,6 +394,8 @@ class MissingVectors:
     """As this process encodes; 0 where it has not yet."""
     n_by_words: int
     """How many words alone can find: of others this process has vectors that it could not store."""
+    load_seconds: float = 0.0
+    """How long the search waited for its model, of its time for encoding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,13 +175,15 @@ class SearchSteps:
             shapes.append(query_shape(heading, repository))
         texts = self._ask(read, [with_other_spellings(each, self._counts) for each in shapes], mode, indexes)
         whole = texts[0]
+        load_seconds = 0.0
         if request.encode_seconds:
-            _encode_named(whole, queries, indexes, time.monotonic() + request.encode_seconds)
+            load_seconds = _encode_named(whole, queries, indexes, time.monotonic() + request.encode_seconds)
         answers = []
         for model, names in self._groups.items():
             own = [index for index in indexes if index.name in names]
             answers.append(_answer(self._fan_out, own, texts, _Asking(digests[model].text, model, mode)))
         first = partial(_hits, self._fan_out, answers, _fused(answers, mode))
+        missing = self.missing()
         return SearchResult(
             first(request.k),
             first,
@@ -191,7 +193,7 @@ class SearchSteps:
             query=part.text,
             vectors=next(iter(whole.vectors.values())) if len(whole.vectors) == 1 else None,
             used=part.used,
-            missing=self.missing(),
+            missing=missing and replace(missing, load_seconds=load_seconds),
             has_words=mode in (Mode.COLBERT, Mode.SINGLE)
             or any(each.looked_up.finds_words for each in whole.asked.values())
             or any(self._counts({stem(word) for word in query_words(request.query)}).values()),
@@ -256,15 +258,22 @@ class SearchSteps:
         return found
 
 
-def _encode_named(whole: _Text, queries: Mapping[str, str], indexes: Sequence[Index], until: float) -> None:
-    """Have vectors made for what words name, as long as there is time; `queries` is what models read."""
+def _encode_named(whole: _Text, queries: Mapping[str, str], indexes: Sequence[Index], until: float) -> float:
+    """Have vectors made for what words name, as long as there is time; `queries` is what models read.
+
+    Returns how long models were waited for.
+    """
+    load_seconds = 0.0
     for index in indexes:
         model = index.open.manifest.model_fingerprint
         vectors = whole.vectors.get(model)
         if vectors is not None and index.open.tables.lacks_vectors.any():
             left = max(0.0, until - time.monotonic())
             telling = most_telling(vectors, row_rarities(queries[model], vectors.tokens, whole.rarities))
+            load_seconds -= index.open.load_seconds
             index.open.encode_named(whole.asked[index.name], index.masks, *telling, left)
+            load_seconds += index.open.load_seconds
+    return load_seconds
 
 
 def _answer(fan_out: FanOut, indexes: Sequence[Index], texts: Sequence[_Text], asking: _Asking) -> _Answer:

@@ -86,6 +86,8 @@ def used_note(used: QueryUsed | None) -> list[str]:
 
 
 _LACKING = " have no vectors yet"
+_LONG_LOAD_SECONDS = 0.5
+"""What a search says of its model's loading: usually it takes a tenth of that."""
 
 
 def says_what_is_missing(note: str) -> bool:
@@ -94,14 +96,18 @@ def says_what_is_missing(note: str) -> bool:
 
 
 def missing_note(missing: MissingVectors, state: IndexState) -> str:
-    """One sentence on what only words can find so far, and what encodes the rest."""
+    """What only words can find so far, why where the model came late, and what encodes the rest."""
     chunks = f"{missing.n_chunks:,} of {counted(state.n_chunks, 'chunk')}"
     share = f"{chunks}{_LACKING} and are ranked by their words"
     if state.is_encoding:
         return f"{share}; they are being encoded in the background."
     seconds = missing.n_tokens / missing.tokens_per_second if missing.tokens_per_second else 0.0
     how_long = f" (about {_duration(seconds)})" if seconds else ""
-    return f"{share}; `codesearch index` encodes them{how_long}."
+    encodes = f"`codesearch index` encodes them{how_long}"
+    if missing.load_seconds >= _LONG_LOAD_SECONDS:
+        waited = f"the model took {missing.load_seconds:.1f} s to load (longest on its first use here)"
+        return f"{share}: {waited}. Ask again, or {encodes}."
+    return f"{share}; {encodes}."
 
 
 def _duration(seconds: float) -> str:

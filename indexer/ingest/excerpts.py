@@ -22,8 +22,8 @@ from indexer.vectors.ragged import run_places
 
 EXCERPT_TOKENS = 800
 """Tokens of a chunk that are read of it: as many from 650 on find as much in context, fewer find less."""
-LEAST_SAVED = 1.25
-"""A chunk of at most so many times the tokens of an excerpt is read whole."""
+LEAST_SAVED = 3.5
+"""A chunk of at most so many times the tokens of an excerpt is read whole: words point at a part of it."""
 
 
 def pick_regions(worth: Float32Array, n_tokens: NDArray[np.floating]) -> tuple[int, ...]:

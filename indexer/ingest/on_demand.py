@@ -127,6 +127,8 @@ class OnDemand:
         self._n_held = 0
         self._n_tokens = 0.0
         self._seconds = 0.0
+        self.load_seconds = 0.0
+        """How long searches waited for the model, of their time for encoding."""
 
     @property
     def tokens_per_second(self) -> float:
@@ -153,7 +155,9 @@ class OnDemand:
         todo = [each for each in pieces if found.keys().isdisjoint((each.chunk.embedding_key, each.key))]
         computed: list[NewEmbedding] = []
         if todo:
+            begun = time.monotonic()
             ahead = self._embedder.encoded_ahead()
+            self.load_seconds += time.monotonic() - begun
             keys = dict.fromkeys(each.chunk.embedding_key for each in todo)
             for new in (ahead[key] for key in keys if key in ahead):
                 found[new.key] = self._hold(new.single, new.rows, new)
@@ -195,8 +199,10 @@ class OnDemand:
         first = next(lots, None)
         if first is None:
             return
+        begun = time.monotonic()
         self._embedder.load()
         last, n_computed = time.monotonic(), self._embedder.n_computed
+        self.load_seconds += last - begun
         for finished in self._embedder.embed_lots(chain([first], lots)):
             now, n_now = time.monotonic(), self._embedder.n_computed
             self._seconds += now - last

@@ -36,7 +36,7 @@ SECONDS = 1e6
 class Borrowed:
     """In place of `OnDemand`: vectors of an index that has them, for a budget of tokens a question."""
 
-    tokens_per_second = 0.0
+    tokens_per_second = load_seconds = 0.0
 
     def __init__(self, real: OnDemand, tables: Tables) -> None:
         self._real = real

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from dataclasses import replace
 
 import pytest
 
+from indexer.encoders import loading
 from indexer.storage.manifest import read_manifest, write_manifest
 
 
@@ -55,6 +58,21 @@ def test_a_folder_without_an_index_answers_at_once(run, tmp_path, monkeypatch):
     assert again.stdout.startswith("clock.py")
     assert "Indexed" not in again.stderr
     assert "chunks have no vectors" not in again.stderr
+
+
+def test_an_answer_says_that_the_model_took_its_time(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("indexer.open_generation._FEW_CHUNKS", 0)
+    (tmp_path / "lamp.py").write_text("def ignite_lamp():\n    return 'it burns'\n")
+    (tmp_path / "clock.py").write_text("def strike(hour):\n    return ['dong'] * hour\n")
+    with monkeypatch.context() as patched:
+        load = loading.load_encoder
+        patched.setattr(loading, "load_encoder", lambda *given: time.sleep(1.0) or load(*given))
+        result = run("search", "ignite the lamp", tmp_path)
+    assert re.search(
+        r"1 of 2 chunks have no vectors yet and are ranked by their words: the model took \d\.\d s to load"
+        r" \(longest on its first use here\)\. Ask again, or `codesearch index` encodes them",
+        result.stderr,
+    )
 
 
 def test_an_index_of_another_schema(run, one_sentence, copied):

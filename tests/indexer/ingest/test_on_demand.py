@@ -291,6 +291,7 @@ def long_tree(tmp_path, monkeypatch):
         (root / f"{name}.py").write_text("".join(parts))
     build(root, BuildSettings(), encode=False)
     monkeypatch.setattr("indexer.ingest.on_demand._FIRST_TOKENS", 1_000)
+    monkeypatch.setattr("indexer.ingest.excerpts.LEAST_SAVED", 1.25)
     allow_pieces_of(monkeypatch, 1_000)
     return root
 
