@@ -25,6 +25,7 @@ from indexer.reading.secret_rules import (
     KEY_BLOCK,
     KEY_BODY,
     KEY_LITERAL,
+    NAME_STARTS,
     NAMES,
     PLACEHOLDER,
     QUOTED,
@@ -143,13 +144,32 @@ def _issued(text: str, held: set[str], held_in_any_case: set[str]) -> Iterator[S
 
 def _assigned(text: str, language: str) -> Iterator[Secret]:
     """Values of variables, keys and parameters that are named as credentials are."""
-    for match in QUOTED.finditer(text):
+    for match in quoted_values(text):
         if _is_credential(match["value"]):
             yield Secret("assigned credential", *match.span("value"))
     if language in BARE_LANGUAGES:
         for match in BARE.finditer(text):
             if _is_credential(match["value"]):
                 yield Secret("assigned credential", *match.span("value"))
+
+
+def quoted_values(text: str) -> Iterator[re.Match[str]]:
+    """What `QUOTED.finditer` gives, for a fifth of the time: tried only where a name begins."""
+    if not text.isascii():  # the pattern ignores more than case there, and lower case may be longer
+        yield from QUOTED.finditer(text)
+        return
+    lower, end = text.lower(), 0
+    for start in sorted({at for name in NAME_STARTS for at in _places_of(name, lower)}):
+        if start >= end and (match := QUOTED.match(text, start)):
+            end = match.end()
+            yield match
+
+
+def _places_of(part: str, text: str) -> Iterator[int]:
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
 
 
 def _is_credential(value: str) -> bool:

@@ -116,6 +116,11 @@ _NAME = (
     r"|(?:api|access|auth|private|account|encryption|signing|client|service|master|db|database)[_-]?key"
     r"|credentials?)"
 )
+NAME_STARTS = (
+    "passw", "passphrase", "pwd", "secret", "token", "api", "access", "auth", "private", "account",
+    "encryption", "signing", "client", "service", "master", "db", "database", "credential",
+)  # fmt: skip
+"""How what `QUOTED` matches begins, in lower case."""
 QUOTED = re.compile(
     rf"{_NAME}[\w-]{{0,36}}[\"'\]]{{0,2}}"
     r"[ \t]{0,20}(?::=|=>|[=!]==?|[:=,(])[ \t]{0,20}@?"

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.reading.redact import cover, find_secrets, redact
+from indexer.reading.redact import cover, find_secrets, quoted_values, redact
+from indexer.reading.secret_rules import NAME_STARTS, QUOTED
 from indexer.records import SourceFile
 
 LETTERS = string.ascii_letters
@@ -177,3 +178,23 @@ def test_no_text_takes_long(text: str) -> None:
     started = time.process_time()
     find_secrets(text, "yaml")
     assert time.process_time() - started < 2.0
+
+
+_PARTS = (
+    *NAME_STARTS, "PassWord", "ord", "key", "_KEY", "-key", "ial", "s", " = ", ": ", "=>", "(", "'", '"', "]",
+    "a1b2c3d4e5", made_up(12), " ", "\n", "x", "ſecret", "ß",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PARTS), max_size=40).map("".join))
+def test_values_are_found_as_by_the_pattern_tried_everywhere(text: str) -> None:
+    assert [match.span() for match in quoted_values(text)] == [
+        match.span() for match in QUOTED.finditer(text)
+    ]
+
+
+@pytest.mark.parametrize("start", NAME_STARTS)
+def test_a_name_of_every_kind_gives_its_value_away(start: str) -> None:
+    ends = {"passw": "ord", "pwd": "", "secret": "", "token": "", "passphrase": "", "credential": "s"}
+    text = f"{start}{ends.get(start, '_key')} = '{made_up(24)}'"
+    assert len(list(quoted_values(text))) == 1
