@@ -303,16 +303,23 @@ def within_folder(folder: str, globs: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def within_places(root: Path, places: Iterable[str], globs: Iterable[str]) -> tuple[str, ...]:
+def within_places(
+    root: Path,
+    places: Iterable[str],
+    globs: Iterable[str],
+    is_file: Callable[[str], bool] | None = None,
+) -> tuple[str, ...]:
     """Patterns that pass what lies in any of several files and folders of an index.
 
     `places` are repo-relative POSIX, an empty one being all; `globs` are relative to each of them, or to the
-    folder of a file, which is narrowed no further: of it only what excludes counts.
+    folder of a file, which is narrowed no further: of it only what excludes counts. `is_file` tells files
+    where the index is of another tree than the one below `root`.
     """
     places, globs = tuple(dict.fromkeys(places)), tuple(globs)
+    is_file = is_file or (lambda place: (root / place).is_file())
     found: list[str] = []
     for place in [""] if "" in places else places:
-        if place and (root / place).is_file():
+        if place and is_file(place):
             folder, _, name = place.rpartition("/")
             own = own_globs((glob for glob in globs if glob.startswith("!")), root / folder)
             found += within_folder(folder, (f"/{_literal(name)}", *own))

@@ -232,7 +232,9 @@ class Opened:
         from indexer.records import Mode
 
         config = self.config
-        paths = within_places(self.index.root, self.places, map(from_here, typed.paths))
+        globs = map(from_here, typed.paths)
+        is_file = frozenset(self.index.paths()).__contains__ if revision_in_force() is not None else None
+        paths = within_places(self.index.root, self.places, globs, is_file)
         mode, seconds = Mode(config["mode"]), config["encode_seconds"]
         return replace(typed, k=config["k"], mode=mode, paths=paths, encode_seconds=seconds)
 
@@ -309,13 +311,20 @@ def _opened(root: Path, state: Path | None) -> CodeIndex:
 
 
 def folder_asked(path: str) -> Path:
-    """The folder of a path that is asked about: itself, or the one that holds the file. Raises InputError."""
+    """The folder of a path that is asked about: itself, or the one that holds the file. Raises InputError.
+
+    What a revision holds may be gone: then it is the nearest folder that is there.
+    """
     named = expand_user(path)
     try:
-        is_file = named.is_file()
+        if named.is_file():
+            return named.parent
+        while revision_in_force() is not None and not named.exists():
+            named = named.parent
+            path = str(named)
     except (OSError, ValueError):
-        is_file = False
-    return named.parent if is_file else require_folder(path)
+        pass
+    return require_folder(path)
 
 
 def require_folder(path: str) -> Path:

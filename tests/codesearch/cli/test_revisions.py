@@ -80,6 +80,12 @@ def test_files_of_a_revision_are_outlined_and_compared(run, one_sentence, reposi
     assert "src/lamp.py@HEAD~1\n" in everything
     value = json.loads(run("outline", "src", "--rev", "HEAD~1", "--format", "json").stdout)
     assert {symbol["path"] for symbol in value["symbols"]} == {"src/horn.py@HEAD~1", "src/lamp.py@HEAD~1"}
+    for places in (("old",), ("old/bell.py",), ("old/bell.py", "old/gone.py")):
+        done = run("files", "return", *places, "--rev", "HEAD~1")
+        assert (done.exit_code, done.stdout) == (0, "old/bell.py@HEAD~1\n"), places
+    done = run("search", "ring the bell", "old/gone.py", "--rev", "HEAD~1")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "old/gone.py is not in the index" in done.stderr
     assert "src/horn.py@HEAD~1:1-2" in run("similar", "old/bell.py@HEAD~1:1", "--rev", "HEAD~1").stdout
     assert "src/tin.py is not in the index" in one_sentence(run("outline", "src/tin.py", "--rev", "HEAD~1"))
     assert "has no revision 'v9'" in one_sentence(run("outline", "--rev", "v9"))
