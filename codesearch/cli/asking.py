@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from codesearch.choices import MODES
 from codesearch.cli.console import put, say
-from codesearch.cli.options import folder_asked, state_in_force, state_option, tokenizer_option
+from codesearch.cli.options import state_in_force, state_option, tokenizer_option
 from codesearch.cli.questions import QuestionCommand
 from codesearch.config import load_config
 from codesearch.render.sanitize import visible
@@ -70,6 +69,7 @@ def ask_command(
     """
     from codesearch.agents.ask import Conversation, chat_settings
     from codesearch.cli.questions import read_query
+    from codesearch.cli.targets import indexed_paths
     from codesearch.request import check_query
     from codesearch.workspace import Workspace
     from indexer.errors import InputError
@@ -84,10 +84,8 @@ def ask_command(
     settings = chat_settings(
         config["chat_base_url"], config["chat_model"], config["chat_key"], silence_seconds=timeout
     )
-    for path in paths:
-        folder_asked(path)
-    folders = [Path(path) for path in paths or (".",)]
-    workspace = Workspace(folders, build=config["build"], state=state_in_force())
+    state = state_in_force()
+    workspace = Workspace(indexed_paths(paths or (".",), config, state), build=config["build"], state=state)
     conversation = Conversation(
         workspace.among(below=True),
         settings,

@@ -115,7 +115,7 @@ def _target(
     for warning in config.warnings:
         say(f"codesearch: {warning}")
     state = state_in_force()
-    named = _known(state) if every else _indexed(folders, config, state)
+    named = _known(state) if every else indexed_paths(folders, config, state)
     paths = tuple(map(from_here, typed.paths))
     request = replace(
         typed, k=config["k"], mode=Mode(config["mode"]), paths=paths, encode_seconds=config["encode_seconds"]
@@ -159,8 +159,11 @@ def _is_one_tree(paths: Sequence[str]) -> bool:
         return False
 
 
-def _indexed(folders: Sequence[str], config: Config, state: Path | None) -> list[Path]:
-    """The paths, words indexed of a folder where there was nothing and that is wanted."""
+def indexed_paths(folders: Sequence[str], config: Config, state: Path | None) -> list[Path]:
+    """The paths, words indexed of a folder where there was nothing and that is wanted.
+
+    Raises InputError and IndexMissingError.
+    """
     from codesearch.locate import find_root, is_too_wide
     from indexer.errors import IndexMissingError
 

@@ -93,6 +93,16 @@ def test_files_of_a_folder_without_an_index_are_one_tree(run, tmp_path):
     assert known_roots() == (tmp_path,)
 
 
+def test_a_file_of_a_folder_without_an_index_is_asked_for_an_answer_too(run, tmp_path):
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(f"def routes_{name[0]}():\n    return 1\n")
+    done = run("ask", "routes", "a.py")
+    assert done.exit_code == 2, "no endpoint"
+    assert "routes_a" in done.stdout
+    assert "routes_b" not in done.stdout
+    assert done.stderr.count("Indexed the words of 2 files") == 1
+
+
 def test_a_question_for_an_answer_in_words_is_narrowed_too(run, repository, monkeypatch):
     monkeypatch.chdir(repository)
     everything, narrowed = run("ask", "server attempt"), run("ask", "server attempt", "retry.py", "docs")
