@@ -78,6 +78,11 @@ def checkouts_folder() -> Path:
     return Path(os.environ.get("CODESEARCH_BENCH_REPOS") or CACHE / "repos")
 
 
+def mirrors_folder() -> Path:
+    """Where bare mirrors with history lie, `<owner>+<name>/repo` each."""
+    return Path(os.environ.get("CODESEARCH_BENCH_MIRRORS") or CACHE / "mirrors")
+
+
 def load_collections(sets: list[str], names: list[str]) -> list[Collection]:
     """The collections asked for, in the order of the data. Raises DataMissingError."""
     collections: list[Collection] = []

@@ -7,6 +7,7 @@ words alone. Needs what `quality.py` needs.
 
     python tests/benchmarks/instant.py --budgets 0,15000,45000
     python tests/benchmarks/instant.py --budgets 0 --seconds 1.5  # by the clock: a quiet machine
+    python tests/benchmarks/instant.py --set commits  # other questions, see `commit_questions.py`
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_data import BenchQuery, Collection, load_collections
+from bench_data import BenchQuery, Collection, load_repositories
+from commit_questions import load_commits
 from metrics import bootstrap, ndcg_at, paired_difference
 from product import IndexSpec, tree_of
 
@@ -156,10 +158,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budgets", default="0,15000,45000")
     parser.add_argument("--seconds", type=float, help="of the product itself, beside the budgets")
+    parser.add_argument("--set", choices=("repo", "commits"), default="repo")
     parser.add_argument("--repos", default="")
     arguments = parser.parse_args()
     names = [name for name in arguments.repos.split(",") if name]
-    collections = load_collections(["repo"], names)
+    collections = load_commits(names) if arguments.set == "commits" else load_repositories(names)
     budgets = [WHOLE, *(int(budget) for budget in arguments.budgets.split(","))]
     found: dict[int, list[float]] = {budget: [] for budget in budgets}
     spent: dict[int, list[int]] = {budget: [] for budget in budgets}

@@ -31,7 +31,7 @@ from pathlib import Path, PurePosixPath
 
 import bench_report
 from baselines import BASELINES, BaselineMissingError, open_baseline
-from bench_data import CACHE, PROJECT, Collection, DataMissingError, data_folder, existing
+from bench_data import CACHE, PROJECT, Collection, DataMissingError, data_folder, existing, mirrors_folder
 from bench_run import apply_override
 from metrics import reciprocal_rank
 from paired_figures import Figures, Run, finish
@@ -77,8 +77,7 @@ def load_issues(every: int = 1) -> list[Issue]:
 
 
 def _mirror(repository: str) -> Path:
-    folder = Path(os.environ.get("CODESEARCH_BENCH_MIRRORS") or CACHE / "mirrors")
-    found = folder / repository.replace("/", "+") / "repo"
+    found = mirrors_folder() / repository.replace("/", "+") / "repo"
     if not found.is_dir():
         raise DataMissingError(
             f"No mirror of {repository} at {found}: set CODESEARCH_BENCH_MIRRORS to the folder of mirrors."
