@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from codesearch.answers.counting import Tokenizer, counter_for
 from codesearch.asking import Asking
 from codesearch.context import Context, build_context
 from codesearch.render.context_blocks import citation, text_block
-from codesearch.request import check_budget, check_query
+from codesearch.request import Filtering, check_budget, check_query
 from indexer.errors import ChatError, InputError, MissingExtraError
 from indexer.light_dataclasses import dataclass
 from indexer.records import Mode, Passage
@@ -84,13 +84,15 @@ class Conversation:
         budget_tokens: int = DEFAULT_BUDGET_TOKENS,
         tokenizer: Tokenizer = None,
         mode: Mode = Mode.HYBRID,
+        paths: Sequence[str] = (),
     ) -> None:
+        """`paths` are globs that narrow every question, as a search takes them."""
         check_budget(budget_tokens)
         self._index = index
         self._settings = settings
         self._budget_tokens = budget_tokens
         self._counter = counter_for(tokenizer)
-        self._mode = mode
+        self._filtering: Filtering = {"mode": mode, "paths": tuple(paths)}
         self.turns: list[Turn] = []
         self.excerpts: list[Passage] = []
         """All excerpts of the conversation; number n is at n - 1."""
@@ -99,7 +101,7 @@ class Conversation:
         """Find excerpts for a question; a follow-up is searched together with the question before it."""
         question = check_query(question)
         query = f"{self.turns[-1].question}\n{question}" if self.turns else question
-        material = self._index.drafts(query, self._budget_tokens, tokenizer=self._counter, mode=self._mode)
+        material = self._index.drafts(query, self._budget_tokens, tokenizer=self._counter, **self._filtering)
         first_number = len(self.excerpts) + 1
         context = build_context(
             question,

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from codesearch.choices import MODES
 from codesearch.cli.console import put, say
-from codesearch.cli.options import state_in_force, state_option, tokenizer_option
+from codesearch.cli.options import (
+    revision_in_force,
+    revision_option,
+    state_in_force,
+    state_option,
+    tokenizer_option,
+)
 from codesearch.cli.questions import QuestionCommand
-from codesearch.config import load_config
+from codesearch.config import Config, load_config
 from codesearch.render.sanitize import visible
+from indexer.light_dataclasses import dataclass
 from indexer.search_defaults import DEFAULT_BUDGET_TOKENS, DEFAULT_MODE
 
 if TYPE_CHECKING:
     from codesearch.agents.ask import Conversation, Turn
+    from codesearch.asking import Asking
 
 
 @click.command(
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     help=f"Tokens of excerpts per question; {DEFAULT_BUDGET_TOKENS:,} by default.",
 )
 @tokenizer_option
+@revision_option
 @state_option
 @click.option("--mode", type=click.Choice(MODES), help=f"How to rank; {DEFAULT_MODE} by default.")
 @click.option(
@@ -69,9 +80,7 @@ def ask_command(
     """
     from codesearch.agents.ask import Conversation, chat_settings
     from codesearch.cli.questions import read_query
-    from codesearch.cli.targets import indexed_paths
     from codesearch.request import check_query
-    from codesearch.workspace import Workspace
     from indexer.errors import InputError
     from indexer.records import Mode
 
@@ -84,26 +93,49 @@ def ask_command(
     settings = chat_settings(
         config["chat_base_url"], config["chat_model"], config["chat_key"], silence_seconds=timeout
     )
-    state = state_in_force()
-    workspace = Workspace(indexed_paths(paths or (".",), config, state), build=config["build"], state=state)
-    conversation = Conversation(
-        workspace.among(below=True),
-        settings,
-        budget_tokens=config["budget"],
-        tokenizer=config["tokenizer"],
-        mode=Mode(config["mode"]),
-    )
     code = 0
-    try:
+    with _material(paths, flags, config) as material:
+        conversation = Conversation(
+            material.index,
+            settings,
+            budget_tokens=config["budget"],
+            tokenizer=config["tokenizer"],
+            mode=Mode(config["mode"]),
+            paths=material.globs,
+        )
         asked = first or (_next_question() if chat else "")
         while asked:
             code = _one_turn(
                 conversation, asked, has_endpoint=settings is not None, show_context=show_context
             )
             asked = _next_question() if chat else ""
-    finally:
-        workspace.close()
     context.exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What excerpts are taken from."""
+
+    index: Asking
+    globs: tuple[str, ...] = ()
+
+
+@contextmanager
+def _material(paths: tuple[str, ...], flags: dict[str, Any], config: Config) -> Iterator[_Material]:
+    """The trees that hold the paths, followed as they change; or the revision of one that is asked."""
+    from codesearch.cli.targets import indexed_paths, opened_revision
+    from codesearch.workspace import Workspace
+
+    if revision_in_force() is not None:
+        opened = opened_revision(paths, flags)
+        with opened.index as index:
+            yield _Material(index, opened.globs())
+        return
+    state = state_in_force()
+    with Workspace(
+        indexed_paths(paths or (".",), config, state), build=config["build"], state=state
+    ) as workspace:
+        yield _Material(workspace.among(below=True))
 
 
 def _one_turn(conversation: Conversation, question: str, *, has_endpoint: bool, show_context: bool) -> int:

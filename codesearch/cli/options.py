@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -226,17 +226,20 @@ class Opened:
             raise InputError(f"{path} is outside the indexed folder {self.index.root}.") from None
         return "" if relative == "." else relative
 
-    def request(self, typed: SearchRequest) -> SearchRequest:
-        """What was typed, with the settings in force; its paths were typed relative to each of `places`."""
+    def globs(self, typed: Iterable[str] = ()) -> tuple[str, ...]:
+        """Patterns that were typed relative to each of `places`, as the index takes them."""
         from codesearch.request import within_places
+
+        is_file = frozenset(self.index.paths()).__contains__ if revision_in_force() is not None else None
+        return within_places(self.index.root, self.places, map(from_here, typed), is_file)
+
+    def request(self, typed: SearchRequest) -> SearchRequest:
+        """What was typed, with the settings in force."""
         from indexer.records import Mode
 
         config = self.config
-        globs = map(from_here, typed.paths)
-        is_file = frozenset(self.index.paths()).__contains__ if revision_in_force() is not None else None
-        paths = within_places(self.index.root, self.places, globs, is_file)
         mode, seconds = Mode(config["mode"]), config["encode_seconds"]
-        return replace(typed, k=config["k"], mode=mode, paths=paths, encode_seconds=seconds)
+        return replace(typed, k=config["k"], mode=mode, paths=self.globs(typed.paths), encode_seconds=seconds)
 
 
 def from_here(glob: str) -> str:

@@ -13,6 +13,7 @@ import click
 from codesearch.cli.console import say
 from codesearch.cli.options import (
     Command,
+    Opened,
     build_option,
     build_words,
     encode_option,
@@ -34,6 +35,8 @@ from indexer.light_dataclasses import dataclass
 if TYPE_CHECKING:
     from codesearch.asking import Asking
     from indexer.records import SearchRequest
+
+_ONE_TREE = "--rev asks one repository; give files and folders of one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,12 @@ def _target(
             yield target
         return
     if not every and _is_one_tree(folders):
-        opened = open_index(folders[0] if folders else None, flags, refresh=refresh, build=build)
-        if len(folders) > 1:
-            opened = replace(opened, places=tuple(map(opened.within, folders)))
+        opened = _opened(folders, flags, refresh=refresh, build=build)
         with opened.index as index:
             yield Target(index, opened.request(typed), opened.config, Places.of({"": index.root}, folders))
         return
     if revision_in_force() is not None:
-        raise InputError("--rev asks one repository; give files and folders of one.")
+        raise InputError(_ONE_TREE)
     from codesearch.workspace import Workspace
     from indexer.records import Mode
 
@@ -126,6 +127,21 @@ def _target(
                 workspace.build(name)
         places = Places.of(workspace.roots, folders)
         yield Target(workspace.among(below=True), request, config, places)
+
+
+def opened_revision(paths: Sequence[str], flags: dict[str, Any]) -> Opened:
+    """The revision that is asked, narrowed to these paths of its tree. Raises InputError."""
+    from indexer.errors import InputError
+
+    if not _is_one_tree(paths):
+        raise InputError(_ONE_TREE)
+    return _opened(paths, flags)
+
+
+def _opened(paths: Sequence[str], flags: dict[str, Any], **ways: bool | None) -> Opened:
+    """The one index that holds all these paths; see `open_index`."""
+    opened = open_index(paths[0] if paths else None, flags, **ways)
+    return replace(opened, places=tuple(map(opened.within, paths))) if len(paths) > 1 else opened
 
 
 @contextmanager

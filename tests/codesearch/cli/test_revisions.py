@@ -38,6 +38,11 @@ def test_revisions_are_indexed_asked_listed_and_forgotten(run, repository):
     several = run("files", "return", "src/lamp.py", "./src/horn.py", "--rev", "trunk").stdout
     assert sorted(several.splitlines()) == ["src/horn.py@trunk", "src/lamp.py@trunk"]
     assert "[1] src/lamp.py@v1:1-2" in run("context", "lamp", "--rev", "v1").stdout
+    asked = run("ask", "lamp", "--rev", "trunk", "src/horn.py")
+    assert asked.exit_code == 2, "no endpoint"
+    assert "[1] src/horn.py@trunk:1-2" in asked.stdout
+    assert "lamp.py" not in asked.stdout
+    assert "src/lamp.py@trunk" in run("ask", "lamp", "--rev", "trunk").stdout
     rows = json.loads(run("index", "--rev", "v1", "--json").stdout)["revisions"]
     assert [(row["revision"], row["n_encoded_chunks"]) for row in rows] == [("v1", 0)]
 
@@ -99,6 +104,8 @@ def test_what_cannot_be_asked_is_one_sentence(run, repository, tmp_path):
         (("search", "lamp", "--rev", "trunk"), "`codesearch index --rev trunk`"),
         (("search", "lamp", "src", str(tmp_path), "--rev", "v1"), "--rev asks one repository"),
         (("search", "lamp", "--all", "--rev", "v1"), "--rev asks one repository"),
+        (("ask", "lamp", "src", str(tmp_path), "--rev", "v1"), "--rev asks one repository"),
+        (("ask", "lamp", "--rev", "v9"), "has no revision 'v9'"),
         (("index", "--rev", "v9"), "has no revision 'v9'"),
         (("index", str(tmp_path / "plain"), "--rev", "v1"), "is not in a git repository"),
         (("forget", "--rev", "v9"), "is not indexed; indexed are v1"),
