@@ -23,6 +23,8 @@ from indexer.disk.user_folders import cache_folder
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _MAX_HALF_SECONDS = 3_600
 """So old is a half-written file that nobody goes on with; a younger one may still be written."""
+_MAX_IDLE_SECONDS = 90 * 86_400
+"""Not asked for in so long, it was of another version or model: a compiled model is a hundred megabytes."""
 
 
 def recall(kind: str, name: str) -> dict[str, object]:
@@ -51,6 +53,8 @@ def recall_bytes(kind: str, name: str) -> NDArray[np.uint8] | None:
     if path is not None:
         with suppress(OSError, ValueError):
             facts = path.stat()
+            with suppress(OSError):  # so that it is seen to be in use, where a mount does not note that
+                os.utime(path, ns=(time.time_ns(), facts.st_mtime_ns))
             return _mapped(path, facts.st_ino, facts.st_size, facts.st_mtime_ns)
     return None
 
@@ -76,11 +80,14 @@ def _write(path: Path | None, content: bytes) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes were about to rename: a compiled model is a hundred megabytes."""
-    for half in folder.glob("*.new"):
+    """Remove what killed processes were about to rename, and what nobody has asked for in a long time."""
+    now = time.time()
+    for path in folder.iterdir():
         with suppress(OSError):
-            if time.time() - half.lstat().st_mtime > _MAX_HALF_SECONDS:
-                half.unlink()
+            facts = path.lstat()
+            is_half = path.suffix == ".new" and now - facts.st_mtime > _MAX_HALF_SECONDS
+            if is_half or now - max(facts.st_atime, facts.st_mtime) > _MAX_IDLE_SECONDS:
+                path.unlink()
 
 
 def private_folder(kind: str) -> Path:

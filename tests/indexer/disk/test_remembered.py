@@ -45,6 +45,19 @@ def test_what_killed_processes_were_about_to_rename_is_removed(cache):
     assert {path.name for path in (cache / "kind").iterdir()} == {"graph", "name.json", new.name}
 
 
+def test_what_nobody_asked_for_in_a_long_time_is_removed(cache):
+    """A graph of an older version is never asked for again."""
+    for name in ("used", "outdated"):
+        remember_bytes("kind", name, b"content")
+    for name in ("used", "outdated"):
+        os.utime(cache / "kind" / name, (time.time() - 100 * 86_400,) * 2)
+    written = (cache / "kind" / "used").stat().st_mtime_ns
+    assert recall_bytes("kind", "used") is not None
+    remember_bytes("kind", "new", b"content")
+    assert {path.name for path in (cache / "kind").iterdir()} == {"used", "new"}
+    assert (cache / "kind" / "used").stat().st_mtime_ns == written
+
+
 def test_a_librarys_folder_is_closed_to_others_and_always_there(cache, monkeypatch):
     folder = private_folder("compiled")
     assert folder == cache / "compiled"
