@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,29 +88,35 @@ def budget_words(block: Context) -> str:
     return f"{block.budget_tokens:,} tokens ({block.tokenizer})"
 
 
-@click.command("outline", short_help="List the symbols of a file or folder.")
-@click.argument("path", default=".", type=click.Path())
+@click.command("outline", short_help="List the symbols of files and folders.")
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
 @click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
 @refresh_option
 @revision_option
 @state_option
 @click.pass_context
-def outline_command(context: click.Context, /, path: str, form: str, refresh: bool | None) -> None:
-    """List the symbols of the indexed file PATH, or of all files of the folder PATH."""
+def outline_command(
+    context: click.Context, /, paths: tuple[str, ...], form: str, refresh: bool | None
+) -> None:
+    """List the symbols of indexed files, or of all files of folders; PATHs are of one tree."""
     from codesearch.render.lists import outline_json, outline_text
     from codesearch.revision_index import RevisionIndex
 
-    path, _ = split_place(path)
-    opened = open_index(str(folder_of(path)), {}, refresh=refresh, build=False)
-    where = opened.within(path)
+    named = [split_place(path)[0] for path in paths or (".",)]
+    folders = [str(folder_of(path)) for path in named]
+    opened = open_index(folders[0], {}, refresh=refresh, build=False)
+    inside = dict(zip(named, map(opened.within, named), strict=True))
     with opened.index as index:
-        places = Places.of({"": index.root}, (path,))
+        places = Places.of({"": index.root}, named)
         of_revision = f"@{index.name}" if isinstance(index, RevisionIndex) else ""
-        entries = [
-            replace(entry, path=places.shown(entry.path) + of_revision) for entry in index.outline(where)
-        ]
-    where = places.shown(where or ".")
+        found = {path: index.outline(where) for path, where in inside.items()}
+    entries = [
+        replace(entry, path=places.shown(entry.path) + of_revision)
+        for entry in dict.fromkeys(entry for each in found.values() for entry in each)
+    ]
+    where = places.shown(posixpath.commonpath(inside.values()) or ".")
     put(outline_json(where, entries, places.root) if form == "json" else outline_text(entries))
-    if not entries:
-        say(f"{path} has no symbols; `codesearch search` finds what is written in it.")
+    for path, each in found.items():
+        if not each:
+            say(f"{path} has no symbols; `codesearch search` finds what is written in it.")
     context.exit(0 if entries else 1)

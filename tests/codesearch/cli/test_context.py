@@ -34,6 +34,23 @@ def test_outline(run, repository, monkeypatch):
     assert {symbol["path"] for symbol in value["symbols"]} >= {"../router.py", "guide.md"}
 
 
+def test_several_files_are_outlined_in_the_order_they_are_given(
+    run, copied, one_sentence, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(copied)
+    (copied / "plain.txt").write_text("no symbol here\n")
+    done = run("outline", "router.py", "retry.py", "docs", "plain.txt", "retry.py", "--refresh")
+    assert done.exit_code == 0
+    paths = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert paths == ["router.py", "retry.py", "docs/guide.md"]
+    assert "plain.txt has no symbols" in done.stderr
+    value = json.loads(run("outline", "retry.py", "docs", "--format", "json").stdout)
+    assert value["path"] == "."
+    assert run("outline", "retry.py", ".").stdout.startswith("retry.py\n")
+    assert "is outside the indexed folder" in one_sentence(run("outline", "retry.py", "../.."))
+    assert "gone.py is not in the index" in one_sentence(run("outline", "retry.py", "gone.py"))
+
+
 def test_a_block_cites_paths_from_where_one_stands(run, repository, monkeypatch):
     """The budget counts what is printed, whatever the paths are."""
     monkeypatch.chdir(repository / "docs")
