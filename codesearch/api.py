@@ -39,7 +39,7 @@ from codesearch.request import (
 from indexer.closing import Closing
 from indexer.disk.user_folders import expand_user
 from indexer.errors import IndexMissingError, InputError
-from indexer.records import BuildReport, ProgressCallback, SearchRequest
+from indexer.records import BuildReport, ProgressCallback, SearchRequest, StaleFiles
 from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, DEFAULT_K
 from indexer.settings import BuildSettings
 from indexer.wording import not_indexed
@@ -59,6 +59,7 @@ ENCODE_QUIET_SECONDS = 5.0
 to encode."""
 REFRESH_FILES = 50
 """With more stale files than this, a search does not bring the index up to date by itself."""
+_NOT_LOOKED = StaleFiles(complete=False)
 
 
 class CodeIndex(Asking, Closing):
@@ -186,6 +187,12 @@ class CodeIndex(Asking, Closing):
             if is_quiet and not self.is_encoding and self._engine.lacks_vectors:
                 self._background = BackgroundBuild(self.root, self._outside)
 
+    def note_build(self, report: BuildReport) -> None:
+        """Take a build that has just ended for a look at the disk, which it is: no answer need look again."""
+        with self._lock:
+            self._state = index_state(self._engine, StaleFiles())
+            self._state_at = time.monotonic() - report.elapsed_seconds
+
     @property
     def is_encoding(self) -> bool:
         """Whether what has no vectors is being encoded, by this object or its background build."""
@@ -289,7 +296,8 @@ class CodeIndex(Asking, Closing):
         with self._lock:
             is_due = time.monotonic() - self._state_at > FRESHNESS_KEPT_SECONDS
             if self._state is None or (is_due and look_seconds > 0):
-                self._state = index_state(self._engine, look_seconds)
+                looked = self._engine.freshness(look_seconds) if look_seconds > 0 else _NOT_LOOKED
+                self._state = index_state(self._engine, looked)
                 self._state_at = time.monotonic() if look_seconds > 0 else -math.inf
             known = self._state
             is_encoding = self.is_encoding or (

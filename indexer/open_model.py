@@ -8,6 +8,7 @@ goes with the last generation that has it.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -20,6 +21,7 @@ from indexer.models.tokens import ChunkTokenizer
 from indexer.settings import BuildSettings
 
 if TYPE_CHECKING:
+    from indexer.encoders.encoder import Encoder
     from indexer.ingest.embed import Embedder
 
 _lock = threading.Lock()
@@ -88,7 +90,7 @@ def open_model(name_or_folder: str, fingerprint: str) -> OpenModel | None:
         return known
 
 
-def load_model_ahead(settings: BuildSettings, *, is_brief: bool = False) -> object:
+def load_model_ahead(settings: BuildSettings, *, is_brief: bool = False) -> Future[Encoder]:
     """Begin to load what encodes chunks, in a thread beside a build of words after which searches encode.
 
     `is_brief` where these are to encode a file or two. It stays loaded for as long as what is returned is

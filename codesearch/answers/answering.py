@@ -204,10 +204,9 @@ def find(question: Question, counter: NamedCounter, budget_tokens: int | None, o
     )
 
 
-def index_state(searcher: Searcher, look_seconds: float) -> IndexState:
-    """What every answer carries of the state of its index, after a look at the disk of so many seconds."""
+def index_state(searcher: Searcher, stale: StaleFiles) -> IndexState:
+    """What every answer carries of the state of its index, of which a look at the disk found this stale."""
     facts = searcher.facts
-    stale = searcher.freshness(look_seconds) if look_seconds > 0 else StaleFiles(complete=False)
     return IndexState(
         commit=facts.commit or None,
         n_files=facts.n_files,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -22,7 +22,7 @@ from indexer.search_defaults import DEFAULT_ENCODE_SECONDS, DEFAULT_MODE
 if TYPE_CHECKING:
     from codesearch.answers.seen import Seen
     from codesearch.api import CodeIndex
-    from indexer.records import SearchRequest
+    from indexer.records import BuildReport, SearchRequest
 
 _REVISION = "codesearch.revision"
 """The same, of --rev."""
@@ -266,18 +266,22 @@ def open_index(
     revision = revision_in_force()
     if revision is not None:
         return _open_revision(folder, path, revision, flags)
+    built: BuildReport | None = None
     try:
         root = find_root(path or ".", state)
     except IndexMissingError:
         config = load_config(folder, flags)
         if not config["build"] or is_too_wide(folder):
             raise
-        root = build_words(folder, config, state)
+        built = build_words(folder, config, state)
+        root = folder.resolve()
     config = load_config(root, flags)
     for warning in config.warnings:
         say(f"codesearch: {warning}")
     served = _served(root) if refresh is None and state is None else None
     index = served or _opened(root, state)
+    if built is not None and served is None:
+        index.note_build(built)
     if config["refresh"] and served is None:
         _refresh(index, config, wanted=bool(refresh))
     below = expand_user(path).resolve().relative_to(root).as_posix() if path else ""
@@ -349,25 +353,39 @@ def require_folder(path: str) -> Path:
     return folder
 
 
-def build_words(folder: Path, config: Config, state: Path | None) -> Path:
-    """Make an index that can be asked by words; its root."""
+def build_words(folder: Path, config: Config, state: Path | None) -> BuildReport:
+    """Make an index of a folder that can be asked by words."""
     from codesearch.cli.progress import ProgressBar
     from codesearch.known_repositories import remember_if_possible
     from codesearch.locate import build_index
-    from indexer.open_model import load_model_ahead
     from indexer.wording import counted
 
-    settings = config.build_settings()
     if _encodes(config):
-        _held[0] = load_model_ahead(settings)
+        _load_ahead(config)
     with ProgressBar() as bar:
-        report = build_index(folder, progress=bar, settings=settings, encode=False, state=state)
+        report = build_index(
+            folder, progress=bar, settings=config.build_settings(), encode=False, state=state
+        )
     remember_if_possible(folder.resolve())
     say(
         f"Indexed the words of {counted(report.n_files, 'file')} in {report.elapsed_seconds:.1f} s;"
         " what a search names is encoded as it is asked for."
     )
-    return folder.resolve()
+    return report
+
+
+def _load_ahead(config: Config) -> None:
+    """Begin to load the model, and behind it what counts an answer's tokens."""
+    from codesearch.answers.counting import counter_for
+    from indexer.errors import InputError, MissingExtraError
+    from indexer.open_model import load_model_ahead
+
+    def load_counter(_: object) -> None:
+        with suppress(InputError, MissingExtraError):  # the answer says so
+            counter_for(config["tokenizer"])
+
+    model = _held[0] = load_model_ahead(config.build_settings())
+    model.add_done_callback(load_counter)
 
 
 def _encodes(config: Config) -> bool:

@@ -8,6 +8,7 @@ What the two say to each other is in `messages.py`.
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -83,6 +84,7 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the parent's to handle
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # a second thread spins while NumPy loads
         )
         self._requests = cast(IO[bytes], self._process.stdin)
         self._answers = cast(IO[bytes], self._process.stdout)

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from codesearch.known_repositories import known_roots, list_file, remember
+from indexer.search import Searcher
 
 QUERY = "how long between attempts"
 
@@ -91,6 +92,21 @@ def test_files_of_a_folder_without_an_index_are_one_tree(run, tmp_path):
     assert sorted(done.stdout.splitlines()) == ["a.py", "b.py"]
     assert done.stderr.count("Indexed the words of 3 files") == 1
     assert known_roots() == (tmp_path,)
+
+
+def test_what_was_indexed_a_moment_ago_is_not_looked_through_again(run, tmp_path, monkeypatch):
+    looks = []
+    real = Searcher.freshness
+    monkeypatch.setattr(
+        Searcher, "freshness", lambda searcher, seconds: looks.append(seconds) or real(searcher, seconds)
+    )
+    (tmp_path / "a.py").write_text("def routes():\n    return 1\n")
+    first = run("search", "routes", tmp_path, "--encode-seconds", 0, "--format", "json")
+    assert "Indexed the words of 1 file" in first.stderr
+    assert json.loads(first.stdout)["index"]["stale"]["complete"] is True
+    assert not looks
+    run("search", "routes", tmp_path, "--encode-seconds", 0)
+    assert len(looks) == 1
 
 
 def test_a_file_of_a_folder_without_an_index_is_asked_for_an_answer_too(run, tmp_path):
