@@ -188,7 +188,7 @@ class CodeIndex(Asking, Closing):
                 self._background = BackgroundBuild(self.root, self._outside)
 
     def note_build(self, report: BuildReport) -> None:
-        """Take a build that has just ended for a look at the disk, which it is: no answer need look again."""
+        """Take a build of this index that has just ended for a look at the disk, kept as long as any is."""
         with self._lock:
             self._state = index_state(self._engine, StaleFiles())
             self._state_at = time.monotonic() - report.elapsed_seconds

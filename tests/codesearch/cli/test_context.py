@@ -34,9 +34,7 @@ def test_outline(run, repository, monkeypatch):
     assert {symbol["path"] for symbol in value["symbols"]} >= {"../router.py", "guide.md"}
 
 
-def test_several_files_are_outlined_in_the_order_they_are_given(
-    run, copied, one_sentence, tmp_path, monkeypatch
-):
+def test_several_files_are_outlined_in_the_order_they_are_given(run, copied, one_sentence, monkeypatch):
     monkeypatch.chdir(copied)
     (copied / "plain.txt").write_text("no symbol here\n")
     done = run("outline", "router.py", "retry.py", "docs", "plain.txt", "retry.py", "--refresh")
